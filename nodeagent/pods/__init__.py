@@ -1,0 +1,1 @@
+"""The pod lifecycle: decided by pure functions, carried out by one worker a pod."""

@@ -1,0 +1,249 @@
+"""What a pod runs on. `cri.CriRuntime` is containerd, `fake.FakeRuntime` the simulation; both pass one contract test.
+
+The terms are CRI's (https://github.com/kubernetes/cri-api): a pod has a sandbox (network and namespaces) and
+containers in it. Everything that the agent must know again after its own restart is in the labels and
+annotations that it gave to sandboxes and containers.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+from msgspec import field
+
+
+class RuntimeFailure(Exception):
+    """A call to the runtime failed; the text is the runtime's own."""
+
+
+class Unavailable(RuntimeFailure):
+    """The runtime does not answer. Nothing is known about what it runs."""
+
+
+class Missing(RuntimeFailure):
+    """The sandbox, container or image of the call does not exist (any more)."""
+
+
+class PullFailed(RuntimeFailure):
+    """An image could not be had: unknown, forbidden, or no registry in reach."""
+
+
+class State(StrEnum):
+    """Of a container."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    EXITED = "exited"
+    UNKNOWN = "unknown"
+
+
+class PortMapping(msgspec.Struct, frozen=True):
+    container_port: int
+    host_port: int
+    protocol: str = "TCP"
+    host_ip: str = ""
+
+
+class SandboxConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How to make the sandbox of a pod. `attempt` counts the sandboxes of this pod, from 0."""
+
+    uid: str
+    namespace: str
+    name: str
+    attempt: int
+    hostname: str
+    log_directory: Path
+    dns_servers: tuple[str, ...] = ()
+    dns_searches: tuple[str, ...] = ()
+    dns_options: tuple[str, ...] = ()
+    port_mappings: tuple[PortMapping, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    cgroup_parent: str = ""
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    host_network: bool = False
+    host_pid: bool = False
+    host_ipc: bool = False
+    share_process_namespace: bool = False
+    privileged: bool = False
+    run_as_user: int | None = None
+    run_as_group: int | None = None
+    supplemental_groups: tuple[int, ...] = ()
+    read_only_root: bool = False
+
+
+class Mount(msgspec.Struct, frozen=True, kw_only=True):
+    host_path: Path
+    container_path: str
+    read_only: bool = False
+    propagation: str = "None"
+    """`None`, `HostToContainer` or `Bidirectional`, as in the API."""
+
+
+class ContainerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How to make a container. `attempt` counts the containers of this name in this pod, from 0."""
+
+    name: str
+    attempt: int
+    image: str
+    """A reference that `image_id` or `pull_image` returned."""
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    working_dir: str = ""
+    environment: tuple[tuple[str, str], ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    log_path: str = ""
+    """Relative to the sandbox's log directory."""
+    stdin: bool = False
+    stdin_once: bool = False
+    tty: bool = False
+    cpu_shares: int = 0
+    cpu_quota: int = 0
+    cpu_period: int = 0
+    memory_limit: int = 0
+    """Bytes; 0: none."""
+    oom_score_adj: int = 0
+    privileged: bool = False
+    read_only_root: bool = False
+    no_new_privileges: bool = False
+    run_as_user: int | None = None
+    run_as_group: int | None = None
+    supplemental_groups: tuple[int, ...] = ()
+    add_capabilities: tuple[str, ...] = ()
+    drop_capabilities: tuple[str, ...] = ()
+
+
+class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
+    """A sandbox as it is. `ready`: its processes and network are there. `ips`: first the primary one."""
+
+    id: str
+    uid: str
+    namespace: str
+    name: str
+    attempt: int
+    ready: bool
+    created_at: datetime
+    ips: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+class Container(msgspec.Struct, frozen=True, kw_only=True):
+    """A container as it is."""
+
+    id: str
+    sandbox_id: str
+    name: str
+    attempt: int
+    state: State
+    image: str
+    image_id: str
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""
+    log_path: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+class Image(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    tags: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
+    size: int = 0
+    """Bytes."""
+    user: str = ""
+    """The user that the image's configuration names: a number, a name, or empty."""
+
+
+class ContainerUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """`cpu_nanoseconds` is the sum since the container's start."""
+
+    container_id: str
+    taken_at: datetime
+    cpu_nanoseconds: int
+    memory_bytes: int
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    username: str
+    password: str
+
+
+class ExecResult(msgspec.Struct, frozen=True):
+    exit_code: int
+    output: bytes
+    """Standard output and error, at most 16 KiB."""
+
+
+class RuntimeEvent(msgspec.Struct, frozen=True):
+    """Look again at this sandbox or container (its id). An empty id: look at everything again."""
+
+    id: str = ""
+
+
+class Runtime(Protocol):
+    """Every call raises `RuntimeFailure` or one of its kinds, and ends within its own deadline."""
+
+    async def version(self) -> str:
+        """Name and version, such as `containerd://1.6.20`; raises `Unavailable` until the runtime answers."""
+
+    async def list_sandboxes(self, sandbox_id: str = "") -> Sequence[Sandbox]:
+        """Those that this agent made (all, or the one)."""
+
+    async def list_containers(self, sandbox_id: str = "") -> Sequence[Container]:
+        """Those that this agent made (all, or those of one sandbox), with their full status."""
+
+    async def run_sandbox(self, config: SandboxConfig) -> Sandbox: ...
+
+    async def stop_sandbox(self, sandbox_id: str) -> None:
+        """Kills what runs in it and takes its network down. Repeating it is harmless; `Missing` is not raised."""
+
+    async def remove_sandbox(self, sandbox_id: str) -> None:
+        """Stops it and removes it with its containers. Repeating it is harmless."""
+
+    async def create_container(self, sandbox_id: str, config: ContainerConfig, sandbox: SandboxConfig) -> str:
+        """Returns the new container's id."""
+
+    async def start_container(self, container_id: str) -> None: ...
+
+    async def stop_container(self, container_id: str, grace_seconds: float) -> None:
+        """SIGTERM (or the image's stop signal), and SIGKILL after the grace. Harmless on one that has ended."""
+
+    async def remove_container(self, container_id: str) -> None:
+        """Harmless on one that is gone."""
+
+    async def exec_sync(self, container_id: str, command: Sequence[str], timeout_seconds: float) -> ExecResult:
+        """Raises `TimeoutError` when the command takes longer."""
+
+    async def reopen_log(self, container_id: str) -> None:
+        """After the log file was renamed: write to a new one."""
+
+    async def image_id(self, reference: str) -> Image | None:
+        """The image that this reference names, if it is on the node."""
+
+    async def pull_image(self, reference: str, credentials: Credentials | None = None) -> str:
+        """Returns the id of the image. Raises `PullFailed`."""
+
+    async def list_images(self) -> Sequence[Image]: ...
+
+    async def remove_image(self, image_id: str) -> None: ...
+
+    async def load_archive(self, path: Path) -> Sequence[str]:
+        """Loads a docker-archive or OCI tar (plain or gzip) and returns the references it holds.
+
+        Raises `ValueError` with a sentence for a person when the file is not such an archive.
+        """
+
+    async def usage(self) -> Sequence[ContainerUsage]: ...
+
+    def events(self) -> AsyncIterator[RuntimeEvent]:
+        """Ends with `Unavailable` when the runtime goes; begins with an empty event."""

@@ -1,0 +1,1 @@
+"""The HTTP front door, which real Kubernetes clients talk to."""

@@ -1,0 +1,1 @@
+"""MQTT: assignments out, status in, and the embedded broker."""

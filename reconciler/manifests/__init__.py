@@ -1,0 +1,1 @@
+"""From a folder of manifests to desired objects in the store."""

@@ -1,0 +1,81 @@
+"""What the deciding parts ask for: changes to objects, as values.
+
+Controllers, scheduler, manifests, link and API all return or build these; `Cluster.apply` is the one place
+that carries them out, one atomic commit for each sequence.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from schemas.meta import Object, Ref
+
+
+class Create(msgspec.Struct, frozen=True):
+    """A new object. With `generateName` and no name, it gets one. uid, time and generation are stamped."""
+
+    object: Object
+
+
+class Update(msgspec.Struct, frozen=True):
+    """All of an object but its status. A change of the spec raises its generation.
+
+    Where `metadata.resourceVersion` is set, it must be the present one (else `Conflict`).
+    """
+
+    object: Object
+
+
+class UpdateStatus(msgspec.Struct, frozen=True):
+    """The status of an object alone. `durable=False` where an agent holds it and will send it again."""
+
+    object: Object
+    durable: bool = True
+
+
+class Delete(msgspec.Struct, frozen=True):
+    """Ends an object, as the Kubernetes API does: finalizers first, a bound pod after its grace period.
+
+    `grace_seconds` 0 removes a pod at once, None leaves its own grace period. `uid` and `resource_version` are
+    preconditions where they are not empty. What the object owned is collected in the background, unless
+    `orphan`.
+    """
+
+    ref: Ref
+    uid: str = ""
+    grace_seconds: int | None = None
+    resource_version: str = ""
+    orphan: bool = False
+
+
+class Emit(msgspec.Struct, frozen=True):
+    """An Event about an object, for people. Equal ones are counted up, not repeated; never durable."""
+
+    regarding: Object
+    type: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+    component: str
+
+
+Change = Create | Update | UpdateStatus | Delete | Emit
+
+
+class ChangeError(Exception):
+    """Base of why changes were refused: `NotFound`, `AlreadyExists`, `Conflict`. Nothing was applied."""
+
+    def __init__(self, ref: Ref, message: str) -> None:
+        super().__init__(message)
+        self.ref = ref
+
+
+class NotFound(ChangeError):
+    """There is no such object (any more)."""
+
+
+class AlreadyExists(ChangeError):
+    """An object of this name is there."""
+
+
+class Conflict(ChangeError):
+    """The object is not the one, or not the version, that the writer has seen."""

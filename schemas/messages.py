@@ -1,0 +1,195 @@
+"""MQTT topics and payloads between reconciler and agents, version `v1`.
+
+Everything lies under `wherry/v1/<cluster>/`. Within `v1` fields are only added, and unknown ones are ignored.
+The digest is the truth and bodies are only its content: a body that the digest does not name is not run, a pod
+that it no longer names is stopped. Payloads are JSON, so that `mosquitto_sub` is a debugger.
+"""
+
+import hashlib
+from datetime import datetime
+from typing import Literal, TypeVar
+
+import msgspec
+from msgspec import field
+
+from schemas.core.node import NodeStatus, Taint
+from schemas.core.pod import Pod
+from schemas.core.podstatus import PodStatus
+from schemas.meta import Record
+
+VERSION = "v1"
+MAX_PAYLOAD = 4 * 1024 * 1024
+"""Bytes. A larger payload is refused by both sides: a node must not be able to fill the other's memory."""
+
+
+class Topics:
+    """The topics of one node of one cluster."""
+
+    def __init__(self, cluster: str, node: str) -> None:
+        self.root = f"wherry/{VERSION}/{cluster}/nodes/{node}"
+        self.desired = f"{self.root}/desired"
+        self.status = f"{self.root}/status"
+        self.online = f"{self.root}/online"
+        self.events = f"{self.root}/events"
+        self.metrics = f"{self.root}/metrics"
+
+    def desired_pod(self, uid: str) -> str:
+        return f"{self.desired}/pods/{uid}"
+
+    def desired_config(self, key: str) -> str:
+        """`key` is that of `config_key`."""
+        return f"{self.desired}/config/{key}"
+
+    def pod_status(self, uid: str) -> str:
+        return f"{self.status}/pods/{uid}"
+
+
+def split_topic(topic: str) -> tuple[str, str, str] | None:
+    """`(cluster, node, rest)` of a topic under a node, or None for any other."""
+    parts = topic.split("/", 5)
+    if len(parts) != 6 or parts[0] != "wherry" or parts[1] != VERSION or parts[3] != "nodes":
+        return None
+    return parts[2], parts[4], parts[5]
+
+
+class Digest(Record, frozen=True):
+    """`desired` (retained): everything that the node shall hold, by name and version.
+
+    `store` names the life of the reconciler's store; revisions grow only within one. `pods` maps uid to
+    `metadata.generation`, `configs` the key of each ConfigMap and Secret in use to the hash of its content.
+    """
+
+    store: str
+    revision: int
+    pods: dict[str, int] = field(default_factory=dict)
+    configs: dict[str, str] = field(default_factory=dict)
+    pod_cidr: str = field(default="", name="podCIDR")
+
+
+class Assignment(Record, frozen=True):
+    """`desired/pods/<uid>` (retained): a pod as the node shall run it (its `status` is left empty).
+
+    A pod that shall end is still assigned, with `metadata.deletionTimestamp` and the grace period set, until
+    the agent has reported it removed.
+    """
+
+    pod: Pod
+    commit: str = ""
+
+
+class Config(Record, frozen=True):
+    """`desired/config/<kind>/<namespace>/<name>` (retained): content of a ConfigMap or Secret."""
+
+    kind: Literal["ConfigMap", "Secret"]
+    namespace: str
+    name: str
+    data: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        return config_key(self.kind, self.namespace, self.name)
+
+    def content_hash(self) -> str:
+        """What the digest names this content by."""
+        return hashlib.sha256(msgspec.json.encode(sorted(self.data.items()))).hexdigest()[:16]
+
+
+def config_key(kind: str, namespace: str, name: str) -> str:
+    """`configmap/<namespace>/<name>` or `secret/<namespace>/<name>`."""
+    return f"{kind.lower()}/{namespace}/{name}"
+
+
+class NodeReport(Record, frozen=True, kw_only=True):
+    """`status` (retained): the node, and the digest that it has taken on.
+
+    `epoch` grows with every start of the agent. `applied_store` and `applied_revision` acknowledge the last
+    digest of which every body is on the node's disk. `sent_at` is the node's clock.
+    """
+
+    epoch: int
+    sent_at: datetime
+    applied_store: str = ""
+    applied_revision: int = 0
+    status: NodeStatus
+    labels: dict[str, str] = field(default_factory=dict)
+    taints: tuple[Taint, ...] = ()
+    agent_version: str = ""
+
+
+class PodReport(Record, frozen=True, kw_only=True):
+    """`status/pods/<uid>` (retained): a pod as it is on the node.
+
+    `generation` is that of the assignment which the status answers. `removed`: nothing of the pod is left on
+    the node and nothing of it will start again; the reconciler may forget the pod.
+    """
+
+    epoch: int
+    generation: int
+    namespace: str
+    name: str
+    status: PodStatus
+    removed: bool = False
+
+
+class NodeEvent(Record, frozen=True, kw_only=True):
+    """Something that happened to a pod (`uid` set) or to the node itself, already counted up by the agent."""
+
+    type: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+    namespace: str = ""
+    pod: str = ""
+    uid: str = ""
+    field_path: str = ""
+    first: datetime
+    last: datetime
+    count: int = 1
+
+
+class EventBatch(Record, frozen=True):
+    """`events`."""
+
+    epoch: int
+    events: tuple[NodeEvent, ...]
+
+
+class Usage(Record, frozen=True):
+    """CPU in nanocores (averaged since the report before), memory (working set) in bytes."""
+
+    cpu_nanocores: int
+    memory_bytes: int
+
+
+class PodUsage(Record, frozen=True):
+    uid: str
+    containers: dict[str, Usage]
+
+
+class MetricsBatch(Record, frozen=True):
+    """`metrics`: what node and pods use."""
+
+    epoch: int
+    taken_at: datetime
+    window_seconds: float
+    node: Usage
+    pods: tuple[PodUsage, ...] = ()
+
+
+T = TypeVar("T")
+
+
+class BadMessage(ValueError):
+    """A payload that is not what its topic promises. The text says why, and never holds the payload."""
+
+
+def decode(payload: bytes, type_: type[T]) -> T:
+    """The payload as `type_`. Raises `BadMessage`."""
+    if len(payload) > MAX_PAYLOAD:
+        raise BadMessage(f"{type_.__name__}: {len(payload)} bytes, more than {MAX_PAYLOAD}")
+    try:
+        return msgspec.json.decode(payload, type=type_)
+    except msgspec.DecodeError as error:
+        raise BadMessage(f"{type_.__name__}: {error}") from None
+
+
+encode = msgspec.json.Encoder().encode
