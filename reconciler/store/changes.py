@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from schemas.core.reference import ObjectReference
 from schemas.meta import Object, Ref
 
 
@@ -49,9 +50,12 @@ class Delete(msgspec.Struct, frozen=True):
 
 
 class Emit(msgspec.Struct, frozen=True):
-    """An Event about an object, for people. Equal ones are counted up, not repeated; never durable."""
+    """An Event about an object, for people. Equal ones are counted up, not repeated; never durable.
 
-    regarding: Object
+    What is no stored object (a file of manifests, say) is named by a reference.
+    """
+
+    regarding: Object | ObjectReference
     type: Literal["Normal", "Warning"]
     reason: str
     message: str
