@@ -1,0 +1,47 @@
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := .demo
+CORPUS ?= ../shared/corpus
+
+.PHONY: help setup demo demo-stop test check format bench generate lock
+
+help: ## Say what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.ready ## Make .venv and install the system's packages
+
+$(VENV)/.ready: requirements-dev.lock pyproject.toml setup.sh
+	@./setup.sh
+
+demo: setup ## Run examples/hello on this machine, on a real containerd of its own
+	@examples/demo.sh $(DEMO)
+
+demo-stop: ## Stop the demo and remove all that it made
+	@examples/demo.sh --stop $(DEMO)
+
+test: setup ## Run all tests, on real containerd and Mosquitto
+	@$(BIN)/python -m tests.preflight
+	@$(BIN)/pytest
+
+check: setup ## Lint, format, types, layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup ## Format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: setup ## Measure; one JSON object a line
+	@for name in cold_start edit_to_running footprint; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
+
+generate: setup ## Write again what is generated: JSON Schemas, docs/support.md, CRI messages
+	@$(BIN)/python -m schemas.jsonschema
+	@$(BIN)/python -m schemas.support
+	@$(BIN)/python -m nodeagent.runtime.proto
+
+lock: setup ## Pin the dependencies anew
+	@$(BIN)/uv pip compile -q --generate-hashes --no-header --no-emit-index-url --extra reconciler -o requirements.lock pyproject.toml
+	@$(BIN)/uv pip compile -q --generate-hashes --no-header --no-emit-index-url --extra dev -o requirements-dev.lock pyproject.toml

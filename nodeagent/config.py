@@ -1,0 +1,57 @@
+"""The agent's configuration file."""
+
+import re
+import socket
+from pathlib import Path
+
+import msgspec
+
+from schemas.configuration import BadConfiguration, BrokerAddress, Section, load
+from schemas.core.node import Taint
+
+NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+
+
+class Reserved(Section, frozen=True, kw_only=True):
+    """What the machine keeps for itself: capacity less this is allocatable."""
+
+    cpu: str = "100m"
+    memory: str = "128Mi"
+
+
+class Config(Section, frozen=True, kw_only=True):
+    """`nodeagent --config FILE`."""
+
+    broker: BrokerAddress
+    cluster: str = "default"
+    node: str = ""
+    """Empty: the machine's host name. It is the node's identity, whatever its address."""
+    data: Path = Path("/var/lib/wherry/agent")
+    run: Path = Path("/run/wherry/agent")
+    """On memory: Secret volumes lie here."""
+    containerd: str = "/run/containerd/containerd.sock"
+    """The socket of the system's containerd, or `own`: the agent starts one under its data directory."""
+    pause_image: str = "wherry.local/pause:1"
+    """Of the own containerd; the system's has its own setting."""
+    images: Path | None = None
+    """A folder of image archives that are loaded when they appear."""
+    address: str = ""
+    """The node's address; empty: that of the default route."""
+    bridge: str = "wherry0"
+    labels: dict[str, str] = {}
+    taints: tuple[Taint, ...] = ()
+    reserved: Reserved = Reserved()
+    metrics_seconds: float = 30
+    max_pods: int = 110
+
+
+def load_config(path: Path) -> Config:
+    """The file, with the node's name filled in. Raises `BadConfiguration`."""
+    config = load(path, Config)
+    name = config.node or socket.gethostname().lower()
+    if not NAME.fullmatch(name):
+        raise BadConfiguration(
+            f"{path}: node: {name!r} is not a node name: use lower-case letters, digits, '-' and '.', "
+            "beginning and ending with a letter or digit"
+        )
+    return msgspec.structs.replace(config, node=name)

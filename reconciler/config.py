@@ -1,0 +1,65 @@
+"""The reconciler's configuration file."""
+
+from pathlib import Path
+
+from schemas.configuration import BadConfiguration, BrokerAddress, Section, load
+
+
+class EmbeddedBroker(Section, frozen=True, kw_only=True):
+    """The broker inside the reconciler, for one box or a few nodes on a network that is trusted."""
+
+    listen: str = "127.0.0.1:1883"
+    username: str = "wherry"
+    password_file: Path
+
+
+class Api(Section, frozen=True, kw_only=True):
+    listen: str = "127.0.0.1:6443"
+    names: tuple[str, ...] = ()
+    """Further host names and addresses that the certificate is made out to."""
+
+
+class Prune(Section, frozen=True, kw_only=True):
+    """A pass that would delete more than this share of the objects, and more than this number, waits for a word."""
+
+    share: float = 0.5
+    number: int = 10
+
+
+class Config(Section, frozen=True, kw_only=True):
+    """`reconciler --config FILE`."""
+
+    manifests: Path
+    cluster: str = "default"
+    data: Path = Path("/var/lib/wherry/reconciler")
+    broker: BrokerAddress | None = None
+    embedded_broker: EmbeddedBroker | None = None
+    api: Api = Api()
+    prune: Prune = Prune()
+    toleration_seconds: int = 30
+    """How long pods stay bound to a node that is away, where they do not say so themselves."""
+    node_grace_seconds: float = 40
+    """How long after its own start the reconciler waits for a node to say that it is there."""
+    cluster_cidr: str = "10.244.0.0/16"
+
+
+def load_config(path: Path) -> Config:
+    """Raises `BadConfiguration`."""
+    config = load(path, Config)
+    if (config.broker is None) == (config.embedded_broker is None):
+        raise BadConfiguration(f"{path}: give either `broker:` (an external one) or `embeddedBroker:`")
+    for field, listen in (("api.listen", config.api.listen), ("embeddedBroker.listen", _listen(config))):
+        split_address(listen, f"{path}: {field}")
+    return config
+
+
+def _listen(config: Config) -> str:
+    return config.embedded_broker.listen if config.embedded_broker else "127.0.0.1:0"
+
+
+def split_address(text: str, where: str) -> tuple[str, int]:
+    """`host:port`, IPv6 in brackets. Raises `BadConfiguration` naming `where`."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise BadConfiguration(f"{where}: expected ADDRESS:PORT such as 127.0.0.1:6443, found {text!r}")
+    return host.strip("[]"), int(port)
