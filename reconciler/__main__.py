@@ -1,0 +1,5 @@
+"""`python -m reconciler` is `wherry`."""
+
+from reconciler.cli import main
+
+main()

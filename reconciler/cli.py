@@ -1,0 +1,215 @@
+"""`wherry`: the command that a person with one box uses."""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from reconciler import box as boxes
+from reconciler.box import Box
+from schemas.configuration import BadConfiguration
+from schemas.daemon import AlreadyRunning, log_to
+
+START_LIMIT = 60.0
+"""Seconds that `up --detach` waits for the API to answer."""
+
+
+def main() -> None:
+    """Entry point of `wherry`."""
+    arguments = _parser().parse_args()
+    run: Callable[[argparse.Namespace], int] = arguments.run
+    try:
+        sys.exit(run(arguments))
+    except (BadConfiguration, AlreadyRunning, ConnectionError) as error:
+        print(f"wherry: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="wherry", description="Kubernetes-shaped orchestration for small machines.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    up = _command(
+        commands,
+        "up",
+        _up,
+        "run everything on this box: reconciler, broker, store and a node agent",
+        "wherry up examples/hello --data /var/lib/wherry\n"
+        "  wherry up examples/hello --data /tmp/try --simulate 3   (no root, no containers)",
+    )
+    up.add_argument("manifests", nargs="?", type=Path, metavar="MANIFESTS", help="folder (default: DIR/manifests)")
+    up.add_argument("--port", type=int, help="of the API on 127.0.0.1 (default: 6443, or as the last time)")
+    up.add_argument("--detach", action="store_true", help="return when it answers, and leave it running")
+    up.add_argument("--simulate", type=int, default=0, metavar="N", help="N simulated nodes in place of containerd")
+    up.add_argument("--log-file", type=Path, help=argparse.SUPPRESS)
+    _output(up)
+
+    down = _command(
+        commands,
+        "down",
+        _down,
+        "stop what `up` started and remove what it made on the system; DIR itself stays",
+        "wherry down --data /var/lib/wherry",
+    )
+    _output(down)
+
+    get = _command(
+        commands, "get", _get, "print objects as the server's tables", "wherry get pods web-0 --data DIR -o wide"
+    )
+    get.add_argument("kind", metavar="KIND", help="such as pods, deploy, nodes, events")
+    get.add_argument("name", nargs="?", metavar="NAME")
+    get.add_argument("-n", "--namespace", default="default")
+    get.add_argument("-A", "--all-namespaces", action="store_true")
+    get.add_argument("-l", "--selector", default="", help="label selector, such as app=web")
+    get.add_argument("-o", "--output", choices=("table", "wide", "json", "yaml", "name"), default="table")
+
+    status = _command(
+        commands, "status", _status, "say what was read, what is broken, what is held back", "wherry status --data DIR"
+    )
+    _output(status)
+    approve = _command(
+        commands,
+        "approve",
+        _approve,
+        "let the deletions go that `status` shows as held back",
+        "wherry approve --data DIR",
+    )
+    _output(approve)
+
+    simulate = _command(
+        commands,
+        "simulate",
+        _simulate,
+        "play failures on the nodes of `up --simulate`",
+        "wherry simulate cut-node sim-2 --data /tmp/try",
+    )
+    simulate.add_argument("what", choices=("stop-node", "start-node", "cut-node", "heal-node"))
+    simulate.add_argument("node", metavar="NODE")
+    _output(simulate)
+    return parser
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    summary: str,
+    example: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the folder that holds all state")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--output", "-o", choices=("text", "json"), default="text")
+
+
+def _up(arguments: argparse.Namespace) -> int:
+    box = Box(arguments.data.absolute())
+    if box.reconciler_pid is not None:
+        print(f"It runs already (process {box.reconciler_pid}).", file=sys.stderr)
+        return _print_facts(box, arguments.output)
+    box = boxes.prepare(arguments.data, arguments.manifests, arguments.port, arguments.simulate)
+    boxes.check_port(box)
+    if arguments.detach:
+        _detach(box, arguments.data)
+        return _print_facts(box, arguments.output)
+    from reconciler.daemon import run_box  # the whole reconciler, which no other command needs
+
+    log_to(arguments.log_file)
+    run_box(box)
+    return 0
+
+
+def _detach(box: Box, data: Path) -> None:
+    box.kubeconfig.unlink(missing_ok=True)
+    errors = box.directory / "logs" / "wherry.err"
+    with errors.open("wb") as stream:
+        command = [sys.executable, "-m", "reconciler", "up", "--data", str(data), "--log-file", str(box.log_file)]
+        if box.simulated:
+            command += ["--simulate", str(box.simulated)]
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stream, start_new_session=True
+        )
+    limit = time.monotonic() + START_LIMIT
+    while not box.kubeconfig.exists():
+        if child.poll() is not None or time.monotonic() > limit:
+            said = errors.read_text().strip().splitlines()[-1:] or [f"see {box.log_file}"]
+            raise BadConfiguration(f"it did not start: {said[0]}")
+        time.sleep(0.05)
+
+
+def _print_facts(box: Box, output: str) -> int:
+    known = boxes.facts(box)
+    if output == "json":
+        print(json.dumps(known))
+        return 0
+    print(f"Wherry runs. It follows {known['manifests']}: edit and save.")
+    print(f"  kubectl --kubeconfig {known['kubeconfig']} get pods -A")
+    print(f"  images:  {known['images']}")
+    print(f"  log:     {known['log']}")
+    print(f"  stop:    wherry down --data {known['data']}")
+    return 0
+
+
+def _down(arguments: argparse.Namespace) -> int:
+    done = boxes.stop(Box(arguments.data.absolute()))
+    if arguments.output == "json":
+        print(json.dumps({"done": done}))
+    else:
+        print("\n".join(done) if done else "Nothing ran, and nothing was left over.")
+    return 0
+
+
+def _get(arguments: argparse.Namespace) -> int:
+    from reconciler.api import client
+
+    return client.get(
+        Box(arguments.data.absolute()).kubeconfig,
+        arguments.kind,
+        arguments.name,
+        namespace=None if arguments.all_namespaces else arguments.namespace,
+        selector=arguments.selector,
+        output=arguments.output,
+    )
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from reconciler.api import client
+
+    status = client.call(Box(arguments.data.absolute()).kubeconfig, "GET", "/wherry/v1/status")
+    print(json.dumps(status) if arguments.output == "json" else client.say_status(status))
+    return 0
+
+
+def _approve(arguments: argparse.Namespace) -> int:
+    from reconciler.api import client
+
+    released = client.call(Box(arguments.data.absolute()).kubeconfig, "POST", "/wherry/v1/approve")
+    print(json.dumps(released) if arguments.output == "json" else f"Approved: {released['approved']} deletions.")
+    return 0
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    box = Box(arguments.data.absolute())
+    if not box.simulated:
+        raise BadConfiguration(f"{box.directory} has no simulated nodes: start it with `wherry up --simulate N`")
+    answer = boxes.tell_simulation(box, arguments.what, arguments.node)
+    if arguments.output == "json":
+        print(json.dumps(answer))
+    else:
+        print(answer["said"])
+    return 0 if answer["ok"] else 1

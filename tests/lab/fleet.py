@@ -1,0 +1,259 @@
+"""A fleet on real parts: Mosquitto, a reconciler, and nodes with a containerd each, in network namespaces.
+
+The test plays systemd: it starts the processes, kills them, and starts them again.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.lab.network import HUB, Network, run
+from tests.waiting import eventually
+
+BROKER_PORT = 1883
+API_PORT = 6443
+KUBECTL = Path(sys.executable).parent / "kubectl"
+
+
+class Fleet:
+    """`nodes` machines beside the hub. The manifests folder is `manifests`."""
+
+    def __init__(self, directory: Path, nodes: list[str], images: Path, *, toleration_seconds: int = 5) -> None:
+        self.directory = directory
+        self.nodes = nodes
+        self.images = images
+        self.manifests = directory / "manifests"
+        self.network = Network(uuid.uuid4().hex[:5], [HUB, *nodes])
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.toleration_seconds = toleration_seconds
+
+    def start(self) -> None:
+        self.manifests.mkdir(parents=True)
+        self._configure()
+        self.network.create()
+        self.start_broker()
+        self.start_reconciler()
+        for node in self.nodes:
+            self.start_agent(node)
+        eventually(lambda: sorted(self.ready_nodes()) == sorted(self.nodes), 60, "all nodes Ready")
+
+    def stop(self) -> None:
+        """Ends and removes everything, whatever state the test left it in."""
+        for name in list(self.processes):
+            self.kill(name)
+        for node in self.nodes:
+            self.network_of(node, [sys.executable, "-m", "nodeagent", "cleanup", "--config", self._config(node)])
+        self.network.remove()
+
+    # the parts, each by name: "broker", "reconciler", or a node
+
+    def start_broker(self) -> None:
+        self._spawn("broker", HUB, ["mosquitto", "-c", self._config("broker")])
+
+    def start_reconciler(self) -> None:
+        self._spawn("reconciler", HUB, [sys.executable, "-m", "reconciler.daemon", "--config", self._config("hub")])
+        eventually((self.directory / "hub" / "kubeconfig").exists, 30, "the reconciler's kubeconfig")
+        eventually(lambda: self.try_kubectl("get", "--raw", "/readyz").returncode == 0, 30, "the API")
+
+    def start_agent(self, node: str) -> None:
+        self._spawn(node, node, [sys.executable, "-m", "nodeagent", "--config", self._config(node)])
+
+    def kill(self, name: str) -> None:
+        """SIGKILL, as a power cut of that one process."""
+        process = self.processes.pop(name)
+        process.kill()
+        process.wait(10)
+
+    def terminate(self, name: str) -> None:
+        """SIGTERM, as systemd stops a service."""
+        process = self.processes.pop(name)
+        process.terminate()
+        process.wait(30)
+
+    def containerd_pid(self, node: str) -> int:
+        return int((self.directory / node / "containerd" / "containerd.pid").read_text())
+
+    def reboot(self, node: str) -> None:
+        """Takes the machine down as a power cut does: every process of it dies, and what was in memory is gone."""
+        doomed = self._machine_processes(node)
+        namespaces = {_network_namespace(pid) for pid in doomed} - {None, _network_namespace(os.getpid())}
+        for pid in doomed:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if node in self.processes:
+            self.processes.pop(node).wait(10)
+        eventually(lambda: not self._machine_processes(node), 20, f"{node} is down")
+        for mount in self._mounts(node):
+            subprocess.run(["umount", "-l", mount], check=False, capture_output=True)
+        for pod in Path("/var/run/netns").glob("cni-*"):
+            if pod.stat().st_ino in namespaces:
+                run("ip", "netns", "del", pod.name)
+        self.network_of(node, ["ip", "link", "del", self._bridge(node)])
+        shutil.rmtree(self.directory / node / "containerd" / "state", ignore_errors=True)
+
+    # what a person sees
+
+    def try_kubectl(self, *arguments: str, stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
+        command = [str(KUBECTL), "--kubeconfig", str(self.directory / "hub" / "kubeconfig"), *arguments]
+        environment = os.environ | {"HOME": str(self.directory)}
+        return subprocess.run(
+            [*self.network.inside(HUB), *command],
+            capture_output=True,
+            text=True,
+            timeout=90,
+            input=stdin,
+            env=environment,
+        )
+
+    def kubectl(self, *arguments: str) -> str:
+        done = self.try_kubectl(*arguments)
+        if done.returncode != 0:
+            raise ValueError(f"kubectl {' '.join(arguments)}: {done.stderr}")
+        return done.stdout
+
+    def get(self, *arguments: str) -> Any:  # noqa: ANN401 (JSON)
+        return json.loads(self.kubectl("get", *arguments, "-o", "json"))
+
+    def pods(self, selector: str = "") -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.get("pods", *(["-l", selector] if selector else []))["items"]
+        return found
+
+    def ready_pods(self, selector: str = "") -> list[dict[str, Any]]:
+        return [pod for pod in self.pods(selector) if _is(pod, "Ready") and "deletionTimestamp" not in pod["metadata"]]
+
+    def ready_nodes(self) -> list[str]:
+        return [node["metadata"]["name"] for node in self.get("nodes")["items"] if _is(node, "Ready")]
+
+    # what is really there
+
+    def running(self, node: str) -> dict[str, int]:
+        """Containers that run on the node (sandboxes left out), id → process id, asked of containerd itself."""
+        socket = str(self.directory / node / "containerd" / "containerd.sock")
+        ctr = ["ctr", "-a", socket, "-n", "k8s.io"]
+        tasks = subprocess.run([*ctr, "tasks", "ls"], capture_output=True, text=True, timeout=20)
+        listed = subprocess.run(
+            [*ctr, "containers", "ls", "-q", 'labels."io.cri-containerd.kind"==container'],
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+        if tasks.returncode or listed.returncode:
+            raise ValueError(tasks.stderr + listed.stderr)
+        containers = set(listed.stdout.split())
+        rows = [line.split() for line in tasks.stdout.splitlines()[1:]]
+        return {row[0]: int(row[1]) for row in rows if row[0] in containers and row[2] == "RUNNING"}
+
+    def fetch(self, node: str, url: str) -> str:
+        """What a client on that machine gets."""
+        done = subprocess.run(
+            [*self.network.inside(node), "curl", "-sS", "--max-time", "5", url], capture_output=True, text=True
+        )
+        if done.returncode != 0:
+            raise ValueError(done.stderr)
+        return done.stdout
+
+    def write(self, name: str, *documents: dict[str, Any] | str) -> None:
+        """Writes a manifest as an editor does: whole, by rename."""
+        text = "---\n".join(d if isinstance(d, str) else yaml.safe_dump(d, sort_keys=False) for d in documents)
+        path = self.manifests / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.tmp")
+        temporary.write_text(text)
+        temporary.rename(path)
+
+    def delete(self, name: str) -> None:
+        (self.manifests / name).unlink()
+
+    def log(self, name: str) -> str:
+        return (self.directory / f"{name}.log").read_text()
+
+    def network_of(self, machine: str, command: list[str]) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [*self.network.inside(machine), *command], capture_output=True, text=True, timeout=120, check=False
+        )
+
+    def _spawn(self, name: str, machine: str, command: list[str]) -> None:
+        with (self.directory / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [*self.network.inside(machine), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _bridge(self, node: str) -> str:
+        return f"wb{self.network.tag}{node}"[:15]
+
+    def _config(self, name: str) -> str:
+        return str(self.directory / f"{name}.yaml")
+
+    def _configure(self) -> None:
+        broker = f"mqtt://{self.network.address[HUB]}:{BROKER_PORT}"
+        Path(self._config("broker")).write_text(
+            f"listener {BROKER_PORT} {self.network.address[HUB]}\nallow_anonymous true\npersistence false\n"
+            "max_inflight_messages 0\nmax_queued_messages 0\nlog_type error\n"
+        )
+        reconciler = {
+            "manifests": str(self.manifests),
+            "data": str(self.directory / "hub"),
+            "broker": {"url": broker, "keepaliveSeconds": 2},
+            "api": {"listen": f"127.0.0.1:{API_PORT}"},
+            "tolerationSeconds": self.toleration_seconds,
+            "nodeGraceSeconds": 10,
+        }
+        Path(self._config("hub")).write_text(yaml.safe_dump(reconciler))
+        for node in self.nodes:
+            agent = {
+                "node": node,
+                "data": str(self.directory / node),
+                "run": str(self.directory / node / "run"),
+                "containerd": "own",
+                "images": str(self.images),
+                "bridge": self._bridge(node),
+                "broker": {"url": broker, "keepaliveSeconds": 2},
+                "metricsSeconds": 5,
+            }
+            Path(self._config(node)).write_text(yaml.safe_dump(agent))
+
+    def _machine_processes(self, node: str) -> list[int]:
+        """What was started from the machine's folder (agent, containerd, shims), and all that descends from it."""
+        folder = f"{self.directory / node}"
+        parents: dict[int, int] = {}
+        found: set[int] = set()
+        for process in Path("/proc").iterdir():
+            if process.name.isdigit():
+                with contextlib.suppress(OSError):
+                    state, parent = (process / "stat").read_text().rpartition(")")[2].split()[:2]
+                    command = (process / "cmdline").read_bytes().decode(errors="replace")
+                    if state != "Z":
+                        parents[int(process.name)] = int(parent)
+                        if f"{folder}/" in command or f"{folder}.yaml" in command:
+                            found.add(int(process.name))
+        while more := {pid for pid, parent in parents.items() if parent in found} - found:
+            found |= more
+        return sorted(found - {os.getpid()})
+
+    def _mounts(self, node: str) -> list[str]:
+        lines = Path("/proc/self/mounts").read_text().splitlines()
+        return [line.split()[1] for line in reversed(lines) if f"{self.directory / node}/" in line.split()[1]]
+
+
+def _is(thing: dict[str, Any], condition: str) -> bool:
+    return any(c["type"] == condition and c["status"] == "True" for c in thing.get("status", {}).get("conditions", []))
+
+
+def _network_namespace(pid: int) -> int | None:
+    try:
+        return os.stat(f"/proc/{pid}/ns/net").st_ino
+    except OSError:
+        return None

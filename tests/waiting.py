@@ -1,0 +1,31 @@
+"""Waiting for a condition, with a limit: the only way in which tests wait."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def eventually(condition: Callable[[], T], limit: float = 30.0, what: str = "") -> T:
+    """The first truthy answer of the condition. Fails with its last answer or error when the limit is over."""
+    end = time.monotonic() + limit
+    last: object = None
+    while time.monotonic() < end:
+        try:
+            answer = condition()
+            if answer:
+                return answer
+            last = answer
+        except (AssertionError, LookupError, OSError, ValueError) as error:
+            last = error
+        time.sleep(0.05)
+    raise AssertionError(f"not within {limit} s: {what or getattr(condition, '__name__', 'condition')}; last: {last!r}")
+
+
+def holds(condition: Callable[[], bool], duration: float, what: str = "") -> None:
+    """Fails as soon as the condition does not hold during this time."""
+    end = time.monotonic() + duration
+    while time.monotonic() < end:
+        assert condition(), what or "it did not hold"
+        time.sleep(0.05)
