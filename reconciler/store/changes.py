@@ -4,6 +4,7 @@ Controllers, scheduler, manifests, link and API all return or build these; `Clus
 that carries them out, one atomic commit for each sequence.
 """
 
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -52,7 +53,9 @@ class Delete(msgspec.Struct, frozen=True):
 class Emit(msgspec.Struct, frozen=True):
     """An Event about an object, for people. Equal ones are counted up, not repeated; never durable.
 
-    What is no stored object (a file of manifests, say) is named by a reference.
+    What is no stored object (a file of manifests, say) is named by a reference. With `count` (and `first` and
+    `last`) the one who saw it has counted up already: the Event takes these as they are, and a repetition adds
+    nothing.
     """
 
     regarding: Object | ObjectReference
@@ -60,6 +63,9 @@ class Emit(msgspec.Struct, frozen=True):
     reason: str
     message: str
     component: str
+    count: int | None = None
+    first: datetime | None = None
+    last: datetime | None = None
 
 
 Change = Create | Update | UpdateStatus | Delete | Emit
