@@ -38,7 +38,7 @@ class Config(Section, frozen=True, kw_only=True):
     address: str = ""
     """The node's address; empty: that of the default route."""
     bridge: str = "wherry0"
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
     reserved: Reserved = Reserved()
     metrics_seconds: float = 30

@@ -19,7 +19,7 @@ START_LIMIT = 60.0
 
 def main() -> None:
     """Entry point of `wherry`."""
-    arguments = _parser().parse_args()
+    arguments = parser().parse_args()
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:
         sys.exit(run(arguments))
@@ -30,9 +30,10 @@ def main() -> None:
         sys.exit(130)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="wherry", description="Kubernetes-shaped orchestration for small machines.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+def parser() -> argparse.ArgumentParser:
+    """The whole command line of `wherry`."""
+    top = argparse.ArgumentParser(prog="wherry", description="Kubernetes-shaped orchestration for small machines.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     up = _command(
         commands,
@@ -91,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("what", choices=("stop-node", "start-node", "cut-node", "heal-node"))
     simulate.add_argument("node", metavar="NODE")
     _output(simulate)
-    return parser
+    return top
 
 
 def _command(

@@ -152,6 +152,11 @@ class Fleet:
         rows = [line.split() for line in tasks.stdout.splitlines()[1:]]
         return {row[0]: int(row[1]) for row in rows if row[0] in containers and row[2] == "RUNNING"}
 
+    def sandboxes(self, node: str) -> list[str]:
+        """Everything that containerd still knows on the node, sandboxes included."""
+        socket = str(self.directory / node / "containerd" / "containerd.sock")
+        return run("ctr", "-a", socket, "-n", "k8s.io", "containers", "ls", "-q").split()
+
     def fetch(self, node: str, url: str) -> str:
         """What a client on that machine gets."""
         done = subprocess.run(

@@ -1,0 +1,21 @@
+"""How a benchmark says what it measured: one JSON object a line."""
+
+import json
+import statistics
+from collections.abc import Sequence
+
+
+def say(name: str, value: float, unit: str, *, peer: str = "", peer_value: float | None = None) -> None:
+    line: dict[str, object] = {"name": name, "value": round(value, 3), "unit": unit}
+    if peer:
+        line |= {"peer": peer, "peer_value": round(peer_value or 0.0, 3)}
+    print(json.dumps(line), flush=True)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value that this share (0 to 1) of the values does not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+median = statistics.median

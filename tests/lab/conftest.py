@@ -1,0 +1,41 @@
+"""What the lab tests share: the images, built once, and fleets of two nodes."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.fleet import Fleet
+from tests.preflight import reasons
+
+BUILD = Path(__file__).parents[2] / "examples" / "images" / "build.sh"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks every test here as `lab`, and says why where the lab cannot be."""
+    missing = reasons()
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.lab)
+            if missing:
+                item.add_marker(pytest.mark.skip(reason="; ".join(missing)))
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with archives of `wherry.local/pause:1` and `wherry.local/busybox:1` and `:2`."""
+    folder = tmp_path_factory.mktemp("images")
+    subprocess.run([BUILD, folder], check=True, timeout=300, stdout=subprocess.DEVNULL)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory, images: Path) -> Iterator[Fleet]:
+    """Two nodes, `a` and `b`; the tests of a module share it, each with names of its own."""
+    fleet = Fleet(tmp_path_factory.mktemp("fleet"), ["a", "b"], images)
+    try:
+        fleet.start()
+        yield fleet
+    finally:
+        fleet.stop()

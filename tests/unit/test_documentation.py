@@ -1,0 +1,58 @@
+"""What the documentation shows is what the programs take."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from nodeagent.config import load_config as load_agent
+from reconciler.cli import parser
+from reconciler.config import load_config as load_reconciler
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    lines = [line for block in blocks("sh") for line in block.splitlines() if line]
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if c[0].endswith("wherry")], ids=" ".join)
+def test_every_wherry_command_in_the_readme_is_one(command: list[str]) -> None:
+    parser().parse_args(command[1:])
+
+
+def test_every_make_target_in_the_readme_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {command[1] for command in commands() if command[0] == "make"} | set(re.findall(r"make ([a-z-]+)", README))
+    assert named <= targets
+
+
+def test_every_configuration_in_the_readme_and_beside_the_units_loads(tmp_path: Path) -> None:
+    files = {
+        *blocks("yaml"),
+        *((ROOT / "systemd" / name).read_text() for name in ("reconciler.yaml", "nodeagent.yaml")),
+    }
+    for number, text in enumerate(files):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(text)
+        load = load_reconciler if "manifests:" in text else load_agent
+        assert load(path).cluster == "default"
+
+
+def test_every_link_in_the_readme_leads_somewhere() -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_every_command_has_a_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("up", "down", "get", "status", "approve", "simulate"):
+        with pytest.raises(SystemExit):
+            parser().parse_args([name, "--help"])
+        assert "example:" in capsys.readouterr().out
