@@ -1,0 +1,165 @@
+"""The server's certificate, signed by an authority of its own, so that TLS needs no set-up.
+
+`ca.pem` and `server.pem` each hold a certificate and its key, in one file so that a crash cannot part them. A
+first line says until when and for which addresses `server.pem` is good: a start that finds it so need not load
+`cryptography`.
+"""
+
+import ipaddress
+import ssl
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from reconciler.api import secretfile
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+_AUTHORITY_DAYS = 3650
+_SERVER_DAYS = 730
+_RENEW_DAYS = 90
+"""Days before its end that a certificate is replaced."""
+
+
+class Certificate(msgspec.Struct, frozen=True):
+    """`path` holds the server's certificate and key; `authority` is what clients must trust, as PEM."""
+
+    path: Path
+    authority: bytes
+    renew_at: datetime
+
+    def context(self) -> ssl.SSLContext:
+        """For a server that presents this certificate."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(self.path)
+        return context
+
+
+class _Header(msgspec.Struct, frozen=True):
+    renew_at: datetime
+    addresses: tuple[str, ...]
+
+
+def ensure(directory: Path, addresses: Sequence[str], now: datetime) -> Certificate:
+    """The certificate for these names and addresses; a new one where there is none, or its time is nearly over."""
+    authority, server = directory / "ca.pem", directory / "server.pem"
+    wanted = tuple(sorted(set(addresses)))
+    held, header = _header(authority), _header(server)
+    if held is None or held.renew_at <= now:
+        secretfile.replace(authority, _make_authority(now))
+        header = None
+    if header is None or header.renew_at <= now or header.addresses != wanted:
+        secretfile.replace(server, _make_server(authority.read_bytes(), wanted, now))
+        header = _header(server)
+    assert header is not None
+    return Certificate(server, _certificates(authority.read_bytes()), header.renew_at)
+
+
+def _header(path: Path) -> _Header | None:
+    """What the file's first line says, or None where there is no such file."""
+    try:
+        with path.open("rb") as file:
+            return msgspec.json.decode(file.readline().removeprefix(b"# "), type=_Header)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+
+
+def _certificates(pem: bytes) -> bytes:
+    """The file without its key and first line."""
+    start, end = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----\n"
+    return start + pem.partition(start)[2].partition(end)[0] + end
+
+
+def _make_authority(now: datetime) -> bytes:
+    # cryptography weighs 8 MiB, and is needed on the first start alone.
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = _name("wherry-ca")
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=True,
+        crl_sign=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    builder = (
+        _builder(name, name, key, now, _AUTHORITY_DAYS)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+    )
+    return _file(builder, key, key, _Header(now + timedelta(days=_AUTHORITY_DAYS - _SERVER_DAYS), ()))
+
+
+def _make_server(authority: bytes, addresses: tuple[str, ...], now: datetime) -> bytes:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    issuer = x509.load_pem_x509_certificate(authority)
+    signer = load_pem_private_key(authority, password=None)
+    assert isinstance(signer, ec.EllipticCurvePrivateKey)
+    key = ec.generate_private_key(ec.SECP256R1())
+    usage = x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.SERVER_AUTH])
+    builder = (
+        _builder(_name("wherry"), issuer.subject, key, now, _SERVER_DAYS)
+        .add_extension(x509.SubjectAlternativeName([_alternative(address) for address in addresses]), critical=False)
+        .add_extension(usage, critical=False)
+    )
+    return _file(builder, key, signer, _Header(now + timedelta(days=_SERVER_DAYS - _RENEW_DAYS), addresses))
+
+
+def _name(common: str) -> "x509.Name":
+    from cryptography import x509
+
+    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common)])
+
+
+def _alternative(address: str) -> "x509.GeneralName":
+    from cryptography import x509
+
+    try:
+        return x509.IPAddress(ipaddress.ip_address(address))
+    except ValueError:
+        return x509.DNSName(address)
+
+
+def _builder(
+    subject: "x509.Name", issuer: "x509.Name", key: "ec.EllipticCurvePrivateKey", now: datetime, days: int
+) -> "x509.CertificateBuilder":
+    from cryptography import x509
+
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))  # clocks of a fleet differ
+        .not_valid_after(now + timedelta(days=days))
+    )
+
+
+def _file(
+    builder: "x509.CertificateBuilder",
+    key: "ec.EllipticCurvePrivateKey",
+    signer: "ec.EllipticCurvePrivateKey",
+    header: _Header,
+) -> bytes:
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    certificate = builder.sign(signer, hashes.SHA256()).public_bytes(Encoding.PEM)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return b"# %s\n" % msgspec.json.encode(header) + certificate + private

@@ -1,0 +1,75 @@
+"""The kubeconfig that lets kubectl, and `wherry` itself, in."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from reconciler.api import secretfile
+from reconciler.api.auth import ADMIN
+
+_NAME = "wherry"
+
+
+class BadKubeconfig(ValueError):
+    """The file is no kubeconfig that can be used. The text names it, and what is missing."""
+
+
+class Access(msgspec.Struct, frozen=True):
+    """Where a server is, how it is known, and what opens it. `authority` is PEM."""
+
+    server: str
+    authority: bytes
+    token: str
+    namespace: str = "default"
+
+
+def write(path: Path, access: Access) -> bool:
+    """Writes the file where it says something else. Returns whether it did."""
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [
+            {
+                "name": _NAME,
+                "cluster": {
+                    "server": access.server,
+                    "certificate-authority-data": base64.b64encode(access.authority).decode(),
+                },
+            }
+        ],
+        "users": [{"name": ADMIN, "user": {"token": access.token}}],
+        "contexts": [{"name": _NAME, "context": {"cluster": _NAME, "user": ADMIN, "namespace": access.namespace}}],
+        "current-context": _NAME,
+    }
+    return secretfile.replace(path, yaml.safe_dump(document, sort_keys=False).encode())
+
+
+def read(path: Path) -> Access:
+    """What the file's current context says. Raises `BadKubeconfig`."""
+    try:
+        document = yaml.safe_load(path.read_bytes())
+        context = _named(document, "contexts", "context", document["current-context"])
+        cluster = _named(document, "clusters", "cluster", context["cluster"])
+        user = _named(document, "users", "user", context["user"])
+        return Access(
+            cluster["server"],
+            base64.b64decode(cluster["certificate-authority-data"]),
+            user["token"],
+            context.get("namespace") or "default",
+        )
+    except FileNotFoundError:
+        raise BadKubeconfig(f"{path}: there is no such file; is Wherry running with this data directory?") from None
+    except (OSError, yaml.YAMLError) as error:
+        raise BadKubeconfig(f"{path}: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadKubeconfig(
+            f"{path}: not a kubeconfig with server, certificate-authority-data and token: {error!r}"
+        ) from error
+
+
+def _named(document: dict[str, Any], list_: str, item: str, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(entry[item] for entry in document[list_] if entry["name"] == name)
+    return found

@@ -1,0 +1,193 @@
+"""What a request asks for beside its path: selectors, pages, revisions, preconditions.
+
+Pure: query parameters (and the body of a DELETE) go in; what makes no sense is refused in Kubernetes' words.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+
+import msgspec
+
+from reconciler.api.status import StatusError, bad_option, bad_request, unsupported_value
+from schemas.kinds import Kind
+from schemas.meta import LabelSelector, Object
+from schemas.selectors import (
+    FieldRequirement,
+    check_fields,
+    matches,
+    matches_fields,
+    parse_field_selector,
+    parse_label_selector,
+)
+
+Query = Mapping[str, str]
+
+
+class Selection(msgspec.Struct, frozen=True):
+    """Which objects of a kind are meant."""
+
+    namespace: str | None = None
+    labels: LabelSelector | None = None
+    fields: tuple[FieldRequirement, ...] = ()
+
+    def picks(self, object_: Object) -> bool:
+        metadata = object_.metadata
+        return (
+            (self.namespace is None or metadata.namespace == self.namespace)
+            and (self.labels is None or matches(self.labels, metadata.labels))
+            and (not self.fields or matches_fields(self.fields, object_))
+        )
+
+
+class Continue(msgspec.Struct, frozen=True):
+    """Where a list that comes in pages goes on: behind this object, as of this revision."""
+
+    revision: int
+    namespace: str
+    name: str
+
+    def encode(self) -> str:
+        return base64.urlsafe_b64encode(msgspec.json.encode(self)).decode().rstrip("=")
+
+
+class ListOptions(msgspec.Struct, frozen=True):
+    """`revision` None: as of now. `exact`: at this very revision, else at that or any later."""
+
+    limit: int = 0
+    continue_: Continue | None = None
+    revision: int | None = None
+    exact: bool = False
+
+
+class WatchOptions(msgspec.Struct, frozen=True):
+    """`revision` None: everything there is first, then what changes."""
+
+    revision: int | None = None
+    timeout_seconds: int | None = None
+    bookmarks: bool = False
+    initial_events: bool = False
+
+
+class DeleteOptions(msgspec.Struct, frozen=True, rename="camel"):
+    """As in the body of a DELETE."""
+
+    grace_period_seconds: int | None = None
+    propagation_policy: str | None = None
+    orphan_dependents: bool | None = None
+    preconditions: "Preconditions | None" = None
+    dry_run: tuple[str, ...] = ()
+
+    @property
+    def orphan(self) -> bool:
+        return self.propagation_policy == "Orphan" or bool(self.orphan_dependents)
+
+
+class Preconditions(msgspec.Struct, frozen=True, rename="camel"):
+    uid: str | None = None
+    resource_version: str | None = None
+
+
+def selection(query: Query, kind: Kind, namespace: str | None, name: str = "") -> Selection:
+    """The objects that the selectors pick."""
+    try:
+        labels = parse_label_selector(query["labelSelector"]) if query.get("labelSelector") else None
+        fields = parse_field_selector(query.get("fieldSelector", ""))
+        check_fields(fields, kind.name)
+    except ValueError as error:
+        raise bad_request(str(error)) from None
+    if name:
+        fields += (FieldRequirement("metadata.name", "=", name),)
+    return Selection(namespace, labels, fields)
+
+
+def list_options(query: Query) -> ListOptions:
+    if _boolean(query, "sendInitialEvents"):
+        raise bad_option("ListOptions", "sendInitialEvents", "Forbidden: sendInitialEvents is forbidden for list")
+    match_ = query.get("resourceVersionMatch", "")
+    revision = _revision(query)
+    if match_ and not query.get("resourceVersion"):
+        message = "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided"
+        raise bad_option("ListOptions", "resourceVersionMatch", message)
+    if match_ not in ("", "Exact", "NotOlderThan"):
+        supported = ("Exact", "NotOlderThan", "")
+        raise unsupported_value("ListOptions", "resourceVersionMatch", f'"{match_}"', *supported)
+    limit = max(_integer(query, "limit") or 0, 0)
+    return ListOptions(limit, _continue(query.get("continue", "")), revision or None, match_ == "Exact")
+
+
+def watch_options(query: Query) -> WatchOptions:
+    initial, match_ = _boolean(query, "sendInitialEvents"), query.get("resourceVersionMatch", "")
+    if query.get("sendInitialEvents"):
+        if match_ != "NotOlderThan":
+            message = "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+            raise bad_option("ListOptions", "resourceVersionMatch", message)
+    elif match_:
+        message = "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+        raise bad_option("ListOptions", "resourceVersionMatch", message)
+    return WatchOptions(
+        (None if initial else _revision(query)) or None,
+        _integer(query, "timeoutSeconds"),
+        _boolean(query, "allowWatchBookmarks"),
+        initial,
+    )
+
+
+def delete_options(query: Query, body: bytes) -> DeleteOptions:
+    try:
+        options = msgspec.json.decode(body, type=DeleteOptions) if body.strip() else DeleteOptions()
+    except msgspec.DecodeError as error:
+        raise bad_request(f"the body must be DeleteOptions: {error}") from None
+    policy = query.get("propagationPolicy") or options.propagation_policy
+    if policy not in (None, "Background", "Foreground", "Orphan"):
+        supported = ("Foreground", "Background", "Orphan", "nil")
+        raise unsupported_value("DeleteOptions", "propagationPolicy", f'"{policy}"', *supported)
+    if policy is not None and options.orphan_dependents is not None:
+        message = f'Invalid value: "{policy}": orphanDependents and deletionPropagation cannot be both set'
+        raise bad_option("DeleteOptions", "propagationPolicy", message)
+    grace = options.grace_period_seconds
+    if "gracePeriodSeconds" in query:
+        grace = _integer(query, "gracePeriodSeconds")
+    if grace is not None and grace < 0:
+        grace = 1  # as Kubernetes takes it
+    return msgspec.structs.replace(options, grace_period_seconds=grace, propagation_policy=policy)
+
+
+def dry_run(query: Query, options: str, body: tuple[str, ...] = ()) -> bool:
+    """Whether nothing shall be stored."""
+    asked = [value for value in (*body, query.get("dryRun", "")) if value]
+    for value in asked:
+        if value != "All":
+            raise unsupported_value(options, "dryRun", f'["{value}"]', "All")
+    return bool(asked)
+
+
+def _integer(query: Query, name: str) -> int | None:
+    text = query.get(name, "")
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+
+
+def _boolean(query: Query, name: str) -> bool:
+    return query.get(name, "").lower() in ("1", "true", "t")
+
+
+def _revision(query: Query) -> int | None:
+    text = query.get("resourceVersion", "")
+    if text and not (text.isascii() and text.isdigit()):
+        message = f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
+        raise bad_request(f"invalid resource version: {message}")
+    return int(text) if text else None
+
+
+def _continue(token: str) -> Continue | None:
+    if not token:
+        return None
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)), type=Continue)
+    except (binascii.Error, ValueError, msgspec.DecodeError) as error:
+        raise StatusError(400, "BadRequest", f"invalid continue token: {error}") from None

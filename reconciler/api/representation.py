@@ -1,0 +1,154 @@
+"""In which form an answer goes out: the object itself, a row of a table, or its metadata alone.
+
+Encoding is object by object, so that a long list need not be held twice. Pure but for nothing: bytes come out.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from reconciler.api.status import StatusError, unsupported_value
+from reconciler.api.tables import LAYOUTS, Cell, Column
+from schemas.kinds import Kind
+from schemas.meta import Object, ObjectMeta, Record
+
+encode = msgspec.json.Encoder().encode
+
+_META = "meta.k8s.io/v1"
+_MEDIA = "application/json"
+
+
+class Form(msgspec.Struct, frozen=True):
+    """`include` is what a row of a table carries besides its cells."""
+
+    name: Literal["Object", "Table", "Metadata"]
+    include: Literal["None", "Metadata", "Object"] = "Metadata"
+
+
+PLAIN = Form("Object")
+
+
+def negotiate(accept: str, include: str = "") -> Form:
+    """The first form of an `Accept` header that can be given; `include` is the query's `includeObject`.
+
+    Raises the 406 where there is none.
+    """
+    for entry in accept.split(",") if accept else ["*/*"]:
+        media, *rest = (part.strip() for part in entry.split(";"))
+        if media not in (_MEDIA, "application/*", "*/*"):
+            continue
+        parameters = dict(parameter.partition("=")[::2] for parameter in rest)
+        as_, of = parameters.get("as", ""), (parameters.get("g"), parameters.get("v"))
+        if not as_ and parameters.get("stream", "watch") == "watch":
+            return PLAIN
+        if of == ("meta.k8s.io", "v1") and as_ in ("PartialObjectMetadata", "PartialObjectMetadataList"):
+            return Form("Metadata")
+        if of == ("meta.k8s.io", "v1") and as_ == "Table":
+            return _table(include)
+    message = f"only the following media types are accepted: {_MEDIA}"
+    raise StatusError(406, "NotAcceptable", message)
+
+
+def _table(include: str) -> Form:
+    match include:
+        case "" | "Metadata":
+            return Form("Table")
+        case "None":
+            return Form("Table", "None")
+        case "Object":
+            return Form("Table", "Object")
+        case _:
+            raise unsupported_value("TableOptions", "includeObject", f'"{include}"', "Metadata", "None", "Object")
+
+
+class _Partial(Record, frozen=True):
+    kind: str
+    api_version: str
+    metadata: ObjectMeta
+
+
+class _Row(Record, frozen=True):
+    cells: tuple[Cell, ...]
+    object: _Partial | Object | None
+
+
+class _ListMeta(Record, frozen=True):
+    resource_version: str
+    continue_: str = msgspec.field(default="", name="continue")
+    remaining_item_count: int = 0
+
+
+class _Table(Record, frozen=True):
+    kind: str
+    api_version: str
+    metadata: _ListMeta
+    column_definitions: tuple[Column, ...] | None
+    rows: tuple[_Row, ...]
+
+
+class ListPosition(msgspec.Struct, frozen=True):
+    """Of which revision a list is, and where it goes on."""
+
+    revision: int
+    continue_: str = ""
+    remaining: int = 0
+
+
+def _partial(object_: Object) -> _Partial:
+    return _Partial("PartialObjectMetadata", _META, object_.metadata)
+
+
+def _row(object_: Object, form: Form, now: datetime) -> _Row:
+    cells = LAYOUTS[object_.kind].cells(object_, now)
+    match form.include:
+        case "None":
+            return _Row(cells, None)
+        case "Metadata":
+            return _Row(cells, _partial(object_))
+        case "Object":
+            return _Row(cells, object_)
+
+
+def encode_one(object_: Object, form: Form, now: datetime, *, columns: bool = True) -> bytes:
+    """One object. A watch in tables names the columns only once."""
+    match form.name:
+        case "Object":
+            return encode(object_)
+        case "Metadata":
+            return encode(_partial(object_))
+        case "Table":
+            defined = LAYOUTS[object_.kind].columns if columns else None
+            meta = _ListMeta(object_.metadata.resource_version)
+            return encode(_Table("Table", _META, meta, defined, (_row(object_, form, now),)))
+
+
+def encode_list(
+    kind: Kind, objects: Sequence[Object], form: Form, position: ListPosition, now: datetime
+) -> Iterator[bytes]:
+    """A list in pieces, one object each."""
+    meta = encode(_ListMeta(str(position.revision), position.continue_, position.remaining))
+    match form.name:
+        case "Object":
+            yield b'{"kind":"%sList","apiVersion":"%s","metadata":%s,"items":[' % (
+                kind.name.encode(),
+                kind.api_version.encode(),
+                meta,
+            )
+        case "Metadata":
+            yield b'{"kind":"PartialObjectMetadataList","apiVersion":"%s","metadata":%s,"items":[' % (
+                _META.encode(),
+                meta,
+            )
+        case "Table":
+            yield b'{"kind":"Table","apiVersion":"%s","metadata":%s,"columnDefinitions":%s,"rows":[' % (
+                _META.encode(),
+                meta,
+                encode(LAYOUTS[kind.name].columns),
+            )
+    for index, object_ in enumerate(objects):
+        item = _row(object_, form, now) if form.name == "Table" else None
+        body = encode_one(object_, form, now) if item is None else encode(item)
+        yield b"," + body if index else body
+    yield b"]}"

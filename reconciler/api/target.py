@@ -1,0 +1,62 @@
+"""What a request is about: the path of a URL as kind, namespace, name and subresource."""
+
+from urllib.parse import unquote
+
+import msgspec
+
+from reconciler.api.status import no_such_resource
+from schemas.kinds import KINDS, Kind
+
+
+class Target(msgspec.Struct, frozen=True):
+    """`namespace` is None for cluster-scoped kinds, and for all namespaces at once."""
+
+    kind: Kind
+    namespace: str | None = None
+    name: str = ""
+    subresource: str = ""
+    watch: bool = False
+
+    @property
+    def place(self) -> str:
+        """The namespace as it stands in a reference."""
+        return self.namespace or ""
+
+
+_BY_PATH: dict[tuple[str, str, str], Kind] = {(kind.group, kind.version, kind.plural): kind for kind in KINDS}
+_NAMESPACE = next(kind for kind in KINDS if kind.name == "Namespace")
+_OF_NAMESPACES = frozenset({"status", "finalize"})
+
+_SCALED = frozenset({"Deployment", "ReplicaSet"})
+
+
+def subresources(kind: Kind) -> tuple[str, ...]:
+    """What lies under each object of the kind."""
+    found = ["scale"] if kind.name in _SCALED else []
+    if "status" in kind.type.__struct_fields__:
+        found.append("status")
+    return tuple(found)
+
+
+def parse(group: str, version: str, tail: str) -> Target:
+    """The rest of the path behind `/api/v1/` or `/apis/GROUP/VERSION/`.
+
+    Raises the 404 for what is not served.
+    """
+    parts = [unquote(part) for part in tail.strip("/").split("/")]
+    watch = parts[0] == "watch" and len(parts) > 1
+    if watch:
+        parts = parts[1:]
+    namespace = None
+    if parts[0] == "namespaces" and len(parts) > 2 and not (len(parts) == 3 and parts[2] in _OF_NAMESPACES):
+        namespace, parts = parts[1], parts[2:]
+    kind = _BY_PATH.get((group, version, parts[0]))
+    if kind is None or len(parts) > 3 or "" in parts or (namespace is not None and not kind.namespaced):
+        raise no_such_resource()
+    name = parts[1] if len(parts) > 1 else ""
+    subresource = parts[2] if len(parts) > 2 else ""
+    if subresource and subresource not in subresources(kind):
+        raise no_such_resource()
+    if name and kind.namespaced and namespace is None:
+        raise no_such_resource()
+    return Target(kind, namespace, name, subresource, watch)
