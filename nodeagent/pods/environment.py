@@ -1,0 +1,133 @@
+"""The environment of a container, and the `$(VAR)` in its command and arguments.
+
+Rules of https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/:
+a reference to what is not defined (yet) stays as written, `$$(VAR)` is the text `$(VAR)`; `env` overrides `envFrom`.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+import msgspec
+
+from nodeagent.pods.fieldpaths import PodFacts, field, resource
+from schemas.core.container import Container, EnvFromSource, EnvVarSource
+from schemas.messages import Config, config_key
+
+_REFERENCE = re.compile(r"\$(?:(\$)|\(([^)]*)\))")
+_VALID_NAME = re.compile(r"[ -<>-~]+")
+"""Printable ASCII without `=`."""
+
+ConfigKind = Literal["ConfigMap", "Secret"]
+
+
+class MissingConfig(msgspec.Struct, frozen=True):
+    """A required ConfigMap or Secret, or a key of one (`key` set), that is not there."""
+
+    kind: ConfigKind
+    namespace: str
+    name: str
+    key: str = ""
+
+    def __str__(self) -> str:
+        if self.key:
+            return f"couldn't find key {self.key} in {self.kind} {self.namespace}/{self.name}"
+        return f'{self.kind.lower()} "{self.name}" not found'
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """Keys of an `envFrom` source that cannot be names of variables."""
+
+    kind: ConfigKind
+    namespace: str
+    name: str
+    keys: tuple[str, ...]
+
+    def __str__(self) -> str:
+        kind = "configMap" if self.kind == "ConfigMap" else "secret"
+        return (
+            f"Keys [{', '.join(self.keys)}] from the EnvFrom {kind} {self.namespace}/{self.name} were skipped since "
+            "they are considered invalid environment variable names."
+        )
+
+
+class Environment(msgspec.Struct, frozen=True):
+    variables: dict[str, str]
+    skipped: tuple[Skipped, ...] = ()
+
+
+class _Absent(Exception):
+    def __init__(self, missing: MissingConfig) -> None:
+        self.missing = missing
+
+
+def environment(container: Container, facts: PodFacts, configs: Mapping[str, Config]) -> Environment | MissingConfig:
+    """In the order in which they are defined. Raises `FieldFault` for a field that does not exist."""
+    variables: dict[str, str] = {}
+    skipped: list[Skipped] = []
+    namespace = facts.pod.metadata.namespace
+    try:
+        for source in container.env_from:
+            variables |= _from_source(source, namespace, configs, skipped)
+        for variable in container.env:
+            if variable.value_from is None:
+                found: str | None = expand(variable.value, variables)
+            else:
+                found = _from_reference(variable.value_from, container, facts, configs)
+            if found is not None:
+                variables[variable.name] = found
+    except _Absent as absent:
+        return absent.missing
+    return Environment(variables, tuple(skipped))
+
+
+def expand(text: str, variables: Mapping[str, str]) -> str:
+    """`$(NAME)` replaced where NAME is known."""
+
+    def replacement(found: re.Match[str]) -> str:
+        return "$" if found[1] else variables.get(found[2], found[0])
+
+    return _REFERENCE.sub(replacement, text)
+
+
+def expand_all(words: Iterable[str], variables: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(expand(word, variables) for word in words)
+
+
+def _from_source(
+    source: EnvFromSource, namespace: str, configs: Mapping[str, Config], skipped: list[Skipped]
+) -> dict[str, str]:
+    ref = source.config_map_ref or source.secret_ref
+    if ref is None:
+        return {}
+    kind: ConfigKind = "ConfigMap" if source.config_map_ref else "Secret"
+    config = configs.get(config_key(kind, namespace, ref.name))
+    if config is None:
+        if ref.optional:
+            return {}
+        raise _Absent(MissingConfig(kind, namespace, ref.name))
+    named = {source.prefix + key: data.decode(errors="replace") for key, data in sorted(config.data.items())}
+    invalid = tuple(key for key in named if not _VALID_NAME.fullmatch(key))
+    if invalid:
+        skipped.append(Skipped(kind, namespace, ref.name, invalid))
+    return {key: text for key, text in named.items() if key not in invalid}
+
+
+def _from_reference(
+    source: EnvVarSource, container: Container, facts: PodFacts, configs: Mapping[str, Config]
+) -> str | None:
+    if source.field_ref:
+        return field(source.field_ref.field_path, facts)
+    if source.resource_field_ref:
+        return resource(source.resource_field_ref, container, facts)
+    ref = source.config_map_key_ref or source.secret_key_ref
+    if ref is None:
+        return None
+    kind: ConfigKind = "ConfigMap" if source.config_map_key_ref else "Secret"
+    namespace = facts.pod.metadata.namespace
+    config = configs.get(config_key(kind, namespace, ref.name))
+    if config is not None and ref.key in config.data:
+        return config.data[ref.key].decode(errors="replace")
+    if ref.optional:
+        return None
+    raise _Absent(MissingConfig(kind, namespace, ref.name, ref.key if config is not None else ""))

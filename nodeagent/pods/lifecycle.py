@@ -1,0 +1,274 @@
+"""The life of a pod: what to do next, from what it shall be and what is there.
+
+Pure, and by level: each decision is made afresh from the situation, so that losing or doubling any event, or the
+agent itself, changes only the delay. The rules are the kubelet's:
+https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/,
+https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/.
+
+Invariants: no container is started while another one of its name lives; a main container is started only when every
+init container is done and every sidecar has started; a pod that ends starts nothing.
+"""
+
+from msgspec.structs import replace
+
+from nodeagent.pods.actions import (
+    Decision,
+    EnsureImage,
+    Failure,
+    PrepareVolumes,
+    RemoveContainer,
+    RemoveSandbox,
+    RunPostStart,
+    RunSandbox,
+    StartContainer,
+    StopSandbox,
+)
+from nodeagent.pods.ending import end, finish, stop_all
+from nodeagent.pods.memory import ContainerMemory, Exit, PodMemory, restart_at, spec_hash
+from nodeagent.pods.observed import LIVE
+from nodeagent.pods.plan import Plan
+from nodeagent.pods.resources import all_containers, is_sidecar
+from nodeagent.pods.situation import (
+    Situation,
+    has_run_out,
+    policy_of,
+    restarts,
+    spec_changed,
+    spec_grace_seconds,
+)
+from nodeagent.runtime.interface import Container as Instance
+from nodeagent.runtime.interface import State
+from schemas.core.container import Container
+from schemas.core.podstatus import ContainerStateWaiting
+
+DEADLINE = Failure("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
+
+
+def decide(situation: Situation) -> Decision:
+    """What to do now. `remember` has been applied to the situation's memory."""
+    if situation.ending:
+        return end(situation)
+    if situation.memory.finished or situation.memory.failure or has_run_out(situation.pod, situation.observed):
+        return finish(situation)
+    return _run(situation)
+
+
+def remember(situation: Situation) -> PodMemory:
+    """The memory with what is seen now: which containers have ended, whose spec is new, what is over."""
+    memory, observed, now = situation.memory, situation.observed, situation.now
+    for container in all_containers(situation.pod):
+        before = memory.of(container.name)
+        after = before
+        if before.spec_hash != spec_hash(container):
+            after = ContainerMemory(
+                spec_hash=spec_hash(container), exit=before.exit if before.spec_hash == "" else None
+            )
+        latest = observed.latest(container.name)
+        if latest and latest.state is State.EXITED and (after.exit is None or after.exit.container_id != latest.id):
+            after = replace(after, exit=Exit(latest.id, now))
+        if after != before:
+            memory = memory.with_container(container.name, after)
+            if before.spec_hash and after.spec_hash != before.spec_hash:
+                memory = memory.succeeded(f"image:{container.name}").succeeded(f"start:{container.name}")
+    known = {instance.id for instance in observed.all()}
+    memory = replace(memory, hooks_due=memory.hooks_due & known, hooks_failed=memory.hooks_failed & known)
+    if memory.failure is None and not situation.ending and _is_overdue(situation):
+        memory = replace(memory, failure=DEADLINE)
+    if memory.ending_since is None and (situation.ending or memory.failure or has_run_out(situation.pod, observed)):
+        memory = replace(memory, ending_since=now)
+    return memory
+
+
+def _is_overdue(situation: Situation) -> bool:
+    ends = _deadline(situation)
+    return ends is not None and situation.now >= ends and not has_run_out(situation.pod, situation.observed)
+
+
+def _deadline(situation: Situation) -> float | None:
+    seconds, since = situation.pod.spec.active_deadline_seconds, situation.memory.active_since
+    return None if seconds is None or since is None else since + seconds
+
+
+def _run(situation: Situation) -> Decision:
+    plan = Plan(situation)
+    deadline = _deadline(situation)
+    if deadline is not None:
+        plan.wake_at(deadline)
+    if situation.memory.volumes_ready or not plan.add(PrepareVolumes()):
+        _run_with_volumes(plan)
+    return plan.decision(None)
+
+
+def _run_with_volumes(plan: Plan) -> None:
+    situation = plan.situation
+    sandbox = situation.observed.sandbox
+    if not situation.memory.volumes_ready or "sandbox" in situation.busy:
+        return
+    if sandbox is None or not sandbox.ready or sandbox.id in situation.memory.stopped_sandboxes:
+        _renew_sandbox(plan)
+    elif _is_sole(plan):
+        _replace(plan)
+        if _initialise(plan):
+            _start_main(plan)
+        if not any(isinstance(action, StartContainer | EnsureImage) for action in plan.actions):
+            _collect_garbage(plan)
+
+
+def _renew_sandbox(plan: Plan) -> None:
+    """The sandbox is not there yet, or is lost: what still runs in it ends, it is taken down, another one comes."""
+    situation = plan.situation
+    if not stop_all(plan, "Stopping container {}"):
+        return
+    for sandbox in situation.observed.sandboxes:
+        if sandbox.id not in situation.memory.stopped_sandboxes:
+            plan.add(StopSandbox(sandbox.id, changed=sandbox is situation.observed.sandbox))
+            return
+    newest = situation.observed.sandbox
+    plan.add(RunSandbox(newest.attempt + 1 if newest else 0))
+    for container in all_containers(situation.pod):
+        if not situation.memory.of(container.name).image:
+            plan.add(EnsureImage(container.name))
+
+
+def _is_sole(plan: Plan) -> bool:
+    """True when no older sandbox runs anything; otherwise it is stopped first."""
+    situation = plan.situation
+    older = situation.observed.sandboxes[1:]
+    live = {instance.sandbox_id for instance in situation.observed.live()}
+    lingering = [
+        one for one in older if (one.ready and one.id not in situation.memory.stopped_sandboxes) or one.id in live
+    ]
+    for sandbox in lingering:
+        plan.add(StopSandbox(sandbox.id))
+    return not lingering
+
+
+def _replace(plan: Plan) -> None:
+    """Stops what must not run on as it is; takes away what was made and never started."""
+    situation = plan.situation
+    specs = {container.name: container for container in all_containers(situation.pod)}
+    grace_ends = situation.now + spec_grace_seconds(situation.pod)
+    for instance in situation.observed.all():
+        container = specs.get(instance.name)
+        if instance.state is State.CREATED and f"start:{instance.name}" not in situation.busy:
+            plan.add(RemoveContainer(instance.name, instance.id))
+        elif instance.state in LIVE and container is not None:
+            reason = _reason_to_stop(situation, container, instance)
+            verdict = situation.verdict(instance)
+            probe_grace = verdict.grace if verdict.failed else None
+            if reason and f"stop:{instance.id}" not in situation.busy:
+                plan.stop(instance, grace_ends if probe_grace is None else situation.now + probe_grace, reason)
+
+
+def _reason_to_stop(situation: Situation, container: Container, instance: Instance) -> str:
+    name = container.name
+    if instance.state is State.UNKNOWN:
+        return f"Container {name} is in unknown state, try killing it before restart"
+    if instance is not situation.observed.latest(name):
+        return f"Stopping container {name}"
+    if spec_changed(container, instance):
+        return f"Container {name} definition changed, will be restarted"
+    if instance.id in situation.memory.hooks_failed:
+        return "FailedPostStartHook"
+    failed = situation.verdict(instance).failed
+    if failed:
+        again = "" if policy_of(situation.pod, container) == "Never" else ", will be restarted"
+        return f"Container {name} failed {failed} probe{again}"
+    return ""
+
+
+def _initialise(plan: Plan) -> bool:
+    """Runs init containers in order and keeps sidecars running. True when the main containers may start."""
+    situation = plan.situation
+    observed = situation.observed
+    initialised = any(observed.current(main.name) for main in situation.pod.spec.containers)
+    for container in situation.pod.spec.init_containers:
+        current = observed.current(container.name)
+        if is_sidecar(container):
+            if current and current.state in LIVE:
+                _run_hook(plan, container, current)
+            elif not current or current.state is State.EXITED:
+                _start(plan, container)
+            if not initialised and not (current and situation.is_started(current)):
+                return False
+        elif not initialised:
+            if current and current.state is State.EXITED and not restarts(situation.pod, container, current):
+                continue
+            if not current or current.state is State.EXITED:
+                _start(plan, container)
+            elif current.state is State.RUNNING:
+                _run_hook(plan, container, current)
+            return False
+    return True
+
+
+def _start_main(plan: Plan) -> None:
+    """All at once, except that a `postStart` holds up the containers after it, as the kubelet promises."""
+    situation = plan.situation
+    for container in situation.pod.spec.containers:
+        latest = situation.observed.latest(container.name)
+        if latest is None or (latest.state is State.EXITED and restarts(situation.pod, container, latest)):
+            _start(plan, container)
+        elif latest.state is State.RUNNING:
+            _run_hook(plan, container, latest)
+        hooked = container.lifecycle is not None and container.lifecycle.post_start is not None
+        if hooked and (plan.is_under_way("start:" + container.name) or _is_starting(plan, container, latest)):
+            return
+
+
+def _is_starting(plan: Plan, container: Container, latest: Instance | None) -> bool:
+    if latest is not None and latest.id in plan.situation.memory.hooks_due:
+        return True
+    return any(isinstance(action, StartContainer) and action.container == container.name for action in plan.actions)
+
+
+def _run_hook(plan: Plan, container: Container, instance: Instance) -> None:
+    if instance.id in plan.situation.memory.hooks_due:
+        plan.add(RunPostStart(container.name, instance.id))
+
+
+def _start(plan: Plan, container: Container) -> None:
+    """Image, then container; not before its back-off is over."""
+    situation = plan.situation
+    sandbox, latest = situation.observed.sandbox, situation.observed.latest(container.name)
+    memory = situation.memory.of(container.name)
+    start = StartContainer(container.name, latest.attempt + 1 if latest else 0, sandbox.id if sandbox else "")
+    if start.key in situation.busy or (latest and f"stop:{latest.id}" in situation.busy):
+        return
+    ready_at = restart_at(memory) if latest else 0.0
+    if situation.now < ready_at:
+        plan.wake_at(ready_at)
+        plan.waiting[container.name] = _crash_loop(situation, container, memory)
+        return
+    if memory.trouble:
+        plan.waiting[container.name] = ContainerStateWaiting(memory.trouble.message, memory.trouble.reason)
+    plan.add(start if memory.image else EnsureImage(container.name))
+
+
+def _crash_loop(situation: Situation, container: Container, memory: ContainerMemory) -> ContainerStateWaiting:
+    meta = situation.pod.metadata
+    delay = _duration(int(memory.back_off.delay if memory.back_off else 0))
+    pod = f"{meta.name}_{meta.namespace}({meta.uid})"
+    return ContainerStateWaiting(
+        f"back-off {delay} restarting failed container={container.name} pod={pod}", "CrashLoopBackOff"
+    )
+
+
+def _duration(seconds: int) -> str:
+    """`20s`, `2m40s`."""
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
+
+
+def _collect_garbage(plan: Plan) -> None:
+    """Of each name the newest dead container is kept, for its state and log; older ones go, and emptied sandboxes."""
+    observed = plan.situation.observed
+    kept: set[str] = set()
+    for several in observed.containers.values():
+        dead = [one for one in several if one.state is State.EXITED]
+        for instance in dead[1:]:
+            plan.add(RemoveContainer(instance.name, instance.id))
+        kept |= {one.sandbox_id for one in several if one not in dead[1:]}
+    for sandbox in observed.sandboxes[1:]:
+        if sandbox.id not in kept:
+            plan.add(RemoveSandbox(sandbox.id))

@@ -1,0 +1,127 @@
+"""The sandbox of a pod: host name, DNS, ports, namespaces; and its `/etc/hosts`.
+
+https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/
+"""
+
+from datetime import datetime
+
+from nodeagent.pods.fieldpaths import PodFacts, pod_ips
+from nodeagent.pods.node import Directories, Resolver
+from nodeagent.pods.situation import spec_grace_seconds
+from nodeagent.runtime.interface import PortMapping, SandboxConfig
+from schemas.core.pod import Pod
+from schemas.core.security import PodSecurityContext
+
+START_TIME = "wherry.dev/start-time"
+GRACE = "wherry.dev/grace-seconds"
+POD_NAME, POD_NAMESPACE, POD_UID = "io.kubernetes.pod.name", "io.kubernetes.pod.namespace", "io.kubernetes.pod.uid"
+CONTAINER_NAME = "io.kubernetes.container.name"
+"""The kubelet's labels, by which crictl and cAdvisor know pods."""
+LONGEST_HOSTNAME = 63
+CLUSTER_DOMAIN = "cluster.local"
+
+
+def sandbox_config(facts: PodFacts, directories: Directories, attempt: int, start_time: datetime) -> SandboxConfig:
+    pod = facts.pod
+    meta, spec = pod.metadata, pod.spec
+    rights = spec.security_context or PodSecurityContext()
+    resolver = resolver_of(pod, facts.node.resolver)
+    return SandboxConfig(
+        uid=meta.uid,
+        namespace=meta.namespace,
+        name=meta.name,
+        attempt=attempt,
+        hostname="" if spec.host_network else _host_name(pod),
+        log_directory=directories.pod_logs(meta.namespace, meta.name, meta.uid),
+        dns_servers=resolver.servers,
+        dns_searches=resolver.searches,
+        dns_options=resolver.options,
+        port_mappings=() if spec.host_network else _port_mappings(pod),
+        labels=pod_labels(pod),
+        annotations={START_TIME: start_time.isoformat(), GRACE: str(int(spec_grace_seconds(pod)))},
+        sysctls={sysctl.name: sysctl.value for sysctl in rights.sysctls},
+        host_network=spec.host_network,
+        host_pid=spec.host_pid,
+        host_ipc=spec.host_ipc,
+        share_process_namespace=bool(spec.share_process_namespace),
+        privileged=any(
+            bool(one.security_context and one.security_context.privileged)
+            for one in (*spec.init_containers, *spec.containers)
+        ),
+        run_as_user=rights.run_as_user,
+        run_as_group=rights.run_as_group,
+        supplemental_groups=groups_of(rights),
+    )
+
+
+def pod_labels(pod: Pod) -> dict[str, str]:
+    meta = pod.metadata
+    return {POD_NAME: meta.name, POD_NAMESPACE: meta.namespace, POD_UID: meta.uid}
+
+
+def groups_of(rights: PodSecurityContext) -> tuple[int, ...]:
+    """The supplemental groups; whoever owns the volumes is one of them."""
+    more = (rights.fs_group,) if rights.fs_group is not None else ()
+    return (*more, *(group for group in rights.supplemental_groups if group not in more))
+
+
+def host_and_domain(pod: Pod) -> tuple[str, str]:
+    """The host name, and the domain where a `subdomain` gives one."""
+    name = pod.spec.hostname or pod.metadata.name[:LONGEST_HOSTNAME].rstrip("-.")
+    subdomain = pod.spec.subdomain
+    return name, f"{subdomain}.{pod.metadata.namespace}.svc.{CLUSTER_DOMAIN}" if subdomain else ""
+
+
+def _host_name(pod: Pod) -> str:
+    if pod.spec.hostname_override:
+        return pod.spec.hostname_override
+    name, domain = host_and_domain(pod)
+    return f"{name}.{domain}" if domain and pod.spec.set_hostname_as_fqdn else name
+
+
+def resolver_of(pod: Pod, node: Resolver) -> Resolver:
+    """By `dnsPolicy`. There is no cluster DNS: `ClusterFirst` is the node's own, as with a kubelet that has none."""
+    own = Resolver() if pod.spec.dns_policy == "None" else node
+    more = pod.spec.dns_config
+    if more is None:
+        return own
+    named = {option.name: f"{option.name}:{option.value}" if option.value else option.name for option in more.options}
+    kept = tuple(option for option in own.options if option.partition(":")[0] not in named)
+    return Resolver(
+        tuple(dict.fromkeys((*own.servers, *more.nameservers))),
+        tuple(dict.fromkeys((*own.searches, *more.searches))),
+        (*kept, *named.values()),
+    )
+
+
+def _port_mappings(pod: Pod) -> tuple[PortMapping, ...]:
+    return tuple(
+        PortMapping(port.container_port, port.host_port, port.protocol or "TCP", port.host_ip)
+        for container in (*pod.spec.init_containers, *pod.spec.containers)
+        for port in container.ports
+        if port.host_port
+    )
+
+
+_LOCAL_HOSTS = """\
+127.0.0.1\tlocalhost
+::1\tlocalhost ip6-localhost ip6-loopback
+fe00::0\tip6-localnet
+fe00::0\tip6-mcastprefix
+fe00::1\tip6-allnodes
+fe00::2\tip6-allrouters
+"""
+
+
+def hosts_file(facts: PodFacts) -> str:
+    """The pod's `/etc/hosts`; on the host's network the node's own, with the pod's aliases."""
+    pod = facts.pod
+    if pod.spec.host_network:
+        text = facts.node.hosts_file
+    else:
+        name, domain = host_and_domain(pod)
+        names = f"{name}.{domain}\t{name}" if domain else name
+        text = _LOCAL_HOSTS + "".join(f"{ip}\t{names}\n" for ip in pod_ips(facts))
+    if text and not text.endswith("\n"):
+        text += "\n"
+    return text + "".join("\t".join((alias.ip, *alias.hostnames)) + "\n" for alias in pod.spec.host_aliases)

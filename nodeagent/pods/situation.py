@@ -1,0 +1,97 @@
+"""All that a decision about a pod rests on, and the questions that several decisions ask of it."""
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import field
+
+from nodeagent.pods.memory import PodMemory, Verdict, spec_hash
+from nodeagent.pods.observed import Observed
+from nodeagent.pods.resources import is_sidecar
+from nodeagent.runtime.interface import Container as Instance
+from nodeagent.runtime.interface import State
+from schemas.core.container import Container
+from schemas.core.pod import Pod
+
+SPEC_HASH = "wherry.dev/spec-hash"
+DEFAULT_GRACE = 30
+MIN_GRACE = 2.0
+"""Seconds that a container always has between SIGTERM and SIGKILL."""
+
+
+class Situation(msgspec.Struct, frozen=True, kw_only=True):
+    """`busy`: keys of the actions under way; for a stop, when its grace ends. `now` is monotonic.
+
+    `ending`: the pod is deleted, or the digest names it no more.
+    """
+
+    pod: Pod
+    observed: Observed
+    memory: PodMemory
+    now: float
+    ending: bool = False
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    busy: Mapping[str, float] = field(default_factory=dict)
+
+    def verdict(self, instance: Instance) -> Verdict:
+        return self.verdicts.get(instance.id, Verdict())
+
+    def is_started(self, instance: Instance) -> bool:
+        """Running, its startup probe has succeeded and its `postStart` is over."""
+        return (
+            instance.state is State.RUNNING
+            and instance.id not in self.memory.hooks_due
+            and self.verdict(instance).started
+        )
+
+
+def grace_seconds(pod: Pod) -> float:
+    """What a deletion grants; otherwise what the pod's spec asks for."""
+    if pod.metadata.deletion_grace_period_seconds is not None:
+        return float(pod.metadata.deletion_grace_period_seconds)
+    return spec_grace_seconds(pod)
+
+
+def spec_grace_seconds(pod: Pod) -> float:
+    asked = pod.spec.termination_grace_period_seconds
+    return float(DEFAULT_GRACE if asked is None else asked)
+
+
+def policy_of(pod: Pod, container: Container) -> str:
+    """The restart policy that holds for this container. An init container that has succeeded is never run again."""
+    if is_sidecar(container):
+        return "Always"
+    policy = pod.spec.restart_policy or "Always"
+    is_main = any(container.name == main.name for main in pod.spec.containers)
+    return policy if is_main or policy == "Never" else "OnFailure"
+
+
+def spec_changed(container: Container, instance: Instance) -> bool:
+    made_from = instance.annotations.get(SPEC_HASH, "")
+    return bool(made_from) and made_from != spec_hash(container)
+
+
+def restarts(pod: Pod, container: Container, ended: Instance) -> bool:
+    """Whether an instance that has ended is followed by another one."""
+    if spec_changed(container, ended):
+        return True
+    policy = policy_of(pod, container)
+    return policy == "Always" or (policy == "OnFailure" and ended.exit_code != 0)
+
+
+def has_run_out(pod: Pod, observed: Observed) -> bool:
+    """Every main container has ended for good, or an init container has failed where none is tried again."""
+    return _init_failed(pod, observed) or all(_is_over(pod, main, observed) for main in pod.spec.containers)
+
+
+def _init_failed(pod: Pod, observed: Observed) -> bool:
+    for container in pod.spec.init_containers:
+        latest = observed.latest(container.name)
+        if latest and latest.state is State.EXITED and latest.exit_code and not restarts(pod, container, latest):
+            return True
+    return False
+
+
+def _is_over(pod: Pod, container: Container, observed: Observed) -> bool:
+    latest = observed.latest(container.name)
+    return latest is not None and latest.state is State.EXITED and not restarts(pod, container, latest)

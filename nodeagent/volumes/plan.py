@@ -1,0 +1,174 @@
+"""Which volumes a pod has and what shall be in them: values only; `writer` and `preparing` make it so.
+
+https://kubernetes.io/docs/concepts/storage/volumes/
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+from msgspec import field
+
+from nodeagent.pods.environment import ConfigKind
+from nodeagent.pods.fieldpaths import FieldFault, PodFacts, resource
+from nodeagent.pods.fieldpaths import field as field_value
+from schemas.core.volume import DownwardAPIVolumeFile, KeyToPath, Volume, VolumeProjection
+from schemas.messages import Config, config_key
+from schemas.quantity import value
+
+DEFAULT_MODE = 0o644
+
+
+class VolumeFault(Exception):
+    """A volume cannot be had as things are. The text is for an event."""
+
+    def __init__(self, volume: str, message: str) -> None:
+        super().__init__(f'MountVolume.SetUp failed for volume "{volume}" : {message}')
+        self.volume = volume
+
+
+class File(msgspec.Struct, frozen=True):
+    content: bytes
+    mode: int = DEFAULT_MODE
+
+
+class EmptyDir(msgspec.Struct, frozen=True):
+    """`in_memory`: a tmpfs of its own, of `size` bytes (0: the kernel's default)."""
+
+    name: str
+    in_memory: bool = False
+    size: int = 0
+
+
+class HostPath(msgspec.Struct, frozen=True):
+    name: str
+    path: str
+    type: str = ""
+
+
+class Content(msgspec.Struct, frozen=True):
+    """Files by their path below the volume. Containers only read it."""
+
+    name: str
+    files: Mapping[str, File] = field(default_factory=dict)
+
+
+Planned = EmptyDir | HostPath | Content
+
+
+class _Source(msgspec.Struct, frozen=True):
+    """What ConfigMap and Secret volumes and projections have in common."""
+
+    kind: ConfigKind
+    name: str
+    items: tuple[KeyToPath, ...]
+    optional: bool
+
+
+def config_keys(volumes: Iterable[Volume], namespace: str) -> set[str]:
+    """The ConfigMaps and Secrets that these volumes show."""
+    sources = [source for volume in volumes for source in _sources(volume)]
+    return {config_key(source.kind, namespace, source.name) for source in sources}
+
+
+def plan_volumes(facts: PodFacts, configs: Mapping[str, Config]) -> tuple[Planned, ...]:
+    """Raises `VolumeFault` for the first volume that cannot be had."""
+    return tuple(_plan(volume, facts, configs) for volume in facts.pod.spec.volumes)
+
+
+def _plan(volume: Volume, facts: PodFacts, configs: Mapping[str, Config]) -> Planned:
+    if volume.host_path:
+        return HostPath(volume.name, volume.host_path.path, volume.host_path.type)
+    if volume.config_map or volume.secret or volume.downward_api or volume.projected:
+        return Content(volume.name, _files(volume, facts, configs))
+    if volume.empty_dir is not None or not _names_a_source(volume):
+        source = volume.empty_dir
+        in_memory = source is not None and source.medium == "Memory"
+        size = value(source.size_limit) if source and source.size_limit is not None else 0
+        return EmptyDir(volume.name, in_memory, size)
+    raise VolumeFault(volume.name, "this kind of volume is not supported on this node; see docs/support.md")
+
+
+def _names_a_source(volume: Volume) -> bool:
+    return any(getattr(volume, name) is not None for name in volume.__struct_fields__ if name != "name")
+
+
+def _files(volume: Volume, facts: PodFacts, configs: Mapping[str, Config]) -> dict[str, File]:
+    default = volume.config_map or volume.secret or volume.downward_api or volume.projected
+    mode = DEFAULT_MODE if default is None or default.default_mode is None else default.default_mode
+    files: dict[str, File] = {}
+    try:
+        for source in _sources(volume):
+            files |= _from_config(source, mode, facts, configs)
+        for item in _downward_items(volume):
+            files[item.path] = _downward(item, mode, facts)
+        for path in files:
+            _check_path(path)
+    except FieldFault as fault:
+        raise VolumeFault(volume.name, str(fault)) from None
+    return files
+
+
+def _sources(volume: Volume) -> Iterable[_Source]:
+    if volume.config_map:
+        one = volume.config_map
+        yield _Source("ConfigMap", one.name, one.items, bool(one.optional))
+    if volume.secret:
+        yield _Source("Secret", volume.secret.secret_name, volume.secret.items, bool(volume.secret.optional))
+    for projection in volume.projected.sources if volume.projected else ():
+        if projection.config_map:
+            mapped = projection.config_map
+            yield _Source("ConfigMap", mapped.name, mapped.items, bool(mapped.optional))
+        elif projection.secret:
+            secret = projection.secret
+            yield _Source("Secret", secret.name, secret.items, bool(secret.optional))
+
+
+def _downward_items(volume: Volume) -> Iterable[DownwardAPIVolumeFile]:
+    if volume.downward_api:
+        yield from volume.downward_api.items
+    for projection in volume.projected.sources if volume.projected else ():
+        if projection.downward_api:
+            yield from projection.downward_api.items
+        else:
+            _refuse_unsupported(projection)
+
+
+def _refuse_unsupported(projection: VolumeProjection) -> None:
+    if not (projection.config_map or projection.secret):
+        kind = next((name for name in projection.__struct_fields__ if getattr(projection, name)), "an empty source")
+        raise FieldFault(f"{kind.replace('_', ' ')} cannot be projected on this node; see docs/support.md")
+
+
+def _from_config(source: _Source, mode: int, facts: PodFacts, configs: Mapping[str, Config]) -> dict[str, File]:
+    config = configs.get(config_key(source.kind, facts.pod.metadata.namespace, source.name))
+    if config is None:
+        if source.optional:
+            return {}
+        raise FieldFault(f'{source.kind.lower()} "{source.name}" not found')
+    if not source.items:
+        return {key: File(data, mode) for key, data in config.data.items()}
+    files = {}
+    for item in source.items:
+        if item.key in config.data:
+            files[item.path] = File(config.data[item.key], mode if item.mode is None else item.mode)
+        elif not source.optional:
+            kind = "config" if source.kind == "ConfigMap" else "secret"
+            raise FieldFault(f"references non-existent {kind} key: {item.key}")
+    return files
+
+
+def _downward(item: DownwardAPIVolumeFile, mode: int, facts: PodFacts) -> File:
+    if item.resource_field_ref:
+        text = resource(item.resource_field_ref, None, facts)
+    elif item.field_ref:
+        text = field_value(item.field_ref.field_path, facts)
+    else:
+        raise FieldFault(f"downward API file {item.path} names neither fieldRef nor resourceFieldRef")
+    return File(text.encode(), mode if item.mode is None else item.mode)
+
+
+def _check_path(path: str) -> None:
+    """A file must stay within its volume, and must not take the names with which it is swapped."""
+    parts = path.split("/")
+    if not path or path.startswith("/") or ".." in parts or parts[0].startswith(".."):
+        raise FieldFault(f"invalid path {path!r}: it must be relative, without '..' and not beginning with '..'")

@@ -1,0 +1,151 @@
+"""Makes what `plan` says on this node, and takes it away again. Every call may be repeated after any interruption.
+
+What comes from ConfigMaps, Secrets and the downward API lies in the run directory, on memory: it never touches flash,
+and after a reboot it is written again. Only emptyDirs on disk lie in the data directory.
+"""
+
+import os
+import shutil
+import stat
+from pathlib import Path
+
+from nodeagent.pods.node import Directories
+from nodeagent.volumes import mounts
+from nodeagent.volumes.plan import Content, EmptyDir, HostPath, Planned, VolumeFault
+from nodeagent.volumes.subpath import open_within
+from nodeagent.volumes.writer import write
+
+EMPTY_DIR_MODE = 0o777
+_KINDS = {"Directory": stat.S_ISDIR, "File": stat.S_ISREG, "Socket": stat.S_ISSOCK}
+_KINDS |= {"CharDevice": stat.S_ISCHR, "BlockDevice": stat.S_ISBLK}
+_WORDS = {"CharDevice": "character device", "BlockDevice": "block device"}
+
+
+class Volumes:
+    """The volumes of this node's pods."""
+
+    def __init__(self, directories: Directories) -> None:
+        self._directories = directories
+
+    def start(self) -> None:
+        """The run directory is on memory from here on. Raises `OSError` where it cannot be."""
+        run = self._directories.run
+        run.mkdir(parents=True, exist_ok=True)
+        if not mounts.is_in_memory(run):
+            mounts.mount("tmpfs", run, "tmpfs", options="mode=0711")
+
+    def prepare(self, uid: str, planned: Planned, group: int | None = None) -> bool:
+        """Returns whether anything changed. Raises `VolumeFault`."""
+        try:
+            match planned:
+                case Content():
+                    return write(self._run_path(uid, planned.name), planned.files, group)
+                case EmptyDir():
+                    return self._empty_dir(uid, planned, group)
+                case HostPath():
+                    return _check_host_path(planned)
+        except OSError as error:
+            raise VolumeFault(planned.name, f"{error.filename}: {error.strerror}") from None
+
+    def path(self, uid: str, planned: Planned) -> Path:
+        """Where the volume lies on the node."""
+        if isinstance(planned, HostPath):
+            return Path(planned.path)
+        if isinstance(planned, Content) or planned.in_memory:
+            return self._run_path(uid, planned.name)
+        return self._directories.pod_data(uid) / "volumes" / planned.name
+
+    def sub_path(self, uid: str, planned: Planned, sub_path: str, container: str, index: int) -> Path:
+        """Where one `subPath` of the volume lies, for the mount of this index of this container."""
+        root = self.path(uid, planned)
+        descriptor = open_within(planned.name, root, sub_path)
+        try:
+            if isinstance(planned, Content):  # containers cannot write here, so names are safe
+                return Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+            return self._bind(uid, planned.name, container, index, descriptor)
+        except OSError as error:
+            raise VolumeFault(planned.name, f"subPath {sub_path!r}: {error.strerror}") from None
+        finally:
+            os.close(descriptor)
+
+    def remove(self, uid: str) -> None:
+        """Everything of this pod, unmounted first. Raises `OSError` where something holds on."""
+        self.unmount(uid)
+        for directory in (self._directories.pod_run(uid), self._directories.pod_data(uid)):
+            if directory.exists():
+                shutil.rmtree(directory)
+
+    def remove_volumes(self, uid: str) -> None:
+        """The volumes alone, of a pod that has run out."""
+        self.unmount(uid)
+        for directory in (self._directories.pod_run(uid), self._directories.pod_data(uid)):
+            for inner in (directory / "volumes", directory / "subpaths"):
+                if inner.exists():
+                    shutil.rmtree(inner)
+
+    def known(self) -> set[str]:
+        """The uids of which anything is on this node."""
+        roots = (self._directories.pods, self._directories.pods_run)
+        return {entry.name for root in roots if root.is_dir() for entry in os.scandir(root)}
+
+    def unmount(self, uid: str) -> None:
+        run = self._directories.pod_run(uid)
+        if run.exists():
+            for point in mounts.mounted_below(run):
+                mounts.unmount(point)
+
+    def _run_path(self, uid: str, name: str) -> Path:
+        return self._directories.pod_run(uid) / "volumes" / name
+
+    def _empty_dir(self, uid: str, planned: EmptyDir, group: int | None) -> bool:
+        path = self.path(uid, planned)
+        is_new = not path.exists()
+        if is_new:
+            path.mkdir(parents=True)
+        if planned.in_memory and not os.path.ismount(path):
+            size = f",size={planned.size}" if planned.size else ""
+            mounts.mount("tmpfs", path, "tmpfs", options=f"mode=0777{size}")
+            is_new = True
+        mode = EMPTY_DIR_MODE if group is None else EMPTY_DIR_MODE | stat.S_ISGID
+        status = path.stat()
+        if group is not None and status.st_gid != group:
+            os.chown(path, -1, group)
+        if status.st_mode & 0o7777 != mode:
+            path.chmod(mode)
+        return is_new
+
+    def _bind(self, uid: str, volume: str, container: str, index: int, descriptor: int) -> Path:
+        target = self._directories.pod_run(uid) / "subpaths" / volume / container / str(index)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if os.path.lexists(target):
+            for point in mounts.mounted_below(target):
+                mounts.unmount(point)
+            target.rmdir() if target.is_dir() else target.unlink()
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            target.mkdir()
+        else:
+            target.touch()
+        mounts.mount(f"/proc/self/fd/{descriptor}", target, flags=mounts.MS_BIND)
+        return target
+
+
+def _check_host_path(planned: HostPath) -> bool:
+    """As the kubelet checks `type`; the `OrCreate` kinds are made, with their parents only for directories."""
+    path = Path(planned.path)
+    kind = planned.type
+    made = False
+    if kind in ("DirectoryOrCreate", "FileOrCreate") and not path.exists():
+        if kind == "DirectoryOrCreate":
+            path.mkdir(mode=0o755, parents=True)
+        else:
+            path.touch(mode=0o644)
+        made = True
+    kind = kind.removesuffix("OrCreate")
+    if not kind:
+        return made
+    if kind not in _KINDS:
+        raise VolumeFault(planned.name, f"hostPath type check failed: {kind} is not a type of hostPath")
+    if not path.exists() or not _KINDS[kind](path.stat().st_mode):
+        word = _WORDS.get(kind, kind.lower())
+        raise VolumeFault(planned.name, f"hostPath type check failed: {planned.path} is not a {word}")
+    return made
