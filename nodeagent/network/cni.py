@@ -1,0 +1,178 @@
+"""The network of the pods of one node: the CNI configuration that containerd runs for each sandbox, and masquerading.
+
+Per pod the bridge plugin does only what must be done in the pod's namespace. Masquerading, which it would do with
+several calls of iptables for every pod, is one nftables table per node, laid once. Host ports are the portmap
+plugin's, which does need iptables (Debian's containernetworking-plugins depends on it).
+"""
+
+import asyncio
+import ipaddress
+import json
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+CONFLIST = "10-wherry.conflist"
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}")
+_COMMAND_SECONDS = 30.0
+
+
+class PodNetwork(msgspec.Struct, frozen=True, kw_only=True):
+    """`bridge` names everything that is made: the device, the network, the nftables table. At most 15 letters."""
+
+    bridge: str
+    pod_cidr: str
+    data_directory: Path
+    """Where host-local notes which addresses are given out."""
+    mtu: int = 0
+    """0: as the node's own."""
+
+
+class NetworkFailure(Exception):
+    """A command that changes the node's network failed; the text is the command's own."""
+
+
+def conflist(network: PodNetwork) -> str:
+    """Raises `ValueError` when a name or CIDR cannot be."""
+    _checked(network)
+    bridge = {
+        "type": "bridge",
+        "bridge": network.bridge,
+        "isGateway": True,
+        "ipMasq": False,
+        "hairpinMode": True,
+        "ipam": {
+            "type": "host-local",
+            "dataDir": str(network.data_directory),
+            "ranges": [[{"subnet": network.pod_cidr}]],
+            "routes": [{"dst": "0.0.0.0/0"}],
+        },
+    }
+    if network.mtu:
+        bridge["mtu"] = network.mtu
+    plugins = [bridge, {"type": "portmap", "capabilities": {"portMappings": True}, "snat": True}]
+    document = {"cniVersion": "1.0.0", "name": network.bridge, "plugins": plugins}
+    return json.dumps(document, indent=2) + "\n"
+
+
+def masquerade(network: PodNetwork) -> str:
+    """The script for `nft -f -`: what pods send out of the pod network goes out with the node's address.
+
+    The table is replaced as a whole, so that laying it again changes nothing.
+    """
+    _checked(network)
+    name = network.bridge
+    return (
+        f"add table ip {name}\n"
+        f"delete table ip {name}\n"
+        f"table ip {name} {{\n"
+        "  chain postrouting {\n"
+        "    type nat hook postrouting priority srcnat; policy accept;\n"
+        f'    ip saddr {network.pod_cidr} ip daddr != {network.pod_cidr} ip daddr != 224.0.0.0/4 oifname != "{name}" '
+        "masquerade\n"
+        "  }\n"
+        "}\n"
+    )
+
+
+def _checked(network: PodNetwork) -> None:
+    if not _NAME.fullmatch(network.bridge):
+        raise ValueError(f"{network.bridge!r} is no name for a bridge: 1 to 15 letters, digits, '-', '_' or '.'")
+    subnet = ipaddress.ip_network(network.pod_cidr)
+    if subnet.num_addresses < 4:
+        raise ValueError(f"the pod CIDR {network.pod_cidr} has no room for a pod; use /24 or larger")
+
+
+async def lay(network: PodNetwork, conf_directory: Path, enter: Sequence[str] = ()) -> None:
+    """Has the configuration where containerd reads it, and the masquerading in the kernel. Repeating it is harmless.
+
+    `enter` is put before commands, to act in another network namespace. Raises `NetworkFailure`.
+    """
+    conf_directory.mkdir(parents=True, exist_ok=True)
+    _write_if_changed(conf_directory / CONFLIST, conflist(network))
+    await _run((*enter, "nft", "-f", "-"), masquerade(network))
+
+
+async def remove(bridge: str, enter: Sequence[str] = ()) -> None:
+    """Takes away the bridge, the table and what a dead containerd has left of host ports. Harmless when there is none.
+
+    Devices of pods go with the pods' network namespaces.
+    """
+    # Adding first makes deleting an absent table no error.
+    await _run((*enter, "nft", "-f", "-"), f"add table ip {bridge}\ndelete table ip {bridge}\n")
+    with suppress(NetworkFailure):  # there is none
+        await _run((*enter, "ip", "link", "delete", bridge))
+    for program in ("iptables", "ip6tables"):
+        try:
+            rules = await _run((*enter, program, "-w", "-t", "nat", "-S"))
+        except NetworkFailure:
+            continue  # not installed, or no such table in this kernel
+        for arguments in leftovers(rules.splitlines(), bridge):
+            await _run((*enter, program, "-w", "-t", "nat", *arguments))
+
+
+def leftovers(rules: Sequence[str], network: str) -> list[list[str]]:
+    """iptables' arguments that take away the portmap plugin's rules of a network, given what `iptables -t nat -S` says.
+
+    The plugin's common chains go when no other network uses them any more.
+    """
+    parsed = [shlex.split(rule) for rule in rules]
+    ours = [rule for rule in parsed if rule[:2] == ["-A", "CNI-HOSTPORT-DNAT"] and _network_of(rule) == network]
+    chains = sorted({rule[rule.index("-j") + 1] for rule in ours})
+    result = [["-D", *rule[1:]] for rule in ours]
+    result += [[action, chain] for chain in chains for action in ("-F", "-X")]
+    common = [rule[1] for rule in parsed if rule[0] == "-N" and rule[1].startswith("CNI-HOSTPORT-")]
+    if common and not any(rule for rule in parsed if rule[:2] == ["-A", "CNI-HOSTPORT-DNAT"] and rule not in ours):
+        result += [
+            ["-D", *rule[1:]] for rule in parsed if rule[0] == "-A" and rule[-1] in common and rule[1] not in common
+        ]
+        # Chains that refer to each other can be deleted only when all are empty; ours of single pods are gone by now.
+        result += [["-F", chain] for chain in common]
+        result += [["-X", chain] for chain in common]
+    return result
+
+
+def _network_of(rule: Sequence[str]) -> str:
+    """From the plugin's comment, `dnat name: "<network>" id: "<sandbox>"`."""
+    comment = rule[rule.index("--comment") + 1] if "--comment" in rule else ""
+    found = re.search(r'name: "([^"]*)"', comment)
+    return found[1] if found else ""
+
+
+def _write_if_changed(path: Path, text: str) -> None:
+    with suppress(FileNotFoundError):
+        if path.read_text() == text:
+            return
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+async def _run(command: Sequence[str], text: str = "") -> str:
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    except FileNotFoundError as error:
+        raise NetworkFailure(f"{command[0]} is not installed; on Debian: apt-get install nftables iproute2") from error
+    try:
+        async with asyncio.timeout(_COMMAND_SECONDS):
+            output, fault = await process.communicate(text.encode())
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise NetworkFailure(f"`{' '.join(command)}` did not end within {_COMMAND_SECONDS:.0f} s") from None
+    if process.returncode != 0:
+        raise NetworkFailure(f"`{' '.join(command)}` failed: {fault.decode(errors='replace').strip()}")
+    return output.decode(errors="replace")

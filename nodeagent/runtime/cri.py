@@ -1,0 +1,280 @@
+"""containerd as the runtime of pods, over CRI. Thin: what is asked is decided in `cri_convert`.
+
+Only sandboxes and containers that bear this node's label exist here: others on the same containerd (another
+agent's, a person's) are never listed, and so never touched.
+"""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from google.protobuf.message import Message
+from grpclib.client import UnaryUnaryMethod
+
+from nodeagent.runtime import cri_convert as convert
+from nodeagent.runtime.cgroups import remove_cgroup
+from nodeagent.runtime.connection import Connection
+from nodeagent.runtime.cri_events import Ending, Endings, pauses, subscribe
+from nodeagent.runtime.interface import (
+    Container,
+    ContainerConfig,
+    ContainerUsage,
+    Credentials,
+    ExecResult,
+    Image,
+    Missing,
+    PullFailed,
+    RuntimeEvent,
+    RuntimeFailure,
+    Sandbox,
+    SandboxConfig,
+    Unavailable,
+)
+from nodeagent.runtime.proto import cri_pb2 as cri
+from nodeagent.runtime.proto.cri_grpc import ImageServiceStub, RuntimeServiceStub
+
+QUICK = 10.0
+"""Seconds for a call that only reads or changes containerd's books."""
+SLOW = 120.0
+"""Seconds for one that starts or ends processes or sets up a network, on a slow SD card."""
+PULL = 3600.0
+"""Seconds for a whole image over a bad link; containerd keeps the finished layers."""
+OUTPUT = 16 * 1024
+"""Bytes of an exec's output that are kept."""
+AT_ONCE = 8
+"""Status calls in flight; more gain nothing, as containerd's answers come one after the other."""
+
+_Item = TypeVar("_Item")
+_Request = TypeVar("_Request", bound=Message)
+
+
+class CriRuntime:
+    """`node` is the value of the label, `cgroup_root` the cgroup under which pods get theirs."""
+
+    def __init__(self, address: Path, node: str, cgroup_root: str = "wherry") -> None:
+        self._connection = Connection(address)
+        self._node = node
+        self._cgroup_root = cgroup_root
+        self._systemd: bool | None = None
+        self._label = {convert.NODE_LABEL: node}
+        self._stubs: tuple[RuntimeServiceStub, ImageServiceStub] | None = None
+
+    @property
+    def _runtime(self) -> RuntimeServiceStub:
+        return self._both()[0]
+
+    @property
+    def _images(self) -> ImageServiceStub:
+        return self._both()[1]
+
+    def _both(self) -> tuple[RuntimeServiceStub, ImageServiceStub]:
+        if self._stubs is None:  # at the first call: a channel belongs to a running loop
+            channel = self._connection.channel
+            self._stubs = RuntimeServiceStub(channel), ImageServiceStub(channel)
+        return self._stubs
+
+    def close(self) -> None:
+        self._stubs = None
+        self._connection.close()
+
+    async def version(self) -> str:
+        reply = await self._connection.call(self._runtime.Version, cri.VersionRequest(), QUICK)
+        return f"{reply.runtime_name}://{reply.runtime_version}"
+
+    async def list_sandboxes(self, sandbox_id: str = "") -> Sequence[Sandbox]:
+        only = cri.PodSandboxFilter(id=sandbox_id, label_selector=self._label)
+        request = cri.ListPodSandboxRequest(filter=only)
+        reply = await self._connection.call(self._runtime.ListPodSandbox, request, QUICK)
+        return await _each(self._sandbox(item.id) for item in reply.items)
+
+    async def _sandbox(self, sandbox_id: str) -> Sandbox:
+        request = cri.SandboxRequest(pod_sandbox_id=sandbox_id)
+        reply = await self._connection.call(self._runtime.PodSandboxStatus, request, QUICK)
+        return convert.sandbox_from_cri(reply.status)
+
+    async def list_containers(self, sandbox_id: str = "") -> Sequence[Container]:
+        only = cri.ContainerFilter(pod_sandbox_id=sandbox_id, label_selector=self._label)
+        request = cri.ListContainersRequest(filter=only)
+        reply = await self._connection.call(self._runtime.ListContainers, request, QUICK)
+        return await _each(self._container(item.id, item.pod_sandbox_id) for item in reply.containers)
+
+    async def _container(self, container_id: str, sandbox_id: str) -> Container:
+        request = cri.ContainerRequest(container_id=container_id)
+        reply = await self._connection.call(self._runtime.ContainerStatus, request, QUICK)
+        return convert.container_from_cri(reply.status, sandbox_id)
+
+    async def run_sandbox(self, config: SandboxConfig) -> Sandbox:
+        request = cri.RunPodSandboxRequest(config=await self._sandbox_config(config))
+        reply = await self._connection.call(self._runtime.RunPodSandbox, request, SLOW)
+        return await self._sandbox(reply.pod_sandbox_id)
+
+    async def _sandbox_config(self, config: SandboxConfig) -> cri.PodSandboxConfig:
+        if self._systemd is None:
+            self._systemd = await self._has_systemd_cgroups()
+        parent = convert.cgroup_parent(self._cgroup_root, config.uid, self._systemd)
+        return convert.sandbox_to_cri(config, self._node, parent)
+
+    async def _has_systemd_cgroups(self) -> bool:
+        reply = await self._connection.call(self._runtime.Status, cri.StatusRequest(verbose=True), QUICK)
+        return convert.uses_systemd_cgroups(reply.info.get("config", "{}"))
+
+    async def stop_sandbox(self, sandbox_id: str) -> None:
+        await self._unless_missing(self._runtime.StopPodSandbox, cri.SandboxRequest(pod_sandbox_id=sandbox_id), SLOW)
+
+    async def remove_sandbox(self, sandbox_id: str) -> None:
+        try:
+            sandbox = await self._sandbox(sandbox_id)
+        except Missing:
+            return
+        await self.stop_sandbox(sandbox_id)
+        await self._unless_missing(self._runtime.RemovePodSandbox, cri.SandboxRequest(pod_sandbox_id=sandbox_id), SLOW)
+        if not self._systemd:
+            # runc removes the cgroups that it made, and the pod's is not one of them.
+            remove_cgroup(convert.cgroup_parent(self._cgroup_root, sandbox.uid, systemd=False))
+
+    async def create_container(self, sandbox_id: str, config: ContainerConfig, sandbox: SandboxConfig) -> str:
+        request = cri.CreateContainerRequest(
+            pod_sandbox_id=sandbox_id,
+            config=convert.container_to_cri(config, sandbox, self._node),
+            sandbox_config=await self._sandbox_config(sandbox),
+        )
+        return (await self._connection.call(self._runtime.CreateContainer, request, SLOW)).container_id
+
+    async def start_container(self, container_id: str) -> None:
+        request = cri.ContainerRequest(container_id=container_id)
+        await self._connection.call(self._runtime.StartContainer, request, SLOW)
+
+    async def stop_container(self, container_id: str, grace_seconds: float) -> None:
+        request = cri.StopContainerRequest(container_id=container_id, timeout=math.ceil(grace_seconds))
+        await self._unless_missing(self._runtime.StopContainer, request, grace_seconds + SLOW)
+
+    async def remove_container(self, container_id: str) -> None:
+        await self._unless_missing(self._runtime.RemoveContainer, cri.ContainerRequest(container_id=container_id), SLOW)
+
+    async def exec_sync(self, container_id: str, command: Sequence[str], timeout_seconds: float) -> ExecResult:
+        # CRI counts whole seconds; leaving earlier resets the call, at which containerd kills the command.
+        request = cri.ExecSyncRequest(container_id=container_id, cmd=command, timeout=math.ceil(timeout_seconds) + 1)
+        async with asyncio.timeout(timeout_seconds):
+            reply = await self._connection.call(self._runtime.ExecSync, request, timeout_seconds + SLOW)
+        return ExecResult(reply.exit_code, (reply.stdout[:OUTPUT] + reply.stderr[:OUTPUT])[:OUTPUT])
+
+    async def reopen_log(self, container_id: str) -> None:
+        request = cri.ContainerRequest(container_id=container_id)
+        await self._connection.call(self._runtime.ReopenContainerLog, request, QUICK)
+
+    async def image_id(self, reference: str) -> Image | None:
+        request = cri.ImageStatusRequest(image=cri.ImageSpec(image=reference))
+        reply = await self._connection.call(self._images.ImageStatus, request, QUICK)
+        return convert.image_from_cri(reply.image) if reply.HasField("image") else None
+
+    async def pull_image(self, reference: str, credentials: Credentials | None = None) -> str:
+        request = cri.PullImageRequest(image=cri.ImageSpec(image=reference))
+        if credentials is not None:
+            request.auth.CopyFrom(cri.AuthConfig(username=credentials.username, password=credentials.password))
+        try:
+            return (await self._connection.call(self._images.PullImage, request, PULL)).image_ref
+        except Unavailable as error:
+            await self.version()  # raises where it is containerd that does not answer, not the registry
+            raise PullFailed(str(error)) from error
+        except RuntimeFailure as error:
+            raise PullFailed(str(error)) from error
+
+    async def list_images(self) -> Sequence[Image]:
+        reply = await self._connection.call(self._images.ListImages, cri.ListImagesRequest(), QUICK)
+        return [convert.image_from_cri(image) for image in reply.images]
+
+    async def remove_image(self, image_id: str) -> None:
+        request = cri.RemoveImageRequest(image=cri.ImageSpec(image=image_id))
+        await self._unless_missing(self._images.RemoveImage, request, SLOW)
+
+    async def load_archive(self, path: Path) -> Sequence[str]:
+        from nodeagent.runtime.image_store import ImageStore  # rarely needed, and brings tarfile and gzip
+
+        loaded = await ImageStore(self._connection).load(path)
+        for reference, image_id in loaded.items():
+            await self._await_image(reference, image_id)
+        return list(loaded)
+
+    async def _await_image(self, reference: str, image_id: str) -> None:
+        """CRI learns of an image by containerd's events; a pod must not be told that it is missing in between."""
+        async with asyncio.timeout(SLOW):
+            for pause in pauses():
+                image = await self.image_id(reference)
+                if image is not None and image.id == image_id:
+                    return
+                await asyncio.sleep(pause)
+
+    async def usage(self) -> Sequence[ContainerUsage]:
+        request = cri.ListContainerStatsRequest(filter=cri.ContainerStatsFilter(label_selector=self._label))
+        reply = await self._connection.call(self._runtime.ListContainerStats, request, SLOW)
+        return convert.usages_from_cri(reply.stats)
+
+    async def events(self) -> AsyncIterator[RuntimeEvent]:
+        endings = Endings(self._settle)
+        reader = asyncio.create_task(subscribe(self._connection, endings), name="runtime-events")
+        try:
+            while (event := await endings.next(reader)) is not None:
+                yield event
+        finally:
+            endings.close()
+            reader.cancel()
+            await asyncio.wait([reader])
+
+    async def _settle(self, ending: Ending) -> bool:
+        """Waits until CRI's own books show what containerd's event said; False where it is none of ours.
+
+        The CRI plugin hears of an exit at the same time as we do, and a look taken at once would still find the
+        container running. It takes a few milliseconds; after a second the relist is left to find it.
+        """
+        for pause in pauses(until=1.0):
+            try:
+                ours, ended = await self._has_ended(ending)
+            except RuntimeFailure:
+                return True
+            if ended or not ours:
+                return ours
+            await asyncio.sleep(pause)
+        return True
+
+    async def _has_ended(self, ending: Ending) -> tuple[bool, bool]:
+        """Whether it bears our label, and whether it has ended; what is gone has ended, and may have been ours."""
+        container = cri.ContainerRequest(container_id=ending.id)
+        try:
+            status = (await self._connection.call(self._runtime.ContainerStatus, container, QUICK)).status
+            return self._is_ours(status.labels), not ending.removed and status.state != cri.CONTAINER_RUNNING
+        except Missing:
+            pass  # then it is a sandbox, or gone
+        sandbox = cri.SandboxRequest(pod_sandbox_id=ending.id)
+        try:
+            found = (await self._connection.call(self._runtime.PodSandboxStatus, sandbox, QUICK)).status
+            return self._is_ours(found.labels), not ending.removed and found.state != cri.SANDBOX_READY
+        except Missing:
+            return True, True
+
+    def _is_ours(self, labels: Mapping[str, str]) -> bool:
+        return labels.get(convert.NODE_LABEL) == self._node
+
+    async def _unless_missing(
+        self, method: UnaryUnaryMethod[_Request, cri.Nothing], request: _Request, seconds: float
+    ) -> None:
+        try:
+            await self._connection.call(method, request, seconds)
+        except Missing:
+            return  # what was to go is gone
+
+
+async def _each(calls: Iterable[Coroutine[None, None, _Item]]) -> list[_Item]:
+    """The results in order; what vanished since the list was made is left out."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(call: Coroutine[None, None, _Item]) -> _Item | None:
+        async with gate:
+            try:
+                return await call
+            except Missing:
+                return None
+
+    found = await asyncio.gather(*(one(call) for call in calls))
+    return [item for item in found if item is not None]

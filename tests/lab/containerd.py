@@ -1,0 +1,79 @@
+"""A real containerd for one test or one module, alone on temporary paths, and nothing left of it afterwards."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from nodeagent.network import cni
+from nodeagent.runtime.containerd import OwnContainerd
+from nodeagent.runtime.cri import CriRuntime
+
+BUILD = Path(__file__).parents[2] / "examples" / "images" / "build.sh"
+BUSYBOX = "wherry.local/busybox:1"
+BUSYBOX_2 = "wherry.local/busybox:2"
+
+
+def images() -> Path:
+    """The folder of the image archives, built once per machine and version of the script."""
+    cache = Path(tempfile.gettempdir()) / f"wherry-images-{os.getuid()}"
+    newest = max(path.stat().st_mtime for path in BUILD.parent.iterdir())
+    if cache.exists() and cache.stat().st_mtime < newest:
+        shutil.rmtree(cache, ignore_errors=True)
+    subprocess.run([str(BUILD), str(cache)], check=True, stdout=subprocess.DEVNULL)
+    return cache
+
+
+class Lab(msgspec.Struct, frozen=True):
+    own: OwnContainerd
+    runtime: CriRuntime
+    directory: Path
+
+
+@asynccontextmanager
+async def containerd(
+    *, node: str = "node", netns: str = "", pod_cidr: str = "10.199.0.0/24", load: bool = True
+) -> AsyncIterator[Lab]:
+    """`netns`: the name of an existing network namespace (`ip netns add`) that is to be the node's network."""
+    # Not pytest's tmp_path: a socket's path is at most 107 bytes long.
+    directory = Path(tempfile.mkdtemp(prefix="wherry-lab-"))
+    enter = ("nsenter", f"--net=/var/run/netns/{netns}") if netns else ()
+    own = OwnContainerd(directory, enter=enter)
+    network = cni.PodNetwork(bridge=own.bridge, pod_cidr=pod_cidr, data_directory=own.layout.cni_data)
+    runtime = CriRuntime(own.address, node, own.cgroup_root)
+    try:
+        await cni.lay(network, own.layout.cni_conf, enter)
+        await own.start()
+        if load:
+            for archive in sorted(images().glob("*.tar")):
+                await runtime.load_archive(archive)
+        yield Lab(own, runtime, directory)
+    finally:
+        runtime.close()
+        await own.cleanup()
+        await asyncio.to_thread(shutil.rmtree, directory)
+
+
+def left_over(lab: Lab) -> list[str]:
+    """What is still there of a containerd that was cleaned up; processes, mounts, devices, cgroups, files."""
+    mark = str(lab.own.layout.root)
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                if mark.encode() in (entry / "cmdline").read_bytes():
+                    found.append(f"process {entry.name}")
+            except OSError:
+                continue
+    found += [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if mark in line]
+    found += [str(path) for path in Path("/sys/class/net").iterdir() if path.name == lab.own.bridge]
+    found += [str(path) for path in Path("/sys/fs/cgroup").glob(f"*/{lab.own.cgroup_root}")]
+    found += [mark] if lab.directory.exists() else []
+    rules = subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True, check=True).stdout
+    return found + [line for line in rules.splitlines() if lab.own.bridge in line]
