@@ -1,0 +1,118 @@
+"""What a node shall hold, as the cluster says it: pure, from the view to the digest and its bodies.
+
+A node is told the pods that are bound to it and the ConfigMaps and Secrets that these use, and nothing else.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+from msgspec import field, structs
+
+from reconciler.store.view import View
+from schemas.core.config import ConfigMap, Secret
+from schemas.core.container import Container, EphemeralContainer
+from schemas.core.node import Node
+from schemas.core.pod import Pod
+from schemas.core.podstatus import PodStatus
+from schemas.core.volume import Volume
+from schemas.messages import Assignment, Config, Digest
+from schemas.meta import Ref
+
+COMMIT = "wherry.dev/commit"
+"""Annotation: the commit of the manifests that an object comes from."""
+
+
+class Desired(msgspec.Struct, frozen=True):
+    """What one node shall hold: `pods` by uid, `configs` by key.
+
+    `named` are the ConfigMaps and Secrets that its pods name, also those that do not exist.
+    """
+
+    pods: Mapping[str, Assignment] = field(default_factory=dict)
+    configs: Mapping[str, Config] = field(default_factory=dict)
+    pod_cidr: str = ""
+    named: frozenset[Ref] = frozenset()
+
+    def digest(self, store: str, revision: int) -> Digest:
+        generations = {uid: assignment.pod.metadata.generation for uid, assignment in self.pods.items()}
+        hashes = {key: config.content_hash() for key, config in self.configs.items()}
+        return Digest(store, revision, generations, hashes, self.pod_cidr)
+
+
+def desired(node: str, view: View) -> Desired:
+    """Everything that this node shall hold now.
+
+    Pods that are ending stay until the node has reported them removed, and ended ones until they are deleted:
+    their logs and exit codes are on the node.
+    """
+    pods = view.pods_on(node)
+    named = frozenset(ref for pod in pods for ref in uses(pod))
+    configs = [config for ref in sorted(named) if (config := _config(ref, view))]
+    stored = view.get(Node, "", node)
+    return Desired(
+        pods={pod.metadata.uid: _assignment(pod) for pod in pods},
+        configs={config.key: config for config in configs},
+        pod_cidr=stored.spec.pod_cidr if stored else "",
+        named=named,
+    )
+
+
+def uses(pod: Pod) -> set[Ref]:
+    """The ConfigMaps and Secrets that the pod names, optional ones included, whether they exist or not."""
+    namespace = pod.metadata.namespace
+    return {Ref(kind, namespace, name) for kind, name in _named(pod) if name}
+
+
+def _named(pod: Pod) -> Iterator[tuple[str, str]]:
+    spec = pod.spec
+    for container in (*spec.init_containers, *spec.containers):
+        yield from _named_by_container(container)
+    for debugger in spec.ephemeral_containers:
+        yield from _named_by_container(debugger)
+    for volume in spec.volumes:
+        yield from _named_by_volume(volume)
+    for reference in spec.image_pull_secrets:
+        yield "Secret", reference.name
+
+
+def _named_by_container(container: Container | EphemeralContainer) -> Iterator[tuple[str, str]]:
+    for source in container.env_from:
+        if source.config_map_ref:
+            yield "ConfigMap", source.config_map_ref.name
+        if source.secret_ref:
+            yield "Secret", source.secret_ref.name
+    for variable in container.env:
+        if variable.value_from and variable.value_from.config_map_key_ref:
+            yield "ConfigMap", variable.value_from.config_map_key_ref.name
+        if variable.value_from and variable.value_from.secret_key_ref:
+            yield "Secret", variable.value_from.secret_key_ref.name
+
+
+def _named_by_volume(volume: Volume) -> Iterator[tuple[str, str]]:
+    if volume.config_map:
+        yield "ConfigMap", volume.config_map.name
+    if volume.secret:
+        yield "Secret", volume.secret.secret_name
+    for source in volume.projected.sources if volume.projected else ():
+        if source.config_map:
+            yield "ConfigMap", source.config_map.name
+        if source.secret:
+            yield "Secret", source.secret.name
+
+
+def _assignment(pod: Pod) -> Assignment:
+    """The pod without what changes with every report of its own node: that must not come back as news."""
+    metadata = structs.replace(pod.metadata, managed_fields=(), resource_version="")
+    bare = structs.replace(pod, metadata=metadata, status=PodStatus())
+    return Assignment(bare, pod.metadata.annotations.get(COMMIT, ""))
+
+
+def _config(ref: Ref, view: View) -> Config | None:
+    found = view.find(ref)
+    if isinstance(found, ConfigMap):
+        data = {key: value.encode() for key, value in found.data.items()} | found.binary_data
+        return Config("ConfigMap", ref.namespace, ref.name, data)
+    if isinstance(found, Secret):
+        data = found.data | {key: value.encode() for key, value in found.string_data.items()}
+        return Config("Secret", ref.namespace, ref.name, data)
+    return None

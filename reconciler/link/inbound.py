@@ -1,0 +1,156 @@
+"""What a node says, as changes to the cluster: pure. What is said twice changes nothing the second time.
+
+A node's status is the agent's report while its link is up, and `Unknown` while it is not; the status of a pod
+is always the last report, for a pod runs on without a link.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import structs
+
+from reconciler.store.changes import Change, Create, Delete, Emit, Update, UpdateStatus
+from reconciler.store.view import View
+from schemas.conditions import find, updated
+from schemas.core.node import Node, NodeCondition, NodeSpec, NodeStatus
+from schemas.core.pod import Pod
+from schemas.core.podstatus import PodStatus
+from schemas.core.reference import ObjectReference
+from schemas.messages import EventBatch, NodeEvent, NodeReport, PodReport
+from schemas.meta import ObjectMeta, ref_of
+
+AGENT_LABELS = "wherry.dev/agent-labels"
+"""Annotation of a Node: the keys of the labels that its agent gave it."""
+MAX_EVENTS = 500
+"""Of one batch; an honest agent sends 200 at most."""
+REPORTED_BY_NODES = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
+SET_BY_AGENT = ("PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready")
+ENDED = ("Succeeded", "Failed")
+
+
+def node_changes(
+    name: str, report: NodeReport | None, online: bool | None, view: View, now: datetime
+) -> Sequence[Change]:
+    """Brings the Node to what its agent last said, and to whether it is there (None: not known, so not judged).
+
+    A Node that nobody has is made only for an agent that is there: one that was deleted while its machine was
+    off does not come back.
+    """
+    node = view.get(Node, "", name)
+    if node is None:
+        return (Create(_new_node(name, report)),) if report and online else ()
+    changes: list[Change] = []
+    status = node.status
+    if online and report:
+        metadata = _relabelled(node.metadata, report.labels)
+        if metadata != node.metadata:
+            changes.append(Update(structs.replace(node, metadata=metadata)))
+        status = structs.replace(report.status, conditions=_merged(node.status, report.status.conditions, now))
+    elif online is False:
+        status = structs.replace(node.status, conditions=_merged(node.status, _unknown(node.status), now))
+    if status != node.status:
+        changes.append(UpdateStatus(structs.replace(node, status=status), durable=False))
+    return changes
+
+
+def pod_changes(uid: str, node: str, report: PodReport, view: View) -> Sequence[Change] | None:
+    """Brings the Pod's status to what its node said. None: this node has no such pod, as far as the cluster knows."""
+    pod = view.by_uid(uid)
+    if not isinstance(pod, Pod) or pod.spec.node_name != node:
+        return None
+    if (pod.metadata.namespace, pod.metadata.name) != (report.namespace, report.name):
+        return None
+    if report.removed and pod.metadata.deletion_timestamp is not None:
+        return (Delete(ref_of(pod), uid=uid, grace_seconds=0),)
+    status = _pod_status(pod.status, report)
+    if status == pod.status or (pod.status.phase in ENDED and status.phase not in ENDED):
+        return ()
+    return (UpdateStatus(structs.replace(pod, status=status), durable=False),)
+
+
+def event_changes(node: str, batch: EventBatch, view: View) -> Sequence[Change]:
+    """The Events of a node and its pods, as the agent counted them."""
+    return [
+        Emit(
+            regarding=_regarding(node, event, view),
+            type=event.type,
+            reason=event.reason,
+            message=event.message,
+            component="kubelet",
+            count=event.count,
+            first=event.first,
+            last=event.last,
+        )
+        for event in batch.events[:MAX_EVENTS]
+    ]
+
+
+def _new_node(name: str, report: NodeReport) -> Node:
+    metadata = _relabelled(ObjectMeta(name=name), report.labels)
+    return Node(metadata=metadata, spec=NodeSpec(taints=report.taints), status=report.status)
+
+
+def _relabelled(metadata: ObjectMeta, given: dict[str, str]) -> ObjectMeta:
+    """With the labels that the agent gives, without those that it gave before, and with those of others."""
+    before = metadata.annotations.get(AGENT_LABELS, "")
+    kept = {key: value for key, value in metadata.labels.items() if key not in before.split(",")}
+    annotations = metadata.annotations
+    if (keys := ",".join(sorted(given))) != before:
+        annotations = annotations | {AGENT_LABELS: keys}
+    return structs.replace(metadata, labels=kept | given, annotations=annotations)
+
+
+def _unknown(status: NodeStatus) -> Sequence[NodeCondition]:
+    present = {condition.type for condition in status.conditions}
+    reason, message = "NodeStatusUnknown", "The node's agent has lost its link and stopped posting the node's status."
+    if not present:
+        reason, message = "NodeStatusNeverUpdated", "The node's agent has never posted the node's status."
+    return [
+        NodeCondition(type=type_, status="Unknown", reason=reason, message=message)
+        for type_ in REPORTED_BY_NODES
+        if type_ in present or type_ == "Ready"
+    ]
+
+
+def _merged(status: NodeStatus, conditions: Sequence[NodeCondition], now: datetime) -> tuple[NodeCondition, ...]:
+    """The new conditions over the present ones. A mere heartbeat is no change, or nothing would ever rest."""
+    merged = status.conditions
+    for new in conditions:
+        old = find(merged, new.type)
+        stamped = structs.replace(new, last_transition_time=now)
+        if old is not None:
+            heartbeat = old.last_heartbeat_time or new.last_heartbeat_time
+            if _same(old, new) or new.status == "Unknown":
+                stamped = structs.replace(stamped, last_heartbeat_time=heartbeat)
+        merged = updated(merged, stamped)
+    return merged
+
+
+def _same(old: NodeCondition, new: NodeCondition) -> bool:
+    return (old.status, old.reason, old.message) == (new.status, new.reason, new.message)
+
+
+def _pod_status(present: PodStatus, report: PodReport) -> PodStatus:
+    """The report; what others set (that the pod is scheduled, its quality of service) stays."""
+    reported = {condition.type for condition in report.status.conditions}
+    conditions = tuple(
+        condition
+        for condition in present.conditions
+        if condition.type in reported or condition.type not in SET_BY_AGENT
+    )
+    for condition in report.status.conditions:
+        conditions = updated(conditions, condition)
+    return structs.replace(
+        report.status,
+        conditions=conditions,
+        observed_generation=report.generation,
+        qos_class=report.status.qos_class or present.qos_class,
+        start_time=report.status.start_time or present.start_time,
+    )
+
+
+def _regarding(node: str, event: NodeEvent, view: View) -> ObjectReference:
+    if event.uid:
+        return ObjectReference("v1", event.field_path, "Pod", event.pod, event.namespace, uid=event.uid)
+    stored = view.get(Node, "", node)
+    return ObjectReference("v1", kind="Node", name=node, uid=stored.metadata.uid if stored else node)
