@@ -2,7 +2,8 @@
 
 import re
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 import yaml
@@ -30,6 +31,32 @@ class BrokerAddress(Section, frozen=True, kw_only=True):
 
     def password(self) -> str:
         return self.password_file.read_text().strip() if self.password_file else ""
+
+    def endpoint(self) -> "Endpoint":
+        """The address in parts; user name and password of the URL give way to the fields. Raises `BadConfiguration`."""
+        try:
+            url = urlsplit(self.url)
+            port = url.port
+        except ValueError as error:
+            raise BadConfiguration(f"broker.url: {error}") from None
+        if url.scheme not in DEFAULT_PORTS or not url.hostname:
+            raise BadConfiguration(f"broker.url: expected mqtt://HOST:1883 or mqtts://HOST:8883, found {self.url!r}")
+        username = self.username or unquote(url.username or "")
+        password = self.password() or unquote(url.password or "")
+        return Endpoint(url.hostname, port or DEFAULT_PORTS[url.scheme], url.scheme == "mqtts", username, password)
+
+
+DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
+
+
+class Endpoint(NamedTuple):
+    """A broker as a client needs it. It holds a password: not for logs."""
+
+    host: str
+    port: int
+    tls: bool
+    username: str
+    password: str
 
 
 T = TypeVar("T")
