@@ -1,0 +1,42 @@
+"""Events are kept for an hour, and no more than a bounded number of them.
+
+Each Event is looked at when it is due; the surplus is looked for at a few commits only, since that takes counting.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from reconciler.controllers.interface import NOTHING, Controller, Plan
+from reconciler.store import view as store_view
+from reconciler.store.changes import Delete
+from reconciler.store.events import LIFETIME, expired
+from reconciler.store.view import View
+from schemas.core.event import Event
+from schemas.meta import Ref, ref_of
+
+ALL_EVENTS = Ref("Event", "", "")
+_COUNTED_EACH = 64
+"""Commits between two counts."""
+
+
+def concerns(event: store_view.Event, view: View) -> Iterable[Ref]:
+    """A new Event itself, and now and then all of them."""
+    if event.old is not None or not isinstance(event.new, Event):
+        return ()
+    own = ref_of(event.new)
+    return (own, ALL_EVENTS) if event.revision % _COUNTED_EACH == 0 else (own,)
+
+
+def reconcile(ref: Ref, view: View, now: datetime) -> Plan:
+    if ref == ALL_EVENTS:
+        return Plan(tuple(Delete(one) for one in expired(view.list(Event), now)))
+    found = view.get(Event, ref.namespace, ref.name)
+    if found is None:
+        return NOTHING
+    if expired((found,), now):
+        return Plan((Delete(ref, uid=found.metadata.uid),))
+    seen = found.last_timestamp or found.event_time or found.metadata.creation_timestamp or now
+    return Plan(requeue_after=max(1.0, (seen + LIFETIME - now).total_seconds()))
+
+
+CONTROLLER = Controller("eventttl", concerns, reconcile)

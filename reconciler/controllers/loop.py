@@ -1,0 +1,244 @@
+"""One work queue for all controllers.
+
+A key is a controller and an object. A key is never worked on twice at a time; what happens to it meanwhile makes it
+run once more afterwards. Its next plan is computed from a view that holds the commit of its last one. Plans of
+different keys are computed in slices that give the event loop back, and are applied concurrently, so that the store
+can group their commits. Where there is nothing to do there is no timer, but for what a plan itself has asked for.
+"""
+
+import asyncio
+import heapq
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import msgspec
+
+from reconciler.controllers.interface import Controller, Plan
+from reconciler.store.changes import ChangeError
+from reconciler.store.cluster import Cluster
+from reconciler.store.interface import StoreError
+from reconciler.store.view import Event
+from schemas.kinds import KINDS
+from schemas.meta import Ref
+
+log = logging.getLogger(__name__)
+
+SLICE_SECONDS = 0.01
+"""For how long plans are computed before the event loop gets its turn."""
+IN_FLIGHT = 256
+"""Plans that are being applied at a time; more would only wait in the store."""
+FIRST_BACK_OFF = 0.005
+LONGEST_BACK_OFF = 60.0
+
+
+class Key(NamedTuple):
+    """One object as the concern of one controller."""
+
+    controller: str
+    ref: Ref
+
+
+class Statistics(msgspec.Struct, frozen=True):
+    """Figures since the start; `queued`, `delayed` and `in_flight` are of the moment."""
+
+    queued: int
+    delayed: int
+    in_flight: int
+    reconciled: dict[str, int]
+    failed: dict[str, int]
+    longest_step_seconds: float
+
+
+class ControllerLoop:
+    """Runs controllers over a cluster until it is cancelled."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        controllers: Sequence[Controller],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._cluster, self._cache, self._clock = cluster, cluster.cache, clock
+        self._controllers = {controller.name: controller for controller in controllers}
+        self._events: deque[Event] = deque()
+        self._queue: dict[Key, None] = {}
+        self._working: dict[Key, bool] = {}
+        self._due: dict[Key, float] = {}
+        self._timers: list[tuple[float, Key]] = []
+        self._failures: Counter[Key] = Counter()
+        self._applying: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._reconciled: Counter[str] = Counter()
+        self._failed: Counter[str] = Counter()
+        self._longest_step = 0.0
+
+    async def run(self) -> None:
+        """Looks at every object once, and from then on at what changes. Ends only when cancelled."""
+        end = self._cache.subscribe(self._listen)
+        try:
+            self._events.extend(self._everything())
+            while True:
+                self._slice()
+                if not self._events and (not self._queue or len(self._applying) >= IN_FLIGHT):
+                    await self._rest()
+                else:
+                    await asyncio.sleep(0)
+        finally:
+            end()
+            for task in self._applying:
+                task.cancel()
+            await asyncio.gather(*self._applying, return_exceptions=True)
+
+    def statistics(self) -> Statistics:
+        return Statistics(
+            queued=len(self._queue) + len(self._events),
+            delayed=len(self._due),
+            in_flight=len(self._applying),
+            reconciled=dict(self._reconciled),
+            failed=dict(self._failed),
+            longest_step_seconds=self._longest_step,
+        )
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is queued or being applied; what is due later may remain."""
+        return not (self._queue or self._events or self._working)
+
+    def _everything(self) -> Sequence[Event]:
+        revision = self._cache.revision
+        return [Event(revision, None, found) for kind in KINDS for found in self._cache.list(kind.type)]
+
+    def _listen(self, events: Sequence[Event]) -> None:
+        self._events.extend(events)
+        self._wake.set()
+
+    async def _rest(self) -> None:
+        """Until an event comes, a commit is done, or something is due."""
+        self._wake.clear()
+        due = self._next_due()
+        wait = None if due is None else max(0.0, due - time.monotonic())
+        try:
+            async with asyncio.timeout(wait):
+                await self._wake.wait()
+        except TimeoutError:
+            pass  # Something is due: the next slice takes it up.
+
+    def _slice(self) -> None:
+        """Works off events and keys until the time is up."""
+        start = time.monotonic()
+        self._take_due(start)
+        while time.monotonic() - start < SLICE_SECONDS:
+            before = time.monotonic()
+            if self._events:
+                self._spread(self._events.popleft())
+            elif self._queue and len(self._applying) < IN_FLIGHT:
+                self._work(next(iter(self._queue)))
+            else:
+                return
+            self._longest_step = max(self._longest_step, time.monotonic() - before)
+
+    def _spread(self, event: Event) -> None:
+        for controller in self._controllers.values():
+            try:
+                refs = tuple(controller.concerns(event, self._cache))
+            except Exception:
+                # A bug in one controller must not stop the others.
+                log.exception("failed to tell concerns controller=%s object=%s", controller.name, event.object.kind)
+                self._failed[controller.name] += 1
+                continue
+            for ref in refs:
+                self._add(Key(controller.name, ref))
+
+    def _add(self, key: Key) -> None:
+        if key in self._working:
+            self._working[key] = True
+        else:
+            self._due.pop(key, None)
+            self._queue[key] = None
+
+    def _work(self, key: Key) -> None:
+        del self._queue[key]
+        self._reconciled[key.controller] += 1
+        now = self._clock().replace(microsecond=0)  # As precise as times are in the API.
+        try:
+            plan = self._controllers[key.controller].reconcile(key.ref, self._cache, now)
+        except Exception as error:
+            # A bug in one reconcile must not stop the others: it is said, and tried again later.
+            log.exception("failed to reconcile controller=%s object=%s", key.controller, key.ref)
+            self._back_off(key, error)
+            return
+        if not plan.changes:
+            self._settle(key, plan)
+            return
+        self._working[key] = False
+        task = asyncio.create_task(self._apply(key, plan), name=f"apply[{key.controller} {key.ref}]")
+        self._applying.add(task)
+        task.add_done_callback(self._applied)
+
+    def _applied(self, task: asyncio.Task[None]) -> None:
+        self._applying.discard(task)
+        self._wake.set()
+
+    async def _apply(self, key: Key, plan: Plan) -> None:
+        try:
+            await self._cluster.apply(plan.changes)
+        except (ChangeError, StoreError) as error:
+            log.debug("refused controller=%s object=%s reason=%s", key.controller, key.ref, error)
+            self._release(key)
+            self._back_off(key, error)
+        except Exception as error:
+            log.exception("failed to apply controller=%s object=%s", key.controller, key.ref)
+            self._release(key)
+            self._back_off(key, error)
+        else:
+            again = self._release(key)
+            self._settle(key, plan)
+            if again:
+                self._add(key)
+
+    def _release(self, key: Key) -> bool:
+        """Whether the key came again while it was worked on."""
+        return self._working.pop(key, False)
+
+    def _settle(self, key: Key, plan: Plan) -> None:
+        self._failures.pop(key, None)
+        if plan.requeue_after is not None:
+            self._delay(key, plan.requeue_after)
+
+    def _back_off(self, key: Key, error: Exception) -> None:
+        self._failures[key] += 1
+        self._failed[key.controller] += 1
+        wait = min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2 ** min(30, self._failures[key] - 1))
+        if wait >= 1:
+            log.warning(
+                "still failing controller=%s object=%s times=%d next=%.0fs reason=%s",
+                key.controller,
+                key.ref,
+                self._failures[key],
+                wait,
+                error,
+            )
+        self._delay(key, wait)
+
+    def _delay(self, key: Key, seconds: float) -> None:
+        if key in self._queue:
+            return
+        when = time.monotonic() + seconds
+        if when < self._due.get(key, float("inf")):
+            self._due[key] = when
+            heapq.heappush(self._timers, (when, key))
+
+    def _next_due(self) -> float | None:
+        while self._timers and self._due.get(self._timers[0][1]) != self._timers[0][0]:
+            heapq.heappop(self._timers)  # Was looked at in the meantime.
+        return self._timers[0][0] if self._timers else None
+
+    def _take_due(self, now: float) -> None:
+        while (due := self._next_due()) is not None and due <= now:
+            _, key = heapq.heappop(self._timers)
+            del self._due[key]
+            self._add(key)

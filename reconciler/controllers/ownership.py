@@ -1,0 +1,96 @@
+"""Who controls what: controllers take in what their selector matches and let go what it no longer does.
+
+An object has at most one controller. Two controllers whose selectors overlap never take from each other: only an
+object that nobody controls is adopted.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Generic, TypeVar
+
+import msgspec
+from msgspec import structs
+
+from reconciler.store.changes import Update
+from reconciler.store.view import View
+from schemas import selectors
+from schemas.apps import ReplicaSet
+from schemas.core.pod import Pod
+from schemas.meta import LabelSelector, Object, OwnerReference, controller_of
+
+Dependent = TypeVar("Dependent", Pod, ReplicaSet)
+
+
+class Claim(msgspec.Struct, Generic[Dependent], frozen=True):
+    """What a controller controls (as it will be after `changes`), and the adoptions and releases."""
+
+    owned: tuple[Dependent, ...]
+    changes: tuple[Update, ...]
+
+
+def controller_reference(owner: Object) -> OwnerReference:
+    """The reference by which a dependent names its controller."""
+    return OwnerReference(
+        api_version=owner.api_version,
+        kind=owner.kind,
+        name=owner.metadata.name,
+        uid=owner.metadata.uid,
+        controller=True,
+        block_owner_deletion=True,
+    )
+
+
+def controls(owner: Object, dependent: Object) -> bool:
+    found = controller_of(dependent)
+    return found is not None and found.uid == owner.metadata.uid
+
+
+def orphans(type_: type[Dependent], namespace: str, view: View) -> Iterable[Dependent]:
+    """Objects of the namespace that nobody controls."""
+    return (found for found in view.list(type_, namespace) if controller_of(found) is None)
+
+
+def claim(owner: Object, selector: LabelSelector, type_: type[Dependent], view: View) -> Claim[Dependent]:
+    """What the owner controls, by reference and selector."""
+    dying = owner.metadata.deletion_timestamp is not None
+    owned: list[Dependent] = []
+    changes: list[Update] = []
+    for dependent in view.owned_by(type_, owner.metadata.uid):
+        if not controls(owner, dependent):
+            continue
+        if selectors.matches(selector, dependent.metadata.labels):
+            owned.append(dependent)
+        elif not dying and dependent.metadata.deletion_timestamp is None:
+            changes.append(Update(_released(dependent, owner)))
+    if not dying:
+        for orphan in _adoptable(selector, orphans(type_, owner.metadata.namespace, view)):
+            adopted = _adopted(orphan, owner)
+            owned.append(adopted)
+            changes.append(Update(adopted))
+    return Claim(tuple(owned), tuple(changes))
+
+
+def _adoptable(selector: LabelSelector, found: Iterable[Dependent]) -> list[Dependent]:
+    return [
+        orphan
+        for orphan in found
+        if orphan.metadata.deletion_timestamp is None
+        and not (isinstance(orphan, Pod) and orphan.status.phase in ("Succeeded", "Failed"))
+        and selectors.matches(selector, orphan.metadata.labels)
+    ]
+
+
+def _adopted(dependent: Dependent, owner: Object) -> Dependent:
+    return _with_owners(dependent, (*_other_owners(dependent, owner), controller_reference(owner)))
+
+
+def _released(dependent: Dependent, owner: Object) -> Dependent:
+    return _with_owners(dependent, _other_owners(dependent, owner))
+
+
+def _other_owners(dependent: Object, owner: Object) -> tuple[OwnerReference, ...]:
+    return tuple(one for one in dependent.metadata.owner_references if one.uid != owner.metadata.uid)
+
+
+def _with_owners(dependent: Dependent, owners: Sequence[OwnerReference]) -> Dependent:
+    metadata = structs.replace(dependent.metadata, owner_references=tuple(owners))
+    return structs.replace(dependent, metadata=metadata)

@@ -1,0 +1,35 @@
+"""All controllers of the reconciler."""
+
+from reconciler.controllers import (
+    deployment,
+    eventttl,
+    garbagecollector,
+    namespace,
+    nodelifecycle,
+    podgc,
+    replicaset,
+)
+from reconciler.controllers.interface import Controller
+from reconciler.controllers.nodeipam import nodeipam
+from schemas.meta import Record
+
+
+class ControllerSettings(Record, frozen=True):
+    """What a reconciler's configuration may say of its controllers."""
+
+    cluster_cidr: str = "10.244.0.0/16"
+    node_prefix: int = 24
+
+
+def controllers(settings: ControllerSettings) -> tuple[Controller, ...]:
+    """Every controller once. Raises `ValueError` where the settings make no sense."""
+    return (
+        deployment.CONTROLLER,
+        replicaset.CONTROLLER,
+        garbagecollector.CONTROLLER,
+        nodelifecycle.CONTROLLER,
+        podgc.CONTROLLER,
+        nodeipam(settings.cluster_cidr, settings.node_prefix),
+        namespace.CONTROLLER,
+        eventttl.CONTROLLER,
+    )

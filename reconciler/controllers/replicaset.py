@@ -1,0 +1,197 @@
+"""ReplicaSet: the number of pods of one template that its spec asks for.
+
+The pods are counted from the view, never remembered: a plan is one commit, so what it creates is in the view before
+the same set is looked at again. The status is that after the plan, so that one commit says both.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from msgspec import structs
+
+from reconciler.controllers import podstate
+from reconciler.controllers.interface import NOTHING, Controller, Plan
+from reconciler.controllers.ownership import claim, controller_reference, controls
+from reconciler.controllers.scaledown import to_delete
+from reconciler.store.changes import Change, Create, Delete, Emit, UpdateStatus
+from reconciler.store.view import Event, View
+from schemas import selectors
+from schemas.apps import ReplicaSet, ReplicaSetStatus
+from schemas.core.pod import Pod
+from schemas.meta import Object, ObjectMeta, Ref, controller_of, ref_of
+
+COMPONENT = "replicaset-controller"
+BURST = 500
+"""Pods that one plan creates or deletes at most; the rest follow in the next."""
+
+_SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
+"""Letters and digits of generated names: no vowels, so that no words come out."""
+
+
+def concerns(event: Event, view: View) -> Iterable[Ref]:
+    """The set itself; for a pod its set, or the sets that might adopt it."""
+    if isinstance(event.object, ReplicaSet):
+        return () if event.new is None else (ref_of(event.new),)
+    if not isinstance(event.object, Pod):
+        return ()
+    found = set(_sets_of(event.new, view)) if event.new is not None else set()
+    if event.old is not None:
+        found.update(_controlling(event.old, view))
+    return found
+
+
+def _controlling(pod: Object, view: View) -> Iterator[Ref]:
+    owner = controller_of(pod)
+    if owner is not None and owner.kind == "ReplicaSet":
+        yield Ref("ReplicaSet", pod.metadata.namespace, owner.name)
+
+
+def _sets_of(pod: Object, view: View) -> Iterator[Ref]:
+    if controller_of(pod) is not None:
+        yield from _controlling(pod, view)
+    elif pod.metadata.labels:
+        for candidate in view.list(ReplicaSet, pod.metadata.namespace):
+            if selectors.matches(candidate.spec.selector, pod.metadata.labels):
+                yield ref_of(candidate)
+
+
+def reconcile(ref: Ref, view: View, now: datetime) -> Plan:
+    replica_set = view.get(ReplicaSet, ref.namespace, ref.name)
+    if replica_set is None:
+        return NOTHING
+    claimed = claim(replica_set, replica_set.spec.selector, Pod, view)
+    pods = tuple(pod for pod in claimed.owned if podstate.active(pod))
+    ending = tuple(pod for pod in claimed.owned if podstate.terminating(pod))
+    changes: list[Change] = [*claimed.changes]
+    if replica_set.metadata.deletion_timestamp is None:
+        pods = _keep_number(replica_set, pods, view, now, changes)
+    status = status_of(replica_set, pods, ending, now)
+    if status != replica_set.status:
+        # Counts follow from the pods at any time: they need not be on disk.
+        changes.append(UpdateStatus(structs.replace(replica_set, status=status), durable=False))
+    return Plan(tuple(changes), _until_next_available(replica_set, pods, now))
+
+
+def _keep_number(
+    replica_set: ReplicaSet, pods: tuple[Pod, ...], view: View, now: datetime, changes: list[Change]
+) -> tuple[Pod, ...]:
+    """Adds what is needed to `changes`; returns the pods as they are afterwards."""
+    missing = wanted(replica_set) - len(pods)
+    if missing > 0:
+        created = tuple(_new_pods(replica_set, min(missing, BURST), view))
+        for pod in created:
+            changes += (Create(pod), _told(replica_set, "SuccessfulCreate", f"Created pod: {pod.metadata.name}"))
+        return (*pods, *created)
+    if missing == 0:
+        return pods
+    doomed = to_delete(pods, _relatives(replica_set, view), min(-missing, BURST), now)
+    for pod in doomed:
+        changes += (
+            Delete(ref_of(pod), uid=pod.metadata.uid),
+            _told(replica_set, "SuccessfulDelete", f"Deleted pod: {pod.metadata.name}"),
+        )
+    gone = {pod.metadata.uid for pod in doomed}
+    return tuple(pod for pod in pods if pod.metadata.uid not in gone)
+
+
+def wanted(replica_set: ReplicaSet) -> int:
+    """How many pods the spec asks for."""
+    return 1 if replica_set.spec.replicas is None else replica_set.spec.replicas
+
+
+def _told(replica_set: ReplicaSet, reason: str, message: str) -> Emit:
+    return Emit(replica_set, "Normal", reason, message, COMPONENT)
+
+
+def _relatives(replica_set: ReplicaSet, view: View) -> Sequence[Pod]:
+    """Pods of all sets of the same Deployment: a node that has several of them can spare one."""
+    owner = controller_of(replica_set)
+    if owner is None:
+        return ()
+    return [
+        pod
+        for one in view.owned_by(ReplicaSet, owner.uid)
+        for pod in view.owned_by(Pod, one.metadata.uid)
+        if podstate.active(pod)
+    ]
+
+
+def _new_pods(replica_set: ReplicaSet, number: int, view: View) -> Iterator[Pod]:
+    """Pods by the template, with names that nobody has.
+
+    A name is made from the set and the revision of the view, not by chance: the plan can be replayed, and the
+    Event beside the pod can name it.
+    """
+    template = replica_set.spec.template
+    if template is None or template.spec is None:
+        return
+    namespace, prefix = replica_set.metadata.namespace, f"{replica_set.metadata.name}-"
+    attempt = 0
+    for _ in range(number):
+        name = ""
+        while not name or view.get(Pod, namespace, name) is not None:
+            name = prefix[:58] + _suffix(replica_set.metadata.uid, view.revision, attempt)
+            attempt += 1
+        metadata = ObjectMeta(
+            name=name,
+            generate_name=prefix,
+            namespace=namespace,
+            labels=template.metadata.labels,
+            annotations=template.metadata.annotations,
+            finalizers=template.metadata.finalizers,
+            owner_references=(controller_reference(replica_set),),
+        )
+        yield Pod(metadata=metadata, spec=template.spec)
+
+
+def _suffix(uid: str, revision: int, attempt: int) -> str:
+    number = int.from_bytes(hashlib.sha256(f"{uid}/{revision}/{attempt}".encode()).digest()[:8], "big")
+    letters = []
+    for _ in range(5):
+        number, index = divmod(number, len(_SUFFIX))
+        letters.append(_SUFFIX[index])
+    return "".join(letters)
+
+
+def status_of(replica_set: ReplicaSet, pods: Iterable[Pod], ending: Sequence[Pod], now: datetime) -> ReplicaSetStatus:
+    """The status that follows from the active pods and those that are ending."""
+    labels = replica_set.spec.template.metadata.labels.items() if replica_set.spec.template else ()
+    replicas = labelled = ready = available = 0
+    for pod in pods:
+        replicas += 1
+        labelled += labels <= pod.metadata.labels.items() if labels else 1
+        if podstate.ready(pod):
+            ready += 1
+            available += podstate.available(pod, replica_set.spec.min_ready_seconds, now)
+    return structs.replace(
+        replica_set.status,
+        replicas=replicas,
+        fully_labeled_replicas=labelled,
+        ready_replicas=ready,
+        available_replicas=available,
+        terminating_replicas=len(ending),
+        observed_generation=replica_set.metadata.generation,
+    )
+
+
+def current(replica_set: ReplicaSet, view: View, now: datetime) -> ReplicaSet:
+    """The set with the status that its pods give it at this revision, written or not."""
+    pods = [pod for pod in view.owned_by(Pod, replica_set.metadata.uid) if controls(replica_set, pod)]
+    status = status_of(
+        replica_set,
+        (pod for pod in pods if podstate.active(pod)),
+        [pod for pod in pods if podstate.terminating(pod)],
+        now,
+    )
+    return structs.replace(replica_set, status=status)
+
+
+def _until_next_available(replica_set: ReplicaSet, pods: Iterable[Pod], now: datetime) -> float | None:
+    if replica_set.spec.min_ready_seconds == 0:
+        return None
+    waits = (podstate.available_in(pod, replica_set.spec.min_ready_seconds, now) for pod in pods)
+    return min((wait for wait in waits if wait), default=None)
+
+
+CONTROLLER = Controller("replicaset", concerns, reconcile)

@@ -1,0 +1,175 @@
+"""Runs the scheduler over a cluster: pods without a node in, bindings out, one commit for each batch.
+
+The decision is `schedule.place`; here is only what it waits for and what becomes of it. A pod that was decided upon
+counts on its node from then on; where the commit is refused it is forgotten there and looked at again.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from reconciler.scheduler.binding import changes_of
+from reconciler.scheduler.queue import PendingPods, to_be_scheduled
+from reconciler.scheduler.schedule import Outcome, Scheduled, place
+from reconciler.scheduler.snapshot import Snapshot
+from reconciler.store.changes import Change, ChangeError
+from reconciler.store.cluster import Cluster
+from reconciler.store.interface import StoreError
+from reconciler.store.view import Event
+from schemas.apps import ReplicaSet
+from schemas.core.node import Node
+from schemas.core.pod import Pod
+from schemas.core.service import Service
+from schemas.meta import Ref, ref_of
+
+log = logging.getLogger(__name__)
+
+SLICE_SECONDS = 0.01
+"""For how long pods are decided upon before the event loop gets its turn."""
+BATCH = 256
+"""Pods bound in one commit at most."""
+FIRST_BACK_OFF = 0.005
+LONGEST_BACK_OFF = 60.0
+_WATCHED = (Node, ReplicaSet, Service, Pod)
+
+
+class Statistics(msgspec.Struct, frozen=True):
+    """Figures since the start; `queued` and `unschedulable` are of the moment."""
+
+    queued: int
+    unschedulable: int
+    scheduled: int
+    refused: int
+    longest_step_seconds: float
+
+
+class SchedulerLoop:
+    """Places pods until it is cancelled."""
+
+    def __init__(self, cluster: Cluster, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._cluster, self._cache, self._clock = cluster, cluster.cache, clock
+        self._pending = PendingPods(Snapshot())
+        self._events: deque[Event] = deque()
+        self._wake = asyncio.Event()
+        self._busy = True
+        self._back_off = FIRST_BACK_OFF
+        self._scheduled = self._refused = 0
+        self._longest_step = 0.0
+
+    async def run(self) -> None:
+        """Takes in the cluster as it is, and from then on what changes. Ends only when cancelled."""
+        end = self._cache.subscribe(self._listen)
+        try:
+            for type_ in _WATCHED:
+                revision = self._cache.revision
+                self._events.extendleft(Event(revision, None, found) for found in reversed(self._cache.list(type_)))
+                await self._take_in()
+            while True:
+                await self._take_in()
+                if not await self._round() and not self._events:
+                    await self._rest()
+        finally:
+            end()
+
+    def statistics(self) -> Statistics:
+        return Statistics(
+            queued=len(self._pending),
+            unschedulable=self._pending.resting,
+            scheduled=self._scheduled,
+            refused=self._refused,
+            longest_step_seconds=self._longest_step,
+        )
+
+    @property
+    def idle(self) -> bool:
+        """Every pod has been looked at; some may have no node."""
+        return not self._busy and not self._events and not len(self._pending)
+
+    def _listen(self, events: Sequence[Event]) -> None:
+        self._events.extend(event for event in events if isinstance(event.object, _WATCHED))
+        if self._events:
+            self._wake.set()
+
+    async def _rest(self) -> None:
+        self._wake.clear()
+        self._busy = False
+        await self._wake.wait()
+        self._busy = True
+
+    async def _take_in(self) -> None:
+        """Brings the snapshot up to date, in slices."""
+        while self._events:
+            start = time.monotonic()
+            while self._events and time.monotonic() - start < SLICE_SECONDS:
+                self._pending.take_in([self._events.popleft() for _ in range(min(50, len(self._events)))])
+            self._longest_step = max(self._longest_step, time.monotonic() - start)
+            await asyncio.sleep(0)
+
+    async def _round(self) -> bool:
+        """Decides upon a batch and writes it. Whether there was anything to decide."""
+        decided: list[tuple[Pod, Outcome]] = []
+        start = time.monotonic()
+        while len(decided) < BATCH and (ref := self._pending.take()) is not None:
+            pod = self._present(ref)
+            if pod is None:
+                continue
+            before = time.monotonic()
+            (outcome,) = place((pod,), self._pending.snapshot)
+            decided.append((pod, outcome))
+            now = time.monotonic()
+            self._longest_step = max(self._longest_step, now - before)
+            if now - start > SLICE_SECONDS:
+                await asyncio.sleep(0)
+                start = time.monotonic()
+        for pod, outcome in decided:
+            if not isinstance(outcome, Scheduled):
+                self._pending.rest(pod)
+        if decided:
+            await self._write(decided)
+        return bool(decided)
+
+    def _present(self, ref: Ref) -> Pod | None:
+        pod = self._cache.get(Pod, ref.namespace, ref.name)
+        return pod if pod is not None and to_be_scheduled(pod) else None
+
+    async def _write(self, decided: list[tuple[Pod, Outcome]]) -> None:
+        """Commits the batch; a pod that has changed meanwhile is left out and looked at again."""
+        while decided:
+            now = self._clock().replace(microsecond=0)
+            changes: list[Change] = [change for pod, outcome in decided for change in changes_of(pod, outcome, now)]
+            if not changes:
+                return
+            try:
+                await self._cluster.apply(changes)
+            except ChangeError as error:
+                log.debug("refused object=%s reason=%s", error.ref, error)
+                self._refused += 1
+                fresh = [pair for pair in decided if self._present(ref_of(pair[0])) is pair[0]]
+                if len(fresh) == len(decided):
+                    fresh = []  # Refused for another reason: each is decided upon anew.
+                kept = {id(pair) for pair in fresh}
+                self._forget([pair for pair in decided if id(pair) not in kept])
+                decided = fresh
+            except StoreError as error:
+                log.warning("bindings not written pods=%d next=%.3fs reason=%s", len(decided), self._back_off, error)
+                self._refused += 1
+                self._forget(decided)
+                await asyncio.sleep(self._back_off)
+                self._back_off = min(LONGEST_BACK_OFF, self._back_off * 2)
+                return
+            else:
+                self._scheduled += sum(isinstance(outcome, Scheduled) for _, outcome in decided)
+                self._back_off = FIRST_BACK_OFF
+                return
+
+    def _forget(self, decided: Sequence[tuple[Pod, Outcome]]) -> None:
+        for pod, _ in decided:
+            self._pending.snapshot.drop(pod)
+            present = self._present(ref_of(pod))
+            if present is not None:
+                self._pending.add(present)

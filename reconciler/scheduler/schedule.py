@@ -1,0 +1,100 @@
+"""The scheduler's decision: (pod, snapshot) → node, or why there is none.
+
+The whole fleet is considered. Among nodes of equal score the first by name is taken, so that the same cluster gives
+the same answer. What a refusal says are the kube-scheduler's words and counts.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from reconciler.scheduler import filters
+from reconciler.scheduler.filters import Refusal
+from reconciler.scheduler.nodeaffinity import named_nodes
+from reconciler.scheduler.scores import scores
+from reconciler.scheduler.snapshot import NodeInfo, Snapshot
+from schemas.core.pod import Pod
+
+_NOT_NAMED = Refusal(("node(s) didn't satisfy plugin(s) [NodeAffinity]",), True)
+
+
+class Scheduled(msgspec.Struct, frozen=True):
+    node: str
+
+
+class Unschedulable(msgspec.Struct, frozen=True):
+    """`reason` and `message` of the condition `PodScheduled`."""
+
+    message: str
+    reason: str = "Unschedulable"
+
+
+Outcome = Scheduled | Unschedulable
+
+
+def place(pods: Iterable[Pod], snapshot: Snapshot) -> list[Outcome]:
+    """One pod after another; each that finds a node counts there for the next."""
+    outcomes = []
+    for pod in pods:
+        outcome = schedule(pod, snapshot)
+        if isinstance(outcome, Scheduled):
+            snapshot.place(pod, outcome.node)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def schedule(pod: Pod, snapshot: Snapshot) -> Outcome:
+    """The best node for the pod."""
+    if pod.spec.scheduling_gates:
+        return Unschedulable("Scheduling is blocked due to non-empty scheduling gates", "SchedulingGated")
+    if not snapshot.nodes:
+        return Unschedulable("no nodes available to schedule pods")
+    feasible, refused = candidates(pod, snapshot)
+    if not feasible:
+        return Unschedulable(explanation(pod, refused, len(snapshot.nodes)))
+    if len(feasible) == 1:
+        return Scheduled(feasible[0].name)
+    return Scheduled(best(pod, feasible, snapshot))
+
+
+def candidates(pod: Pod, snapshot: Snapshot) -> tuple[list[NodeInfo], list[Refusal]]:
+    """The nodes that can take the pod, and why the others cannot."""
+    asked = filters.question(pod)
+    named = named_nodes(pod)
+    feasible, refused = [], []
+    for info in snapshot.nodes.values():
+        why = _NOT_NAMED if named is not None and info.name not in named else filters.refusal(asked, info)
+        if why is None:
+            feasible.append(info)
+        else:
+            refused.append(why)
+    return feasible, refused
+
+
+def fits(pod: Pod, info: NodeInfo) -> bool:
+    """Whether this one node can take the pod."""
+    return filters.refusal(filters.question(pod), info) is None
+
+
+def best(pod: Pod, nodes: Sequence[NodeInfo], snapshot: Snapshot) -> str:
+    totals = [sum(column) for column in zip(*scores(pod, nodes, snapshot).values(), strict=True)]
+    return min(zip(totals, nodes, strict=True), key=lambda pair: (-pair[0], pair[1].name))[1].name
+
+
+def explanation(pod: Pod, refused: Sequence[Refusal], nodes: int) -> str:
+    """`0/3 nodes are available: …`, with what preemption could do about it."""
+    reasons = Counter(reason for one in refused for reason in one.reasons)
+    text = f"0/{nodes} nodes are available: {_counted(reasons)}."
+    if pod.spec.preemption_policy == "Never":
+        return f"{text} preemption: not eligible due to preemptionPolicy=Never."
+    helpless = Counter(
+        "Preemption is not helpful for scheduling" if one.lasting else "No preemption victims found for incoming pod"
+        for one in refused
+    )
+    return f"{text} preemption: 0/{nodes} nodes are available: {_counted(helpless)}."
+
+
+def _counted(reasons: Counter[str]) -> str:
+    """In the order of the texts with their numbers in front, as the kube-scheduler has it."""
+    return ", ".join(sorted(f"{number} {reason}" for reason, number in reasons.items()))

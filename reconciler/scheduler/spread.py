@@ -1,0 +1,56 @@
+"""PodTopologySpread as it is by default: pods of one Service or ReplicaSet prefer different nodes and zones.
+
+Only the built-in constraints of the kube-scheduler, for pods that state none of their own
+(https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/#internal-default-constraints).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from reconciler.scheduler.nodeaffinity import wanted_by
+from reconciler.scheduler.snapshot import NodeInfo, Snapshot
+from schemas import selectors
+from schemas.core.pod import Pod
+from schemas.meta import LabelSelector
+
+_HOSTNAME, _ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
+_HOST_SKEW, _ZONE_SKEW = 3, 5
+
+
+def pod_topology_spread(pod: Pod, nodes: Sequence[NodeInfo], snapshot: Snapshot) -> Sequence[int] | None:
+    """From 0 (most of its kind) to 100 (fewest) for each node, None where the pod is one of a kind."""
+    selector = None if pod.spec.topology_spread_constraints else snapshot.spread_selector(pod)
+    if selector is None:
+        return None
+    zones = _zone_counts(pod, selector, nodes, snapshot)
+    host_weight, zone_weight = math.log(len(nodes) + 2), math.log(len(zones) + 2)
+    raw = []
+    for info in nodes:
+        score = 0.0
+        if _HOSTNAME in info.labels:
+            score += _count(pod, selector, info) * host_weight + _HOST_SKEW - 1
+        if _ZONE in info.labels:
+            score += zones[info.labels[_ZONE]] * zone_weight + _ZONE_SKEW - 1
+        raw.append(math.floor(score + 0.5))
+    fewest, most = min(raw), max(raw)
+    return [100 * (most + fewest - one) // most if most else 100 for one in raw]
+
+
+def _zone_counts(pod: Pod, selector: LabelSelector, nodes: Sequence[NodeInfo], snapshot: Snapshot) -> Mapping[str, int]:
+    """Pods of the kind in each zone of the candidates, on all nodes that the pod's affinity allows."""
+    zones = {info.labels.get(_ZONE, ""): 0 for info in nodes}  # Nodes without a zone are one in the weights.
+    if zones.keys() != {""}:
+        for info in snapshot.nodes.values():
+            zone = info.labels.get(_ZONE, "")
+            if zone in zones and wanted_by(pod, info.name, info.labels):
+                zones[zone] += _count(pod, selector, info)
+    return zones
+
+
+def _count(pod: Pod, selector: LabelSelector, info: NodeInfo) -> int:
+    return sum(
+        placed.namespace == pod.metadata.namespace
+        and not placed.terminating
+        and selectors.matches(selector, placed.labels)
+        for placed in info.pods.values()
+    )
