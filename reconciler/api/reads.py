@@ -5,6 +5,7 @@ the events since then are undone. Where they are no longer kept, the client is t
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -24,7 +25,7 @@ _GONE_PAGE = (
 _GONE = "The resourceVersion for the provided list is too old."
 
 
-class History(View, Feed):
+class History(View, Feed, Protocol):
     """The cluster as it is, and how it came to be so."""
 
 

@@ -1,0 +1,51 @@
+"""The `scale` subresource: a workload's number of replicas as an object of its own."""
+
+from typing import Any
+
+from msgspec import structs
+
+from reconciler.api.status import bad_request, invalid
+from reconciler.api.tables.column import label_selector
+from schemas.apps import Deployment, ReplicaSet
+from schemas.faults import Fault
+
+Document = dict[str, Any]
+Scaled = Deployment | ReplicaSet
+
+
+def scale_of(workload: Scaled) -> Document:
+    """The workload as a `Scale`."""
+    metadata = workload.metadata
+    status: Document = {"replicas": workload.status.replicas, "selector": label_selector(workload.spec.selector)}
+    return {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {
+            "name": metadata.name,
+            "namespace": metadata.namespace,
+            "uid": metadata.uid,
+            "resourceVersion": metadata.resource_version,
+            "creationTimestamp": metadata.creation_timestamp,
+        },
+        "spec": {"replicas": workload.spec.replicas or 0},
+        "status": status,
+    }
+
+
+def scaled(workload: Scaled, scale: Document) -> Scaled:
+    """The workload with the replicas that the `Scale` asks for, at the version that it was read at."""
+    spec, metadata = scale.get("spec") or {}, scale.get("metadata") or {}
+    if not isinstance(spec, dict) or not isinstance(metadata, dict):
+        raise bad_request("Scale: spec and metadata must be objects")
+    replicas = spec.get("replicas", 0)
+    if not isinstance(replicas, int) or isinstance(replicas, bool):
+        raise bad_request(f"Scale: spec.replicas must be an integer, not {replicas!r}")
+    if replicas < 0:
+        message = f"Invalid value: {replicas}: must be greater than or equal to 0"
+        raise invalid("Scale", "autoscaling", workload.metadata.name, [Fault(("spec", "replicas"), message)])
+    version = str(metadata.get("resourceVersion") or workload.metadata.resource_version)
+    return structs.replace(
+        workload,
+        metadata=structs.replace(workload.metadata, resource_version=version),
+        spec=structs.replace(workload.spec, replicas=replicas),
+    )

@@ -1,0 +1,218 @@
+"""The HTTP server: TLS, who may ask, and which path leads where."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from aiohttp import web
+
+from reconciler.api import auth, certificate, discovery, openapi
+from reconciler.api.certificate import Certificate
+from reconciler.api.kubeconfig import Access
+from reconciler.api.requests import MAX_BODY, Resources, json_response
+from reconciler.api.reviews import review
+from reconciler.api.status import StatusError, method_not_allowed, no_such_resource
+from reconciler.api.target import parse
+from reconciler.store.cluster import Cluster
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_PATIENCE = 2.0
+"""Seconds that a request may still take when the server stops."""
+_ANYWHERE = frozenset({"0.0.0.0", "::", ""})
+
+
+class ApiServer:
+    """Serves a cluster over HTTPS.
+
+    `directory` holds the certificate. `status` gives what `GET /wherry/v1/status` answers, `approve` does what
+    `POST /wherry/v1/approve` asks (its body goes in, its answer comes out); both as anything that is JSON.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        directory: Path,
+        token: str,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        status: Callable[[], object],
+        approve: Callable[[dict[str, Any]], Awaitable[object]],
+        metrics: "CollectorRegistry",
+    ) -> None:
+        self.resources = Resources(cluster)
+        self.host, self.port = host, port
+        self._directory, self._token = directory, token
+        self._status, self._approve, self._metrics = status, approve, metrics
+        self._certificate: Certificate | None = None
+        self._runner: web.AppRunner | None = None
+        self._renewal: asyncio.TimerHandle | None = None
+
+    @property
+    def access(self) -> Access:
+        """What a client needs, once the server has started; for `kubeconfig.write`."""
+        assert self._certificate is not None
+        host = "127.0.0.1" if self.host in _ANYWHERE else self.host
+        address = f"[{host}]" if ":" in host else host
+        return Access(f"https://{address}:{self.port}", self._certificate.authority, self._token)
+
+    async def start(self) -> None:
+        """Listens. With port 0 `port` says afterwards which one it is. Raises `OSError`."""
+        held = await self._certify()
+        context = held.context()
+        self._runner = web.AppRunner(
+            self._application(), access_log=None, handler_cancellation=True, shutdown_timeout=_PATIENCE
+        )
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self.host, self.port, ssl_context=context).start()
+        self.port = self._runner.addresses[0][1]
+        loop = asyncio.get_running_loop()
+
+        def renew() -> None:
+            task = loop.create_task(self._certify(), name="api-certificate")
+            task.add_done_callback(lambda done: context.load_cert_chain(done.result().path))
+            self._renewal = loop.call_later(86400.0, renew)
+
+        seconds = (held.renew_at - datetime.now(UTC)).total_seconds()
+        self._renewal = loop.call_later(max(seconds, 1.0), renew)
+        log.info("serving address=%s port=%d", self.host, self.port)
+
+    async def stop(self) -> None:
+        """Ends all watches and lets requests under way finish, for a moment."""
+        if self._renewal is not None:
+            self._renewal.cancel()
+        self.resources.hub.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _certify(self) -> Certificate:
+        addresses = {"127.0.0.1", "::1", "localhost", socket.gethostname()} | ({self.host} - _ANYWHERE)
+        # Making keys would hold the loop.
+        self._certificate = await asyncio.to_thread(
+            certificate.ensure, self._directory, sorted(addresses), datetime.now(UTC)
+        )
+        return self._certificate
+
+    def _application(self) -> web.Application:
+        application = web.Application(middlewares=[self._guard], client_max_size=MAX_BODY)
+        for path, handler in self._routes().items():
+            application.router.add_get(path, handler, allow_head=False)
+        application.router.add_post("/wherry/v1/approve", self._post_approve)
+        application.router.add_post("/apis/{group}/{version}/{review:selfsubject[a-z]+}", self._post_review)
+        application.router.add_route("*", "/api/{version}/{tail:.+}", self._resource)
+        application.router.add_route("*", "/apis/{group}/{version}/{tail:.+}", self._resource)
+        return application
+
+    def _routes(self) -> dict[str, Handler]:
+        async def healthy(_: web.Request) -> web.Response:
+            return web.Response(text="ok", headers={"Cache-Control": "no-cache, private"})
+
+        async def groups(request: web.Request) -> web.Response:
+            return _discovery(request, core=request.path.startswith("/api/") or request.path == "/api")
+
+        async def group(request: web.Request) -> web.Response:
+            return _found(discovery.group(request.match_info["group"]))
+
+        async def listing(request: web.Request) -> web.Response:
+            named = request.match_info
+            return _found(discovery.resources(named.get("group", ""), named["version"]))
+
+        async def openapi_index(_: web.Request) -> web.Response:
+            return json_response(openapi.index())
+
+        async def openapi_document(request: web.Request) -> web.Response:
+            return _found(openapi.document(request.match_info["path"]))
+
+        async def version(_: web.Request) -> web.Response:
+            return json_response(discovery.VERSION)
+
+        return {
+            **dict.fromkeys(("/healthz", "/livez", "/readyz"), healthy),
+            **dict.fromkeys(("/api", "/api/", "/apis", "/apis/"), groups),
+            "/version": version,
+            "/apis/{group}": group,
+            "/api/{version}": listing,
+            "/apis/{group}/{version}": listing,
+            "/openapi/v3": openapi_index,
+            "/openapi/v3/{path:.+}": openapi_document,
+            "/metrics": self._get_metrics,
+            "/wherry/v1/status": self._get_status,
+        }
+
+    async def _resource(self, request: web.Request) -> web.StreamResponse:
+        named = request.match_info
+        target = parse(named.get("group", ""), named["version"], named["tail"])
+        return await self.resources.handle(request, target)
+
+    async def _post_review(self, request: web.Request) -> web.StreamResponse:
+        named = request.match_info
+        return json_response(review(named["group"], named["version"], named["review"], await request.read()), 201)
+
+    async def _get_status(self, _: web.Request) -> web.StreamResponse:
+        return json_response(self._status())
+
+    async def _post_approve(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        try:
+            asked = msgspec.json.decode(body, type=dict[str, Any]) if body else {}
+        except msgspec.DecodeError as error:
+            raise StatusError(400, "BadRequest", f"the body must be a JSON object: {error}") from None
+        return json_response(await self._approve(asked))
+
+    async def _get_metrics(self, _: web.Request) -> web.StreamResponse:
+        from prometheus_client import generate_latest
+
+        return web.Response(
+            body=generate_latest(self._metrics),
+            headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
+        )
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Lets in who may, and turns what goes wrong into a `Status`."""
+        try:
+            auth.check(request.path, request.headers.get("Authorization", ""), self._token)
+            return await handler(request)
+        except StatusError as error:
+            return json_response(error.status(), error.code)
+        except web.HTTPMethodNotAllowed:
+            return json_response(method_not_allowed().status(), 405)
+        except web.HTTPNotFound:
+            return web.Response(status=404, text="404 page not found\n")
+        except web.HTTPException:
+            raise
+        except ConnectionError:
+            raise  # the client has gone; there is nobody to answer
+        except Exception:
+            log.exception("request failed method=%s path=%s", request.method, request.path)
+            fault = StatusError(500, "InternalError", "Internal error occurred: the reconciler's log says more")
+            return json_response(fault.status(), fault.code)
+
+
+def _discovery(request: web.Request, *, core: bool) -> web.Response:
+    accept = request.headers.get("Accept", "").replace(" ", "")
+    asked = any({"g=apidiscovery.k8s.io", "v=v2"} <= set(entry.split(";")) for entry in accept.split(","))
+    if asked:
+        response = json_response(discovery.aggregated(core))
+        response.headers["Content-Type"] = discovery.AGGREGATED
+    else:
+        response = json_response(discovery.core_versions() if core else discovery.groups())
+    response.headers["Vary"] = "Accept"
+    return response
+
+
+def _found(document: discovery.Document | None) -> web.Response:
+    if document is None:
+        raise no_such_resource()
+    return json_response(document)
