@@ -9,6 +9,7 @@ that was ever handed out, although commits that are not durable write nothing.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -56,7 +57,7 @@ class SqliteStore:
         self._news = asyncio.Event()  # of the next commit; each commit replaces it
         self._queue: list[_Waiting] = []
         self._writer: asyncio.Task[None] | None = None
-        # Held while the file and what is visible may differ: readers under it see both at one revision.
+        # Held while the file and what is visible may differ: under it both are at one revision.
         self._steady = asyncio.Lock()
         self._closed = False
 
@@ -85,8 +86,7 @@ class SqliteStore:
         return self._revision
 
     async def get(self, key: str) -> Entry | None:
-        self._require_open()
-        async with self._steady:
+        async with self._at_rest():
             slot = self._slots.get(key)
             if slot is None:
                 return None
@@ -96,8 +96,7 @@ class SqliteStore:
         return Entry(key, value, slot.created, slot.modified)
 
     async def list(self, prefix: str = "") -> tuple[Entry, ...]:
-        self._require_open()
-        async with self._steady:
+        async with self._at_rest():
             found = {row[0]: Entry(*row) for row in await self._file.rows(prefix)}
             for key, value in self._unwritten.items():
                 if key.startswith(prefix):
@@ -122,19 +121,16 @@ class SqliteStore:
         return self._watch(prefix, self._revision if after is None else after)
 
     async def flush(self) -> None:
-        self._require_open()
-        async with self._steady:
+        async with self._at_rest():
             await self._flush()
 
     async def compact(self, before: int) -> None:
-        self._require_open()
-        self._history.forget_before(min(before, self._revision + 1))
-        async with self._steady:
+        async with self._at_rest():
+            self._history.forget_before(min(before, self._revision + 1))
             await self._file.give_back()
 
     async def snapshot(self, path: Path) -> None:
-        self._require_open()
-        async with self._steady:
+        async with self._at_rest():
             await self._flush()
             await self._file.copy_to(path)
 
@@ -225,8 +221,7 @@ class SqliteStore:
 
     async def _write(self, batch: Batch) -> None:
         left = self._ceiling - batch.revision
-        exhausted = left < 0
-        if not batch.durable and not exhausted:
+        if not batch.durable and left >= 0:
             return
         puts, removed = [], []
         for key in batch.durable:
@@ -273,6 +268,12 @@ class SqliteStore:
         removed = [key for key, value in self._unwritten.items() if value is None]
         await self._file.write(puts, removed)
         self._unwritten.clear()
+
+    @asynccontextmanager
+    async def _at_rest(self) -> AsyncIterator[None]:
+        async with self._steady:
+            self._require_open()
+            yield
 
     def _require_open(self) -> None:
         if self._closed:

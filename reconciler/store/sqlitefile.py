@@ -110,11 +110,15 @@ class SqliteFile:
 
     async def checkpoint(self) -> None:
         """Writes the log back into the database and cuts it to nothing."""
-        await self._pragma("wal_checkpoint(TRUNCATE)")
+        await self._fetch("PRAGMA wal_checkpoint(TRUNCATE)", ())
 
     async def give_back(self) -> None:
         """Returns the space of what was removed to the file system."""
-        await self._pragma("incremental_vacuum")  # writes nothing where nothing is free
+        try:
+            # As a script: it takes a step for each page, and `execute` would take only the first.
+            await self._connection.executescript("PRAGMA incremental_vacuum")
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path}: space was not given back: {_explain(error)}") from error
         if self.log_bytes:
             await self.checkpoint()
 
@@ -150,25 +154,18 @@ class SqliteFile:
         except sqlite3.Error as error:
             raise StoreError(f"{self.path}: cannot be read: {_explain(error)}") from error
 
-    async def _pragma(self, pragma: str) -> None:
-        await self._fetch(f"PRAGMA {pragma}", ())
-
 
 async def _prepare(path: Path, connection: aiosqlite.Connection) -> Head:
     """Takes the lock, makes what is missing, and checks what is there."""
-    for pragma in (
-        "locking_mode = EXCLUSIVE",
-        "auto_vacuum = INCREMENTAL",  # has effect only before the first table
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "wal_autocheckpoint = 0",  # done when a commit is acknowledged, not before
-        f"cache_size = -{_CACHE_KIB}",
-    ):
-        await connection.execute_fetchall(f"PRAGMA {pragma}")
+    await _set(connection, "locking_mode = EXCLUSIVE", f"cache_size = -{_CACHE_KIB}")
     found = [row[0] for row in await connection.execute_fetchall("PRAGMA quick_check(3)")]
     if found != ["ok"]:
         raise Corrupt(f"{path}: {'; '.join(found)}")
     tables = {row[0] for row in await connection.execute_fetchall("SELECT name FROM sqlite_master")}
+    if not tables:
+        await _set(connection, "auto_vacuum = INCREMENTAL")  # only now, and it would be a write at each start
+    # A checkpoint is due when a commit has been acknowledged, not while it waits.
+    await _set(connection, "journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 0")
     if not tables:
         await _create(connection)
     elif not {"entries", "meta"} <= tables:
@@ -181,6 +178,11 @@ async def _prepare(path: Path, connection: aiosqlite.Connection) -> Head:
     if schema != SCHEMA:
         raise StoreError(f"{path}: was written with schema {schema}, this version reads {SCHEMA}; run a newer version")
     return head
+
+
+async def _set(connection: aiosqlite.Connection, *pragmas: str) -> None:
+    for pragma in pragmas:
+        await connection.execute_fetchall(f"PRAGMA {pragma}")
 
 
 async def _create(connection: aiosqlite.Connection) -> None:
