@@ -6,7 +6,7 @@ agent's, a person's) are never listed, and so never touched.
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -211,7 +211,7 @@ class CriRuntime:
         reply = await self._connection.call(self._runtime.ListContainerStats, request, SLOW)
         return convert.usages_from_cri(reply.stats)
 
-    async def events(self) -> AsyncIterator[RuntimeEvent]:
+    async def events(self) -> AsyncGenerator[RuntimeEvent, None]:
         endings = Endings(self._settle)
         reader = asyncio.create_task(subscribe(self._connection, endings), name="runtime-events")
         try:

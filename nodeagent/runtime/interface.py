@@ -5,7 +5,7 @@ containers in it. Everything that the agent must know again after its own restar
 annotations that it gave to sandboxes and containers.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -245,5 +245,5 @@ class Runtime(Protocol):
 
     async def usage(self) -> Sequence[ContainerUsage]: ...
 
-    def events(self) -> AsyncIterator[RuntimeEvent]:
-        """Ends with `Unavailable` when the runtime goes; begins with an empty event."""
+    def events(self) -> AsyncGenerator[RuntimeEvent, None]:
+        """Ends with `Unavailable` when the runtime goes; begins with an empty event. To be closed (`aclosing`)."""

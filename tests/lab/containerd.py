@@ -30,6 +30,11 @@ def images() -> Path:
     return cache
 
 
+def command(*arguments: str) -> str:
+    """Runs a quick program to its end and returns what it says."""
+    return subprocess.run(arguments, check=True, capture_output=True, text=True, timeout=30).stdout
+
+
 class Lab(msgspec.Struct, frozen=True):
     own: OwnContainerd
     runtime: CriRuntime
@@ -75,5 +80,4 @@ def left_over(lab: Lab) -> list[str]:
     found += [str(path) for path in Path("/sys/class/net").iterdir() if path.name == lab.own.bridge]
     found += [str(path) for path in Path("/sys/fs/cgroup").glob(f"*/{lab.own.cgroup_root}")]
     found += [mark] if lab.directory.exists() else []
-    rules = subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True, check=True).stdout
-    return found + [line for line in rules.splitlines() if lab.own.bridge in line]
+    return found + [line for line in command("nft", "list", "ruleset").splitlines() if lab.own.bridge in line]
