@@ -16,19 +16,26 @@ class Fault(msgspec.Struct, frozen=True):
 
     @property
     def field(self) -> str:
-        """The path as people write it: `spec.containers[0].image`, `metadata.labels[example.com/a]`."""
+        """The path as people write it: `spec.containers[0].image`, `data[key.txt]`."""
         return field_name(self.path)
 
     def __str__(self) -> str:
         return f"{self.field}: {self.message}" if self.path else self.message
 
 
+_MAPS = frozenset(
+    ("annotations", "binaryData", "data", "labels", "limits", "matchLabels", "nodeSelector", "requests", "stringData")
+)
+"""Fields whose keys are chosen by the user, and are written in brackets."""
+
+
 def field_name(path: Path) -> str:
-    """`spec.containers[0].image`; keys that would not read as one word stand in brackets."""
-    text = ""
+    """`spec.containers[0].resources.limits[cpu]`."""
+    text, before = "", ""
     for step in path:
-        if isinstance(step, int) or not step.replace("$", "").replace("_", "").isalnum():
+        if isinstance(step, int) or before in _MAPS or not step.isidentifier():
             text += f"[{step}]"
         else:
             text += f".{step}" if text else step
+        before = str(step)
     return text

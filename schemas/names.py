@@ -9,7 +9,6 @@ from functools import lru_cache
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
-_DNS1035 = r"[a-z]([-a-z0-9]*[a-z0-9])?"
 _QUALIFIED = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _VALUE = rf"({_QUALIFIED})?"
 _CONFIG_KEY = r"[-._a-zA-Z0-9]+"
@@ -17,7 +16,7 @@ _PERCENT = r"[0-9]+%"
 
 _MATCH = {
     pattern: re.compile(pattern, re.ASCII).fullmatch
-    for pattern in (_LABEL, _SUBDOMAIN, _DNS1035, _QUALIFIED, _VALUE, _CONFIG_KEY, _PERCENT)
+    for pattern in (_LABEL, _SUBDOMAIN, _QUALIFIED, _VALUE, _CONFIG_KEY, _PERCENT)
 }
 
 
@@ -34,9 +33,11 @@ def _form(text: str, pattern: str, sentence: str, *examples: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def dns1123_label(text: str) -> tuple[str, ...]:
-    """The name of a namespace, container or volume."""
+    """The name of a namespace, service, container or volume."""
     if len(text) > 63:
         return (_too_long(63),)
+    if "." in text and not dns1123_subdomain(text):
+        return ("must not contain dots",)
     sentence = (
         "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
         "and must start and end with an alphanumeric character"
@@ -54,17 +55,6 @@ def dns1123_subdomain(text: str) -> tuple[str, ...]:
         "and must start and end with an alphanumeric character"
     )
     return tuple(_form(text, _SUBDOMAIN, sentence, "example.com"))
-
-
-def dns1035_label(text: str) -> tuple[str, ...]:
-    """A label that begins with a letter."""
-    if len(text) > 63:
-        return (_too_long(63),)
-    sentence = (
-        "a DNS-1035 label must consist of lower case alphanumeric characters or '-', "
-        "start with an alphabetic character, and end with an alphanumeric character"
-    )
-    return tuple(_form(text, _DNS1035, sentence, "my-name", "abc-123"))
 
 
 @lru_cache(maxsize=4096)

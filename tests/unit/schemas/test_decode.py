@@ -62,13 +62,15 @@ def test_every_fault_is_reported_at_once() -> None:
     assert 'spec.replicas: expected an integer, found the string "3": remove the quotes' in found
     assert "spec.selector: Required value" in found
     assert (
-        'spec.template.metadata.labels.version: expected a string, found the number 1.1: put it in quotes ("1.1")'
+        'spec.template.metadata.labels[version]: expected a string, found the number 1.1: put it in quotes ("1.1")'
     ) in found
-    assert any(line.startswith("spec.template.metadata.labels.on: expected a string, found the bool") for line in found)
+    assert any(
+        line.startswith("spec.template.metadata.labels[on]: expected a string, found the bool") for line in found
+    )
     assert f'{at}.command: expected a list, found the string "sleep 1": begin each element with `- `' in found
     assert f"{at}.name: Required value" in found
     assert f"{at}.tty: expected true or false, found the number 1" in found
-    assert any(line.startswith(f'{at}.resources.limits.cpu: "lots" is not a quantity') for line in found)
+    assert any(line.startswith(f'{at}.resources.limits[cpu]: "lots" is not a quantity') for line in found)
     assert "spec.template.spec.hostname: expected a string, found a list" in found
     assert len(found) == 11
 
@@ -87,14 +89,14 @@ def test_base64_may_be_broken_into_lines(written: str) -> None:
 
 def test_plain_text_in_a_secret_is_named_without_showing_it() -> None:
     document = {"apiVersion": "v1", "kind": "Secret", "data": {"password": "hunter2!"}}
-    assert faults("Secret", document) == ["data.password: not base64; put plain text under `stringData`"]
+    assert faults("Secret", document) == ["data[password]: not base64; put plain text under `stringData`"]
 
 
 def test_a_secret_is_not_shown_where_its_form_is_wrong() -> None:
     document = {"apiVersion": "v1", "kind": "Secret", "stringData": {"pin": 4711, "ok": True}}
     assert faults("Secret", document) == [
-        "stringData.ok: expected a string, found a boolean: put it in quotes",
-        "stringData.pin: expected a string, found a number: put it in quotes",
+        "stringData[ok]: expected a string, found a boolean: put it in quotes",
+        "stringData[pin]: expected a string, found a number: put it in quotes",
     ]
 
 
@@ -113,7 +115,7 @@ def test_keys_that_yaml_reads_as_numbers_are_texts() -> None:
 
 def test_keys_that_yaml_reads_as_booleans_are_faults() -> None:
     document = {"apiVersion": "v1", "kind": "ConfigMap", "data": {True: "a"}}
-    assert faults("ConfigMap", document) == ["data.True: the key is the boolean true: put it in quotes"]
+    assert faults("ConfigMap", document) == ["data[True]: the key is the boolean true: put it in quotes"]
 
 
 def test_a_bottomless_document_is_refused() -> None:

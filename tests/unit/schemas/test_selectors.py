@@ -1,5 +1,6 @@
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -83,11 +84,9 @@ def test_a_negated_term_picks_exactly_what_the_term_does_not(labels: Mapping[str
 
 @given(st.text("ab=!,() <>in-", max_size=12))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    try:
-        parse_label_selector(text)
-        parse_field_selector(text)
-    except ValueError as error:
-        assert str(error)
+    for parse in (parse_label_selector, parse_field_selector):
+        with suppress(ValueError):
+            parse(text)
 
 
 POD = Pod(

@@ -1,0 +1,31 @@
+"""Objects to test with, as documents."""
+
+from typing import Any
+
+from schemas.decode import decode
+from schemas.defaults import defaulted
+from schemas.kinds import BY_GROUP_VERSION_KIND
+from schemas.meta import Object
+from schemas.shape import Json
+
+
+def document(api_version: str, kind: str, **fields: Json) -> dict[str, Any]:
+    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": "a"}, **fields}
+
+
+def pod(container: dict[str, Any] | None = None, **spec: Json) -> dict[str, Any]:
+    return document("v1", "Pod", spec={"containers": [{"name": "c", "image": "nginx", **(container or {})}], **spec})
+
+
+def deployment(**spec: Json) -> dict[str, Any]:
+    template = {"metadata": {"labels": {"app": "a"}}, "spec": pod()["spec"]}
+    return document(
+        "apps/v1", "Deployment", spec={"selector": {"matchLabels": {"app": "a"}}, "template": template, **spec}
+    )
+
+
+def decoded(written: dict[str, Any]) -> Object:
+    """The object that the document means, with its defaults."""
+    result = decode(BY_GROUP_VERSION_KIND[written["apiVersion"], written["kind"]], written)
+    assert result.object is not None, result.faults
+    return defaulted(result.object)
