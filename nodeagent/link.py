@@ -1,0 +1,300 @@
+"""The agent's side of the MQTT link: takes on what the node shall hold, and reports, with a broker or without.
+
+What arrives is accepted, then on disk, then acted on, then acknowledged, in this order. A connection begins by
+saying everything again, so that nothing that was lost before matters. The agent runs on whatever it has
+accepted for as long as no broker is there.
+"""
+
+import asyncio
+import contextlib
+import logging
+import math
+import random
+import ssl
+from collections.abc import Callable
+from datetime import datetime
+
+import aiomqtt
+
+from nodeagent.accepted import Accepted, accept
+from nodeagent.arrivals import Arrivals
+from nodeagent.checkpoint import Checkpoint
+from nodeagent.config import Config
+from nodeagent.outbox import PODS, Outbox, Outgoing
+from schemas.core.node import NodeStatus
+from schemas.core.podstatus import PodStatus
+from schemas.messages import (
+    Assignment,
+    BadMessage,
+    Digest,
+    MetricsBatch,
+    NodeEvent,
+    PodReport,
+    Topics,
+    decode,
+    split_topic,
+)
+from schemas.messages import Config as ConfigBody
+
+log = logging.getLogger(__name__)
+
+DESIRED, DESIRED_PODS, DESIRED_CONFIG = "desired", "desired/pods/", "desired/config/"
+ONLINE, OFFLINE = b"1", b"0"
+EVENT_SECONDS = 0.25
+DISK_RETRY_SECONDS = 5.0
+GOODBYE_SECONDS = 1.0
+MAX_RETRY_SECONDS = 30.0
+STEADY_SECONDS = 30.0
+MAX_OUTSTANDING = 100
+MAX_COMPLAINTS = 200
+
+
+class Link:
+    """Loads the checkpoint when it is made: `accepted` is what the node holds from the first moment.
+
+    It is the agent's `Reporter`. `run` it for as long as the agent lives.
+    """
+
+    def __init__(self, config: Config, checkpoint: Checkpoint, *, version: str, clock: Callable[[], datetime]) -> None:
+        self._config, self._checkpoint, self._version = config, checkpoint, version
+        self._topics = Topics(config.cluster, config.node)
+        self.accepted = checkpoint.load()
+        self.connected = False
+        self._arrivals = Arrivals()
+        self._arrived, self._to_send = asyncio.Event(), asyncio.Event()
+        self._outbox = Outbox(checkpoint.next_epoch(), clock, self._to_send.set, self._send_events_soon)
+        self._gathering: asyncio.TimerHandle | None = None
+        self._events_due = False
+        self._expects_leftovers = False
+        self._complained: set[str] = set()
+        if self.accepted.complete:
+            self._outbox.applied(self.accepted.digest)
+
+    @property
+    def epoch(self) -> int:
+        """Of this life of the agent."""
+        return self._outbox.epoch
+
+    @property
+    def reports(self) -> dict[str, PodReport]:
+        """The newest report of each pod, by uid."""
+        return self._outbox.pods
+
+    def node(self, status: NodeStatus, labels: dict[str, str]) -> None:
+        """The node as it is now. Call it when something a person or the scheduler would care for has changed."""
+        self._outbox.node(status, labels, self._config.taints, self._version)
+
+    def metrics(self, batch: MetricsBatch) -> None:
+        """Sent if there is a link, and else dropped."""
+        if self.connected:
+            self._outbox.metrics(batch)
+
+    def pod(self, uid: str, generation: int, namespace: str, name: str, status: PodStatus, removed: bool) -> None:
+        report = PodReport(
+            epoch=self.epoch, generation=generation, namespace=namespace, name=name, status=status, removed=removed
+        )
+        self._outbox.pod(uid, report)
+
+    def forget(self, uid: str) -> None:
+        self._outbox.forget(uid)
+
+    def event(self, event: NodeEvent) -> None:
+        self._outbox.event(event)
+
+    async def run(self, on_accepted: Callable[[Accepted], None]) -> None:
+        """Until cancelled. Calls `on_accepted` in the loop with each new state, once it is on disk."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._take_on(on_accepted), name="link-accept")
+            tasks.create_task(self._stay_connected(), name="link-connection")
+
+    async def _take_on(self, on_accepted: Callable[[Accepted], None]) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            old = self.accepted
+            new = accept(old, self._arrivals.digest, self._arrivals.pods, self._arrivals.configs)
+            if new != old:
+                try:
+                    await asyncio.to_thread(self._checkpoint.save, new, old)
+                except OSError as error:
+                    log.error("cannot keep what was accepted, so not acting on it yet error=%s", error)
+                    asyncio.get_running_loop().call_later(DISK_RETRY_SECONDS, self._arrived.set)
+                    continue
+                self.accepted = new
+                log.info("accepted revision=%d pods=%d complete=%s", new.digest.revision, len(new.pods), new.complete)
+                on_accepted(new)
+            self._arrivals.taken(new)
+            if new.complete and new.digest.store:
+                self._outbox.applied(new.digest)
+
+    async def _stay_connected(self) -> None:
+        attempt = 0
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            try:
+                await self._connected_once()
+            except* (aiomqtt.MqttError, OSError) as lost:
+                log.warning("no link to the broker url=%s error=%s", self._url(), _first(lost))
+            attempt = 0 if loop.time() - began > STEADY_SECONDS else attempt + 1
+            await asyncio.sleep(min(MAX_RETRY_SECONDS, 2.0 ** (attempt - 1)) * random.uniform(0.5, 1))
+
+    async def _connected_once(self) -> None:
+        async with self._client() as client:
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._receive(client), name="link-receive")
+                    await self._introduce(client)
+                    tasks.create_task(self._send(client), name="link-send")
+            except asyncio.CancelledError:
+                with contextlib.suppress(aiomqtt.MqttError):  # then the last will says it
+                    await client.publish(self._topics.online, OFFLINE, qos=1, retain=True, timeout=GOODBYE_SECONDS)
+                raise
+            finally:
+                self.connected = False
+
+    async def _introduce(self, client: aiomqtt.Client) -> None:
+        """Subscribes, says that the node is there, and then everything that is known here."""
+        topics = self._topics
+        self._expects_leftovers = True
+        for topic in (f"{topics.desired}/#", topics.online, f"{topics.status}/pods/+"):
+            for code in await client.subscribe(topic, qos=1):
+                if not isinstance(code, int) and code.is_failure:
+                    log.error("the broker refuses a subscription; allow it for this user topic=%s", topic)
+        await client.publish(topics.online, ONLINE, qos=1, retain=True, timeout=math.inf)
+        log.info("link to the broker is up url=%s", self._url())
+        self.connected = True
+        self._events_due = True
+        self._outbox.everything()
+
+    async def _receive(self, client: aiomqtt.Client) -> None:
+        async for message in client.messages:
+            split = split_topic(message.topic.value)
+            if split is None or split[:2] != (self._config.cluster, self._config.node):
+                continue
+            rest, payload = split[2], message.payload
+            if rest == "online":
+                await self._online_said(client, payload, message.retain)
+            elif rest.startswith(PODS):
+                if message.retain and payload:
+                    self._leftover(rest.removeprefix(PODS))
+            else:
+                self._desired_said(rest, payload)
+
+    async def _online_said(self, client: aiomqtt.Client, payload: bytes, retained: bool) -> None:
+        """What this node is said to be. A late will of an earlier connection is set right.
+
+        The first that is not retained comes after all that is, so that no leftovers are to be expected then.
+        """
+        if retained:
+            return
+        if payload == ONLINE:
+            if self._expects_leftovers:
+                self._expects_leftovers = False
+                await client.unsubscribe(f"{self._topics.status}/pods/+")
+        elif self.connected:
+            log.info("this node was said to be gone, saying that it is not")
+            self._outbox.say_online()
+
+    def _leftover(self, uid: str) -> None:
+        """A report of an earlier life that nothing here stands for any more."""
+        if uid not in self._outbox.pods and uid not in self.accepted.pods:
+            self._outbox.forget(uid)
+
+    def _desired_said(self, rest: str, payload: bytes) -> None:
+        """A body or digest. A topic that was cleared says nothing: only a digest takes pods away."""
+        try:
+            if rest == DESIRED:
+                if payload:
+                    self._arrivals.add_digest(decode(payload, Digest))
+            elif rest.startswith(DESIRED_PODS):
+                self._pod_said(rest.removeprefix(DESIRED_PODS), payload)
+            elif rest.startswith(DESIRED_CONFIG):
+                self._config_said(rest.removeprefix(DESIRED_CONFIG), payload)
+            self._arrived.set()
+        except BadMessage as error:
+            if rest not in self._complained and len(self._complained) < MAX_COMPLAINTS:
+                self._complained.add(rest)
+                log.warning("dropped a message that is not what its topic promises topic=%s error=%s", rest, error)
+
+    def _pod_said(self, uid: str, payload: bytes) -> None:
+        if not payload:
+            self._arrivals.drop_pod(uid)
+            return
+        assignment = decode(payload, Assignment)
+        if assignment.pod.metadata.uid != uid:
+            raise BadMessage("Assignment: the pod's uid is not that of the topic")
+        self._arrivals.add_pod(uid, assignment)
+
+    def _config_said(self, key: str, payload: bytes) -> None:
+        if not payload:
+            self._arrivals.drop_config(key)
+            return
+        config = decode(payload, ConfigBody)
+        if config.key != key:
+            raise BadMessage("Config: kind, namespace and name are not those of the topic")
+        self._arrivals.add_config(key, config)
+
+    async def _send(self, client: aiomqtt.Client) -> None:
+        """Sends what there is, in order, without waiting for each acknowledgement."""
+        room = asyncio.Semaphore(MAX_OUTSTANDING)
+        async with asyncio.TaskGroup() as sending:
+            while True:
+                await self._to_send.wait()
+                self._to_send.clear()
+                for message in self._outbox.take():
+                    await room.acquire()
+                    sending.create_task(self._send_one(client, message, room), name="link-publish")
+                events = self._outbox.take_events() if self._events_due else None
+                self._events_due = False
+                if events is not None:
+                    await room.acquire()
+                    sending.create_task(self._send_one(client, events, room), name="link-publish")
+
+    async def _send_one(self, client: aiomqtt.Client, message: Outgoing, room: asyncio.Semaphore) -> None:
+        topic = f"{self._topics.root}/{message.rest}"
+        arrived = False
+        try:
+            # No time limit: on a slow link that would only mean to begin anew. Keepalive finds a dead one.
+            await client.publish(topic, message.payload, qos=1, retain=message.retain, timeout=math.inf)
+            arrived = True
+        finally:
+            room.release()
+            if not arrived:
+                self._outbox.keep(message)
+
+    def _send_events_soon(self) -> None:
+        if self._gathering is None:
+            self._gathering = asyncio.get_running_loop().call_later(EVENT_SECONDS, self._send_events)
+
+    def _send_events(self) -> None:
+        self._gathering = None
+        self._events_due = True
+        self._to_send.set()
+
+    def _client(self) -> aiomqtt.Client:
+        broker, endpoint = self._config.broker, self._config.broker.endpoint()
+        client = aiomqtt.Client(
+            endpoint.host,
+            endpoint.port,
+            username=endpoint.username or None,
+            password=endpoint.password or None,
+            identifier=f"wherry-{self._config.cluster}-{self._config.node}",
+            clean_session=True,
+            protocol=aiomqtt.ProtocolVersion.V311,
+            keepalive=broker.keepalive_seconds,
+            will=aiomqtt.Will(self._topics.online, OFFLINE, qos=1, retain=True),
+            tls_context=ssl.create_default_context(cafile=broker.ca_file) if endpoint.tls else None,
+        )
+        client.pending_calls_threshold = MAX_OUTSTANDING * 2  # it logs each call above this
+        return client
+
+    def _url(self) -> str:
+        endpoint = self._config.broker.endpoint()
+        return f"{'mqtts' if endpoint.tls else 'mqtt'}://{endpoint.host}:{endpoint.port}"
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
