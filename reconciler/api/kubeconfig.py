@@ -64,12 +64,12 @@ def read(path: Path) -> Access:
         raise BadKubeconfig(f"{path}: there is no such file; is Wherry running with this data directory?") from None
     except (OSError, yaml.YAMLError) as error:
         raise BadKubeconfig(f"{path}: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise BadKubeconfig(
             f"{path}: not a kubeconfig with server, certificate-authority-data and token: {error!r}"
         ) from error
 
 
 def _named(document: dict[str, Any], list_: str, item: str, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = next(entry[item] for entry in document[list_] if entry["name"] == name)
+    found: dict[str, Any] = {entry["name"]: entry[item] for entry in document[list_]}[name]
     return found

@@ -133,11 +133,16 @@ def watch_options(query: Query) -> WatchOptions:
     )
 
 
-def delete_options(query: Query, body: bytes) -> DeleteOptions:
+def read_delete_options(body: bytes) -> DeleteOptions:
+    """The options in a body of JSON. Raises the 400."""
     try:
-        options = msgspec.json.decode(body, type=DeleteOptions) if body.strip() else DeleteOptions()
+        return msgspec.json.decode(body, type=DeleteOptions) if body.strip() else DeleteOptions()
     except msgspec.DecodeError as error:
         raise bad_request(f"the body must be DeleteOptions: {error}") from None
+
+
+def delete_options(query: Query, options: DeleteOptions) -> DeleteOptions:
+    """The options of a body with those of the query, which go first; what makes no sense is refused."""
     policy = query.get("propagationPolicy") or options.propagation_policy
     if policy not in (None, "Background", "Foreground", "Orphan"):
         supported = ("Foreground", "Background", "Orphan", "nil")

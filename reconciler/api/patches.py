@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from schemas.patch import json_patch, merge_patch, strategic_merge_patch
 
 from reconciler.api.status import StatusError, bad_request
 from schemas.kinds import Kind
+from schemas.patch import json_patch, merge_patch, strategic_merge_patch
 
 Document = dict[str, Any]
 

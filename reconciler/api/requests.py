@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from reconciler.api import options, reads, watch, writes
+from reconciler.api import options, protobuf, reads, watch, writes
 from reconciler.api.patches import patcher
 from reconciler.api.representation import PLAIN, Form, ListPosition, encode, encode_list, encode_one, negotiate
 from reconciler.api.scale import Scaled, scale_of, scaled
@@ -113,7 +113,7 @@ class Resources:
         return _written(request, written)
 
     async def _patch(self, request: web.Request, target: Target) -> web.StreamResponse:
-        body = await _body(request, patch=True)
+        body = await _body(request, request.content_type)
         dry = options.dry_run(request.query, "PatchOptions")
         if target.subresource == "scale":
             return await self._scale(target, patcher(None, request.content_type, body), dry=dry)
@@ -132,14 +132,14 @@ class Resources:
         return json_response(scale_of(_scaled(written.object)), warnings=written.warnings)
 
     async def _delete(self, request: web.Request, target: Target) -> web.StreamResponse:
-        asked = options.delete_options(request.query, await _body(request))
+        asked = await _delete_options(request)
         dry = options.dry_run(request.query, "DeleteOptions", asked.dry_run)
         return json_response(await writes.delete(self.cluster, target, asked, dry=dry))
 
     async def _delete_collection(self, request: web.Request, target: Target) -> web.StreamResponse:
         if (target.kind.namespaced and target.namespace is None) or target.kind.name == "Namespace":
             raise method_not_allowed()
-        asked = options.delete_options(request.query, await _body(request))
+        asked = await _delete_options(request)
         dry = options.dry_run(request.query, "DeleteOptions", asked.dry_run)
         selection = options.selection(request.query, target.kind, target.namespace)
         deleted = await writes.delete_collection(self.cluster, target.kind, selection, asked, dry=dry)
@@ -165,10 +165,18 @@ def _written(request: web.Request, written: writes.Written, status: int = 200) -
     return json_response(body, status, written.warnings)
 
 
-async def _body(request: web.Request, *, patch: bool = False) -> bytes:
-    """The request's body, of bounded size and in a form that can be read."""
+async def _delete_options(request: web.Request) -> options.DeleteOptions:
+    if request.content_type == protobuf.MEDIA:
+        found = protobuf.delete_options(await _body(request, protobuf.MEDIA))
+    else:
+        found = options.read_delete_options(await _body(request))
+    return options.delete_options(request.query, found)
+
+
+async def _body(request: web.Request, *media: str) -> bytes:
+    """The request's body, of bounded size and (where it has one) of such a media type, usually JSON."""
     content = request.content_type
-    if not patch and request.can_read_body and content not in (JSON, "application/octet-stream"):
+    if request.can_read_body and content not in (media or (JSON, "application/octet-stream")):
         message = f"the body of the request was in an unknown format - accepted media types include: {JSON}"
         raise StatusError(415, "UnsupportedMediaType", message)
     try:

@@ -44,6 +44,8 @@ def parse(group: str, version: str, tail: str) -> Target:
     Raises the 404 for what is not served.
     """
     parts = [unquote(part) for part in tail.strip("/").split("/")]
+    if "" in parts:
+        raise no_such_resource()
     watch = parts[0] == "watch" and len(parts) > 1
     if watch:
         parts = parts[1:]
@@ -51,7 +53,7 @@ def parse(group: str, version: str, tail: str) -> Target:
     if parts[0] == "namespaces" and len(parts) > 2 and not (len(parts) == 3 and parts[2] in _OF_NAMESPACES):
         namespace, parts = parts[1], parts[2:]
     kind = _BY_PATH.get((group, version, parts[0]))
-    if kind is None or len(parts) > 3 or "" in parts or (namespace is not None and not kind.namespaced):
+    if kind is None or len(parts) > 3 or (namespace is not None and not kind.namespaced):
         raise no_such_resource()
     name = parts[1] if len(parts) > 1 else ""
     subresource = parts[2] if len(parts) > 2 else ""

@@ -44,8 +44,21 @@ def test_the_columns_are_those_of_kubernetes(kind: str) -> None:
     assert ours == recorded["response"]["body"]["columnDefinitions"]
 
 
-_SAME = ("configmap", "secret", "namespace", "serviceaccount", "event", "pod_no_token", "node", "service_headless")
-_SAME += ("service_externalname", "service", "service_nodeport", "service_loadbalancer", "service_clientip")
+_SAME = (
+    "configmap",
+    "secret",
+    "namespace",
+    "serviceaccount",
+    "event",
+    "pod_no_token",
+    "node",
+    "service_headless",
+    "service_externalname",
+    "service",
+    "service_nodeport",
+    "service_loadbalancer",
+    "service_clientip",
+)
 
 
 @pytest.mark.parametrize("name", _SAME)
