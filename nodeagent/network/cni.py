@@ -129,7 +129,9 @@ def leftovers(rules: Sequence[str], network: str) -> list[list[str]]:
     common = [rule[1] for rule in parsed if rule[0] == "-N" and rule[1].startswith("CNI-HOSTPORT-")]
     if common and not any(rule for rule in parsed if rule[:2] == ["-A", "CNI-HOSTPORT-DNAT"] and rule not in ours):
         result += [
-            ["-D", *rule[1:]] for rule in parsed if rule[0] == "-A" and rule[-1] in common and rule[1] not in common
+            ["-D", *rule[1:]]
+            for rule in parsed
+            if rule[0] == "-A" and rule[-1] in common and rule[1] not in {*common, *chains}
         ]
         # Chains that refer to each other can be deleted only when all are empty; ours of single pods are gone by now.
         result += [["-F", chain] for chain in common]

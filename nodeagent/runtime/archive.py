@@ -18,7 +18,7 @@ from msgspec import field
 DESCRIPTION = 4 * 1024 * 1024
 """Bytes of the largest JSON file that is read."""
 MEMBERS = 20_000
-CHUNK = 512 * 1024
+CHUNK = 64 * 1024
 
 _OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
