@@ -88,7 +88,7 @@ def _reference(regarding: Object | ObjectReference) -> ObjectReference:
 
 
 def _cut(message: str) -> str:
-    data = message.encode(errors="replace")
+    data = message.encode(errors="replace")  # what a program printed may hold what is no character
     if len(data) <= MESSAGE_BYTES:
-        return message
+        return data.decode()
     return data[: MESSAGE_BYTES - 3].decode(errors="ignore") + "..."

@@ -1,0 +1,112 @@
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from reconciler.store import events
+from reconciler.store.changes import Emit
+from reconciler.store.events import event_of, event_ref, expired
+from schemas.core.event import Event
+from schemas.core.reference import ObjectReference
+from schemas.meta import ObjectMeta, Ref
+from tests.unit.reconciler.store.objects import NOW, node, pod
+
+WEB = pod("web", uid="u1", resource_version="7")
+KILLED = Emit(WEB, "Warning", "BackOff", "Back-off restarting failed container", "kubelet")
+HOUR = timedelta(hours=1)
+
+
+def test_an_event_says_who_what_when_and_how_often() -> None:
+    event = event_of(KILLED, None, NOW)
+    assert event.metadata.namespace == "shop"
+    assert event.metadata.name.startswith("web.")
+    assert event.involved_object == ObjectReference(
+        api_version="v1", kind="Pod", namespace="shop", name="web", uid="u1", resource_version="7"
+    )
+    assert (event.type, event.reason, event.message) == ("Warning", "BackOff", "Back-off restarting failed container")
+    assert (event.count, event.first_timestamp, event.last_timestamp) == (1, NOW, NOW)
+    assert event.source is not None
+    assert (event.source.component, event.reporting_component) == ("kubelet", "kubelet")
+
+
+def test_an_equal_event_is_counted_up_and_keeps_its_first_time() -> None:
+    later = NOW + timedelta(minutes=5)
+    event = event_of(KILLED, event_of(KILLED, None, NOW), later)
+    assert (event.count, event.first_timestamp, event.last_timestamp) == (2, NOW, later)
+
+
+def test_after_an_hour_the_count_begins_anew() -> None:
+    event = event_of(KILLED, event_of(KILLED, None, NOW), NOW + HOUR)
+    assert (event.count, event.first_timestamp) == (1, NOW + HOUR)
+
+
+def test_the_version_of_the_object_does_not_make_another_event() -> None:
+    assert event_ref(KILLED) == event_ref(replace(KILLED, regarding=pod("web", uid="u1", resource_version="9")))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(replace(KILLED, type="Normal"), id="type"),
+        pytest.param(replace(KILLED, reason="Killing"), id="reason"),
+        pytest.param(replace(KILLED, message="other"), id="message"),
+        pytest.param(replace(KILLED, component="scheduler"), id="component"),
+        pytest.param(replace(KILLED, regarding=pod("web", uid="u2")), id="another object of that name"),
+    ],
+)
+def test_what_differs_in_anything_else_is_another_event(other: Emit) -> None:
+    assert event_ref(other) != event_ref(KILLED)
+
+
+@pytest.mark.parametrize(
+    ("regarding", "namespace", "stem"),
+    [
+        pytest.param(node("pi-1"), "default", "pi-1", id="cluster-scoped"),
+        pytest.param(ObjectReference(kind="File", name="Shop/My Web.yaml"), "default", "shop-my-web.yaml", id="file"),
+        pytest.param(ObjectReference(kind="File", name="/"), "default", "file", id="nothing left of the name"),
+        pytest.param(pod("x" * 253), "shop", "x" * 236, id="longest name"),
+    ],
+)
+def test_an_event_has_a_name_and_a_namespace_whatever_it_is_about(
+    regarding: ObjectReference, namespace: str, stem: str
+) -> None:
+    ref = event_ref(Emit(regarding, "Normal", "Seen", "seen", "test"))
+    assert ref.namespace == namespace
+    assert ref.name.rpartition(".")[0] == stem
+    assert len(ref.name) <= 253
+
+
+@given(message=st.text(max_size=700) | st.text(min_size=400, max_size=2000))
+def test_a_message_is_cut_to_what_the_api_server_takes(message: str) -> None:
+    cut = event_of(replace(KILLED, message=message), None, NOW).message
+    encodable = message.encode(errors="replace")
+    assert len(cut.encode(errors="replace")) <= events.MESSAGE_BYTES
+    if len(encodable) <= events.MESSAGE_BYTES:
+        assert cut == encodable.decode()
+    else:
+        assert cut.endswith("...")
+        assert encodable.decode().startswith(cut[:-3])
+
+
+def aged(name: str, age: timedelta) -> Event:
+    return Event(
+        metadata=ObjectMeta(name=name, namespace="shop"), involved_object=ObjectReference(), last_timestamp=NOW - age
+    )
+
+
+def test_events_of_over_an_hour_expire() -> None:
+    found = (
+        aged("old", HOUR),
+        aged("young", HOUR - timedelta(seconds=1)),
+        replace(aged("timeless", HOUR), last_timestamp=None),
+    )
+    assert set(expired(found, NOW)) == {Ref("Event", "shop", "old"), Ref("Event", "shop", "timeless")}
+    assert expired((), NOW) == ()
+
+
+def test_of_too_many_events_the_oldest_expire(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "MOST", 3)
+    found = [aged(f"e{i}", timedelta(seconds=i)) for i in range(5)]
+    assert set(expired(found, NOW)) == {Ref("Event", "shop", "e4"), Ref("Event", "shop", "e3")}
