@@ -37,6 +37,11 @@ class Observed(msgspec.Struct, frozen=True):
         for several in self.containers.values():
             yield from several
 
+    def ids(self) -> Iterable[str]:
+        """Of sandboxes and containers."""
+        yield from (sandbox.id for sandbox in self.sandboxes)
+        yield from (container.id for container in self.all())
+
     def live(self) -> list[Container]:
         return [container for container in self.all() if container.state in LIVE]
 

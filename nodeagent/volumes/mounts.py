@@ -12,21 +12,21 @@ _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 def mount(source: str, target: Path, kind: str = "", flags: int = 0, options: str = "") -> None:
     """Raises `OSError`."""
-    _call("mount", source.encode(), os.fsencode(target), kind.encode() or None, flags, options.encode() or None)
+    _call("mount", target, source.encode(), os.fsencode(target), kind.encode() or None, flags, options.encode() or None)
 
 
 def unmount(target: Path) -> None:
     """At once for names, and for open files when they are closed. Raises `OSError`."""
-    _call("umount2", os.fsencode(target), MNT_DETACH | UMOUNT_NOFOLLOW)
+    _call("umount2", target, os.fsencode(target), MNT_DETACH | UMOUNT_NOFOLLOW)
 
 
-def _call(name: str, *arguments: object) -> None:
+def _call(name: str, target: Path, *arguments: object) -> None:
     import ctypes  # only where something is mounted: most pods need nothing of it
 
     library = ctypes.CDLL(None, use_errno=True)
     if getattr(library, name)(*arguments) != 0:
         number = ctypes.get_errno()
-        raise OSError(number, f"{name}: {os.strerror(number)}", os.fsdecode(arguments[-4 if name == "mount" else 0]))
+        raise OSError(number, f"{name}: {os.strerror(number)}", str(target))
 
 
 def mounted_below(directory: Path) -> list[Path]:

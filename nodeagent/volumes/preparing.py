@@ -4,6 +4,7 @@ What comes from ConfigMaps, Secrets and the downward API lies in the run directo
 and after a reboot it is written again. Only emptyDirs on disk lie in the data directory.
 """
 
+import errno
 import os
 import shutil
 import stat
@@ -22,16 +23,17 @@ _WORDS = {"CharDevice": "character device", "BlockDevice": "block device"}
 
 
 class Volumes:
-    """The volumes of this node's pods."""
+    """The volumes of this node's pods. In a simulation (`may_mount=False`) all are plain directories."""
 
-    def __init__(self, directories: Directories) -> None:
+    def __init__(self, directories: Directories, may_mount: bool = True) -> None:
         self._directories = directories
+        self._may_mount = may_mount
 
     def start(self) -> None:
         """The run directory is on memory from here on. Raises `OSError` where it cannot be."""
         run = self._directories.run
         run.mkdir(parents=True, exist_ok=True)
-        if not mounts.is_in_memory(run):
+        if self._may_mount and not mounts.is_in_memory(run):
             mounts.mount("tmpfs", run, "tmpfs", options="mode=0711")
 
     def prepare(self, uid: str, planned: Planned, group: int | None = None) -> bool:
@@ -60,7 +62,7 @@ class Volumes:
         root = self.path(uid, planned)
         descriptor = open_within(planned.name, root, sub_path)
         try:
-            if isinstance(planned, Content):  # containers cannot write here, so names are safe
+            if isinstance(planned, Content) or not self._may_mount:  # containers cannot write here: names are safe
                 return Path(os.readlink(f"/proc/self/fd/{descriptor}"))
             return self._bind(uid, planned.name, container, index, descriptor)
         except OSError as error:
@@ -90,9 +92,12 @@ class Volumes:
 
     def unmount(self, uid: str) -> None:
         run = self._directories.pod_run(uid)
-        if run.exists():
-            for point in mounts.mounted_below(run):
-                mounts.unmount(point)
+        if not run.exists():
+            return
+        for point in mounts.mounted_below(run):
+            mounts.unmount(point)
+        for point in mounts.mounted_below(run):
+            raise OSError(errno.EBUSY, "still mounted", str(point))  # removing files below it would remove the host's
 
     def _run_path(self, uid: str, name: str) -> Path:
         return self._directories.pod_run(uid) / "volumes" / name
@@ -102,7 +107,7 @@ class Volumes:
         is_new = not path.exists()
         if is_new:
             path.mkdir(parents=True)
-        if planned.in_memory and not os.path.ismount(path):
+        if planned.in_memory and self._may_mount and not os.path.ismount(path):
             size = f",size={planned.size}" if planned.size else ""
             mounts.mount("tmpfs", path, "tmpfs", options=f"mode=0777{size}")
             is_new = True

@@ -1,0 +1,90 @@
+"""A folder of image archives (docker-archive or OCI tar): what lies in it, or is dropped into it, is loaded.
+
+The folder is listed every two seconds; for the few files of such a folder that is cheaper for an agent than the
+thread and the memory of a watcher. A file is taken when it has rested for one look, so that one which is still being
+copied is left alone.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from nodeagent.runtime.interface import Runtime, RuntimeFailure
+
+log = logging.getLogger(__name__)
+
+INTERVAL = 2.0
+
+
+class Version(msgspec.Struct, frozen=True):
+    """A file as it was; another size or time is another file."""
+
+    size: int
+    modified: int
+
+
+class ArchiveFolder:
+    """`loaded` is called after images came in, with their references."""
+
+    def __init__(self, directory: Path, runtime: Runtime, loaded: Callable[[list[str]], None]) -> None:
+        self._directory = directory
+        self._runtime = runtime
+        self._loaded = loaded
+        self._settled: dict[str, Version] = {}
+        """Loaded, or found broken: not touched again until they change."""
+        self._seen: dict[str, Version] = {}
+
+    async def run(self) -> None:
+        while True:
+            await self.look()
+            await asyncio.sleep(INTERVAL)
+
+    async def look(self, settle: bool = True) -> None:
+        """Loads what is new and at rest. `settle=False` takes every file as at rest (at the agent's start)."""
+        pending = self._files()
+        if pending is None:
+            return
+        for name, version in pending.items():
+            if self._settled.get(name) == version:
+                continue
+            if settle and self._seen.get(name) != version:
+                continue
+            await self._load(name, version)
+        self._seen = pending
+        self._settled = {name: version for name, version in self._settled.items() if name in pending}
+
+    def _files(self) -> dict[str, Version] | None:
+        """None when the folder cannot be read now."""
+        try:
+            return {entry.name: _version(entry) for entry in os.scandir(self._directory) if _is_archive(entry)}
+        except FileNotFoundError:
+            return None  # no folder, or a file of it, at this moment: the next look will see
+        except OSError as error:
+            log.warning("cannot read image folder directory=%s error=%s", self._directory, error)
+            return None
+
+    async def _load(self, name: str, version: Version) -> None:
+        try:
+            references = list(await self._runtime.load_archive(self._directory / name))
+        except ValueError as error:
+            log.warning("image archive cannot be loaded file=%s error=%s", name, error)
+        except (RuntimeFailure, OSError) as error:
+            log.info("image archive waits file=%s error=%s", name, error)
+            return
+        else:
+            log.info("loaded image archive file=%s images=%s", name, ",".join(references))
+            self._loaded(references)
+        self._settled[name] = version
+
+
+def _is_archive(entry: "os.DirEntry[str]") -> bool:
+    return entry.is_file() and not entry.name.startswith(".")
+
+
+def _version(entry: "os.DirEntry[str]") -> Version:
+    status = entry.stat()
+    return Version(status.st_size, status.st_mtime_ns)

@@ -1,0 +1,79 @@
+"""What all workers of a node share."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Literal, Protocol
+
+from nodeagent.images import Images
+from nodeagent.pods.node import Directories, NodeFacts
+from nodeagent.reporter import Reporter
+from nodeagent.runtime.interface import Runtime
+from nodeagent.volumes.preparing import Volumes
+from schemas.core.pod import Pod
+from schemas.messages import NodeEvent
+
+
+class Clock(Protocol):
+    def monotonic(self) -> float: ...
+
+    def now(self) -> datetime: ...
+
+
+class SystemClock:
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class Context:
+    """`lost` is called by whoever finds that the runtime is away."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        reporter: Reporter,
+        directories: Directories,
+        node: NodeFacts,
+        images: Images,
+        clock: Clock,
+        start_limit: int,
+        may_mount: bool,
+    ) -> None:
+        self.runtime = runtime
+        self.reporter = reporter
+        self.directories = directories
+        self.node = node
+        self.images = images
+        self.clock = clock
+        self.volumes = Volumes(directories, may_mount)
+        self.start_slots = asyncio.Semaphore(start_limit)
+        self.owners: dict[str, str] = {}
+        """The pod's uid of each sandbox and container that is known."""
+        self.lost: Callable[[], None] = lambda: None
+
+    def event(
+        self, pod: Pod, type_: Literal["Normal", "Warning"], reason: str, message: str, container: str = ""
+    ) -> None:
+        now, meta = self.clock.now(), pod.metadata
+        self.reporter.event(
+            NodeEvent(
+                type=type_,
+                reason=reason,
+                message=message,
+                namespace=meta.namespace,
+                pod=meta.name,
+                uid=meta.uid,
+                field_path=_field_path(pod, container) if container else "",
+                first=now,
+                last=now,
+            )
+        )
+
+
+def _field_path(pod: Pod, container: str) -> str:
+    is_init = any(one.name == container for one in pod.spec.init_containers)
+    return f"spec.{'initContainers' if is_init else 'containers'}{{{container}}}"

@@ -1,0 +1,263 @@
+"""The workers of all pods of a node: who they are, and who has to look again.
+
+What is accepted is wanted, what the runtime lists is there; a pod that is either has a worker. One subscription to
+the runtime's events serves them all, and a full look, when the stream begins and every few minutes, makes up for
+whatever it did not tell.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from nodeagent.accepted import Accepted
+from nodeagent.images import Images
+from nodeagent.pods import files
+from nodeagent.pods.context import Clock, Context, SystemClock
+from nodeagent.pods.logs import LogLimits, rotate
+from nodeagent.pods.node import Directories, NodeFacts
+from nodeagent.pods.observed import Observed, observed
+from nodeagent.pods.podstate import PodState, orphan
+from nodeagent.pods.worker import PodWorker
+from nodeagent.reporter import Reporter
+from nodeagent.runtime.interface import Container, Runtime, RuntimeFailure, Sandbox, State
+
+log = logging.getLogger(__name__)
+
+FULL_LOOK = 300.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+"""Seconds between attempts to reach a runtime that is away."""
+
+
+class Statistics(msgspec.Struct, frozen=True):
+    workers: int
+    busy: int
+    available: bool
+
+
+class PodWorkers:
+    """`accept` may be called at any time; nothing is done before `run`, and before the first full look."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        reporter: Reporter,
+        *,
+        directories: Directories,
+        node: NodeFacts,
+        clock: Clock | None = None,
+        start_limit: int = 10,
+        parallel_pulls: int = 3,
+        logs: LogLimits | None = None,
+        may_mount: bool = True,
+    ) -> None:
+        """`may_mount=False`: a simulation, whose volumes are plain directories."""
+        clock = clock or SystemClock()
+        self.images = Images(runtime, clock.monotonic, parallel_pulls)
+        self._context = Context(runtime, reporter, directories, node, self.images, clock, start_limit, may_mount)
+        self._context.lost = self._lost
+        self._logs = logs or LogLimits()
+        self._accepted: Accepted | None = None
+        self._workers: dict[str, PodWorker] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._available = asyncio.Event()
+        self._relisted = False
+        self._swept = False
+        self._stopping = False
+
+    @property
+    def states(self) -> Mapping[str, PodState]:
+        """What is known of each pod, by uid."""
+        return {uid: worker.state for uid, worker in self._workers.items()}
+
+    def statistics(self) -> Statistics:
+        busy = sum(worker.is_busy for worker in self._workers.values())
+        return Statistics(len(self._workers), busy, self._available.is_set())
+
+    def accept(self, accepted: Accepted) -> None:
+        """What shall run from now on. Only the workers that it concerns are woken."""
+        self._accepted = accepted
+        if self._relisted:
+            self._apply(accepted)
+
+    def update_node(self, node: NodeFacts) -> None:
+        """Facts that later starts and reports go by."""
+        self._context.node = node
+        for worker in self._workers.values():
+            worker.wake()
+
+    def images_came(self) -> None:
+        """By another way than a pull: containers that wait for one try again."""
+        self.images.forget_back_offs()
+        for worker in self._workers.values():
+            worker.images_came()
+
+    async def run(self) -> None:
+        """Until cancelled; containers run on. Raises `OSError` when the run directory cannot be used."""
+        self._context.volumes.start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._follow(), name="runtime-events-follower")
+                group.create_task(self._look_now_and_then(), name="full-look")
+                group.create_task(self._rotate_logs(), name="log-rotation")
+        finally:
+            self._stopping = True
+            tasks = list(self._tasks.values())
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.images.stop()
+
+    def _apply(self, accepted: Accepted) -> None:
+        for uid, worker in self._workers.items():
+            assignment = accepted.pods.get(uid)
+            if assignment is None:
+                if not worker.dropped:
+                    worker.drop()
+            else:
+                worker.assign(assignment.pod, accepted.configs)
+        for uid, assignment in accepted.pods.items():
+            if uid not in self._workers:
+                self._employ(PodWorker(self._context, assignment.pod, accepted.configs, Observed()))
+        self._sweep(accepted)
+
+    def _employ(self, worker: PodWorker) -> None:
+        uid, meta = worker.state.uid, worker.state.pod.metadata
+        self._workers[uid] = worker
+        task = asyncio.create_task(worker.run(self._available), name=f"pod-worker[{meta.namespace}/{meta.name}]")
+        self._tasks[uid] = task
+        task.add_done_callback(lambda ended: self._dismissed(uid, ended))
+
+    def _dismissed(self, uid: str, task: "asyncio.Task[None]") -> None:
+        """Its pod is gone; one of the same uid that is wanted again, or whose worker broke, begins from a full look."""
+        self._workers.pop(uid, None)
+        self._tasks.pop(uid, None)
+        if task.cancelled() or self._stopping:
+            return
+        if task.exception() is not None:
+            log.error("pod worker broke uid=%s", uid, exc_info=task.exception())
+        if self._accepted is not None and uid in self._accepted.pods:
+            asyncio.get_running_loop().call_later(FIRST_PAUSE, self._look_soon)
+
+    # The runtime.
+
+    def _lost(self) -> None:
+        if self._available.is_set():
+            log.warning("runtime does not answer; pods run on unwatched until it does")
+            self._available.clear()
+
+    async def _follow(self) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                async for event in self._context.runtime.events():
+                    pause = FIRST_PAUSE
+                    if event.id:
+                        self._look_at(event.id)
+                    else:
+                        await self._look()
+            except RuntimeFailure as error:
+                log.debug("event stream ended error=%s", error)
+            self._lost()
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _look_at(self, id_: str) -> None:
+        """An id that nobody knows may be of what a worker is just making."""
+        owner = self._workers.get(self._context.owners.get(id_, ""))
+        if owner is not None:
+            owner.look_again()
+            return
+        for worker in self._workers.values():
+            if worker.is_busy:
+                worker.look_again(everywhere=True)
+
+    async def _look(self) -> None:
+        """A full look. Raises `RuntimeFailure`."""
+        runtime = self._context.runtime
+        before = set(self._workers)
+        sandboxes, containers = await asyncio.gather(runtime.list_sandboxes(), runtime.list_containers())
+        found = _by_pod(sandboxes, containers)
+        first, self._relisted = not self._relisted, True
+        for uid in before & set(self._workers):
+            self._workers[uid].was_observed(found.get(uid, Observed()))
+        if self._accepted is not None:
+            self._take_in(self._accepted, found)
+            self._apply(self._accepted)
+        elif first:
+            self._relisted = False  # nothing accepted yet: what runs, runs on
+        if not self._available.is_set():
+            log.info("runtime answers sandboxes=%d containers=%d", len(sandboxes), len(containers))
+            self._available.set()
+
+    def _take_in(self, accepted: Accepted, found: Mapping[str, Observed]) -> None:
+        """Adopts what runs; what runs and is not wanted gets a worker that ends it."""
+        for uid, what in found.items():
+            if uid in self._workers:
+                continue
+            assignment = accepted.pods.get(uid)
+            pod = assignment.pod if assignment else orphan(what)
+            self._employ(PodWorker(self._context, pod, accepted.configs, what, dropped=assignment is None))
+
+    def _look_soon(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._look_quietly(), name="full-look-once")
+        self._tasks["full-look-once"] = task
+        task.add_done_callback(lambda _: self._tasks.pop("full-look-once", None))
+
+    async def _look_quietly(self) -> None:
+        try:
+            await self._look()
+        except RuntimeFailure as error:
+            log.debug("full look failed error=%s", error)
+
+    async def _look_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(FULL_LOOK)
+            if self._available.is_set():
+                await self._look_quietly()
+
+    # Files.
+
+    def _sweep(self, accepted: Accepted) -> None:
+        """Once: files of pods that an agent before this one did not come to remove."""
+        if self._swept:
+            return
+        self._swept = True
+        directories = self._context.directories
+        kept = {*accepted.pods, *self._workers}
+        for uid in self._context.volumes.known() - kept:
+            try:
+                self._context.volumes.remove(uid)
+            except OSError as error:
+                log.warning("files of a former pod stay uid=%s error=%s", uid, error)
+        if directories.logs.is_dir():
+            for entry in list(os.scandir(directories.logs)):
+                if entry.name.rpartition("_")[2] not in kept:
+                    files.remove_tree(directories.logs / entry.name)
+
+    async def _rotate_logs(self) -> None:
+        while True:
+            await asyncio.sleep(self._logs.interval)
+            if not self._available.is_set():
+                continue
+            for worker in list(self._workers.values()):
+                state = worker.state
+                for instance in state.observed.all():
+                    if instance.state is State.RUNNING:
+                        path = files.log_path(self._context.directories, state.pod, instance)
+                        await rotate(self._context.runtime, instance.id, path, self._logs)
+
+
+def _by_pod(sandboxes: Sequence[Sandbox], containers: Sequence[Container]) -> dict[str, Observed]:
+    of_pod: dict[str, list[Sandbox]] = {}
+    in_sandbox: dict[str, list[Container]] = {}
+    for sandbox in sandboxes:
+        of_pod.setdefault(sandbox.uid, []).append(sandbox)
+    for container in containers:
+        in_sandbox.setdefault(container.sandbox_id, []).append(container)
+    return {
+        uid: observed(several, [one for sandbox in several for one in in_sandbox.get(sandbox.id, ())])
+        for uid, several in of_pod.items()
+    }
