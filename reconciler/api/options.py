@@ -6,6 +6,7 @@ Pure: query parameters (and the body of a DELETE) go in; what makes no sense is 
 import base64
 import binascii
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
@@ -22,6 +23,7 @@ from schemas.selectors import (
 )
 
 Query = Mapping[str, str]
+UnknownFields = Literal["Ignore", "Strict", "Warn"]
 
 
 class Selection(msgspec.Struct, frozen=True):
@@ -165,6 +167,20 @@ def dry_run(query: Query, options: str, body: tuple[str, ...] = ()) -> bool:
         if value != "All":
             raise unsupported_value(options, "dryRun", f'["{value}"]', "All")
     return bool(asked)
+
+
+def unknown_fields(query: Query, options: str) -> UnknownFields:
+    """What to do with fields that the kind does not have."""
+    match query.get("fieldValidation", ""):
+        case "" | "Warn":
+            return "Warn"
+        case "Strict":
+            return "Strict"
+        case "Ignore":
+            return "Ignore"
+        case other:
+            supported = ("", "Ignore", "Strict", "Warn")
+            raise unsupported_value(options, "fieldValidation", f'"{other}"', *supported)
 
 
 def _integer(query: Query, name: str) -> int | None:

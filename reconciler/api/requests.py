@@ -101,7 +101,8 @@ class Resources:
     async def _create(self, request: web.Request, target: Target) -> web.StreamResponse:
         document = writes.parse(await _body(request))
         dry = options.dry_run(request.query, "CreateOptions")
-        written = await writes.create(self.cluster, target, document, dry=dry)
+        unknown = options.unknown_fields(request.query, "CreateOptions")
+        written = await writes.create(self.cluster, target, document, unknown=unknown, dry=dry)
         return _written(request, written, 201)
 
     async def _update(self, request: web.Request, target: Target) -> web.StreamResponse:
@@ -109,7 +110,8 @@ class Resources:
         dry = options.dry_run(request.query, "UpdateOptions")
         if target.subresource == "scale":
             return await self._scale(target, lambda _: document, dry=dry)
-        written = await writes.update(self.cluster, target, document, dry=dry)
+        unknown = options.unknown_fields(request.query, "UpdateOptions")
+        written = await writes.update(self.cluster, target, document, unknown=unknown, dry=dry)
         return _written(request, written)
 
     async def _patch(self, request: web.Request, target: Target) -> web.StreamResponse:
@@ -118,17 +120,17 @@ class Resources:
         if target.subresource == "scale":
             return await self._scale(target, patcher(None, request.content_type, body), dry=dry)
         change = patcher(target.kind, request.content_type, body)
-        written = await writes.patch(self.cluster, target, change, dry=dry)
+        unknown = options.unknown_fields(request.query, "PatchOptions")
+        written = await writes.patch(self.cluster, target, change, unknown=unknown, dry=dry)
         return _written(request, written)
 
     async def _scale(
         self, target: Target, change: Callable[[writes.Document], writes.Document], *, dry: bool
     ) -> web.StreamResponse:
         workload = _scaled(reads.get(self.cluster.cache, target))
-        wanted = scaled(workload, change(msgspec.to_builtins(scale_of(workload))))
+        wanted = scaled(workload, change(scale_of(workload)))
         whole = msgspec.structs.replace(target, subresource="")
-        document = msgspec.to_builtins(wanted)
-        written = await writes.update(self.cluster, whole, document, dry=dry)
+        written = await writes.update(self.cluster, whole, writes.document_of(wanted), dry=dry)
         return json_response(scale_of(_scaled(written.object)), warnings=written.warnings)
 
     async def _delete(self, request: web.Request, target: Target) -> web.StreamResponse:

@@ -4,16 +4,20 @@ A document is decoded strictly, defaulted, validated and then applied; nothing i
 A patch is tried again on the newest version where another writer came in between.
 """
 
+import copy
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from functools import reduce
+from operator import getitem
+from typing import Any, cast
 from uuid import uuid4
 
 import msgspec
 from msgspec import structs
 
-from reconciler.api.options import DeleteOptions, Selection
+from reconciler.api.options import DeleteOptions, Selection, UnknownFields
 from reconciler.api.reads import get
+from reconciler.api.representation import encode
 from reconciler.api.status import (
     Cause,
     StatusError,
@@ -31,7 +35,7 @@ from reconciler.api.target import Target
 from reconciler.store.changes import Change, ChangeError, Create, Delete, Update, UpdateStatus
 from reconciler.store.cluster import Cluster
 from schemas.core.config import Namespace
-from schemas.decode import decode
+from schemas.decode import Decoded, decode
 from schemas.defaults import defaulted
 from schemas.faults import Fault
 from schemas.kinds import BY_NAME, Kind
@@ -73,19 +77,38 @@ def parse(body: bytes) -> Document:
     return document
 
 
-def read(target: Target, document: Document) -> Written:
+def document_of(object_: Object) -> Document:
+    """The object as a client has it, in maps and lists alone."""
+    document: Document = msgspec.json.decode(encode(object_))
+    return document
+
+
+def read(target: Target, document: Document, unknown: UnknownFields) -> Written:
     """The document as an object of the target's kind, with its defaults. Raises the 400."""
     kind = target.kind
     document = {"apiVersion": kind.api_version, "kind": kind.name} | document
     if (document["apiVersion"], document["kind"]) != (kind.api_version, kind.name):
         found = f'{document["kind"]} in version "{document["apiVersion"]}"'
         raise bad_request(f"{found} cannot be handled as a {kind.name}: this path takes {kind.api_version} {kind.name}")
-    decoded = decode(kind, document)
+    decoded = decode(kind, document) if unknown == "Strict" else _decode_known(kind, document)
     if decoded.object is None:
         faults = ", ".join(str(fault) for fault in decoded.faults if fault.severity == "error")
         text = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: strict decoding error: '
         raise bad_request(text + faults)
-    return Written(_placed(target, decoded.object), _warnings(decoded.faults))
+    return Written(_placed(target, decoded.object), _warnings(decoded.faults) if unknown != "Ignore" else ())
+
+
+def _decode_known(kind: Kind, document: Document) -> Decoded:
+    """As `decode`, but fields that the kind does not have are left out, with a warning."""
+    decoded = decode(kind, document)
+    unknown = [fault for fault in decoded.faults if fault.message.startswith("unknown field")]
+    if not unknown or len(unknown) < len(decoded.faults):
+        return decoded
+    known = copy.deepcopy(document)
+    for fault in unknown:
+        *way, last = fault.path
+        del reduce(getitem, way, cast("Any", known))[last]
+    return Decoded(decode(kind, known).object, tuple(structs.replace(f, severity="warning") for f in unknown))
 
 
 def _placed(target: Target, object_: Object) -> Object:
@@ -108,9 +131,11 @@ def _refuse(kind: Kind, name: str, faults: Sequence[Fault]) -> tuple[str, ...]:
     return _warnings(faults)
 
 
-async def create(cluster: Cluster, target: Target, document: Document, *, dry: bool) -> Written:
+async def create(
+    cluster: Cluster, target: Target, document: Document, *, unknown: UnknownFields = "Strict", dry: bool
+) -> Written:
     """A new object."""
-    found = read(target, document)
+    found = read(target, document, unknown)
     metadata = found.object.metadata
     if metadata.resource_version:
         raise bad_request("resourceVersion should not be set on objects to be created")
@@ -120,14 +145,14 @@ async def create(cluster: Cluster, target: Target, document: Document, *, dry: b
     object_ = _fresh(found.object)
     _check_namespace(cluster, target, metadata.name)
     named = metadata if metadata.name else structs.replace(metadata, name=f"{metadata.generate_name}xxxxx")
-    warnings = _refuse(target.kind, named.name, validate(structs.replace(object_, metadata=named)))
+    warnings = found.warnings + _refuse(target.kind, named.name, validate(structs.replace(object_, metadata=named)))
     if metadata.name and cluster.cache.find(ref_of(object_)) is not None:
         raise already_exists(target.kind, metadata.name)
     if dry:
         stamped = structs.replace(named, uid=str(uuid4()), creation_timestamp=datetime.now(UTC).replace(microsecond=0))
         return Written(structs.replace(object_, metadata=stamped), warnings)
     (created,) = await _apply(cluster, Create(object_))
-    return Written(created, found.warnings + warnings)
+    return Written(created, warnings)
 
 
 def _fresh(object_: Object) -> Object:
@@ -152,19 +177,27 @@ def _check_namespace(cluster: Cluster, target: Target, name: str) -> None:
         raise forbidden(target.kind, name, why, Cause("NamespaceTerminating", cause, "metadata.namespace"))
 
 
-async def update(cluster: Cluster, target: Target, document: Document, *, dry: bool) -> Written:
+async def update(
+    cluster: Cluster, target: Target, document: Document, *, unknown: UnknownFields = "Strict", dry: bool
+) -> Written:
     """The whole object anew (or its status, where the target names that part)."""
-    return await patch(cluster, target, lambda _: document, dry=dry)
+    return await patch(cluster, target, lambda _: document, unknown=unknown, dry=dry)
 
 
-async def patch(cluster: Cluster, target: Target, change: Callable[[Document], Document], *, dry: bool) -> Written:
+async def patch(
+    cluster: Cluster,
+    target: Target,
+    change: Callable[[Document], Document],
+    *,
+    unknown: UnknownFields = "Strict",
+    dry: bool,
+) -> Written:
     """The object with a change to its document."""
     for attempt in range(_ATTEMPTS):
         present = get(cluster.cache, target)
-        document = msgspec.to_builtins(present)
-        patched = change(document)
+        patched = change(document_of(present))
         try:
-            return await _replace(cluster, target, present, read(target, patched), dry=dry)
+            return await _replace(cluster, target, present, read(target, patched, unknown), dry=dry)
         except StatusError as error:
             asked = patched.get("metadata", {}).get("resourceVersion")
             own = asked in (None, "", present.metadata.resource_version)

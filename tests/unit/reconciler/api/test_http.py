@@ -270,6 +270,33 @@ async def test_what_the_server_writes_is_not_taken_from_a_client(served: Served,
     assert document["metadata"].get("generation") != 77
 
 
+async def test_fields_that_a_kind_does_not_have_are_refused_or_warned_about_as_asked(http: Http) -> None:
+    odd = {"metadata": {"name": "odd", "nope": 1}, "datta": {}, "data": {"a": "b"}}
+    status, document = await http.json("POST", MAPS + "?dryRun=All&fieldValidation=Strict", odd)
+    assert status == 400
+    assert "metadata.nope: unknown field, datta: unknown field: did you mean `data`?" in document["message"]
+    async with http.request("POST", MAPS + "?dryRun=All", odd) as response:
+        assert response.status == 201
+        assert (await response.json())["data"] == {"a": "b"}
+        assert response.headers.getall("Warning") == [
+            '299 - "metadata.nope: unknown field"',
+            '299 - "datta: unknown field: did you mean `data`?"',
+        ]
+    async with http.request("POST", MAPS + "?dryRun=All&fieldValidation=Ignore", odd) as response:
+        assert (response.status, "Warning" in response.headers) == (201, False)
+    assert (await http.json("POST", MAPS + "?fieldValidation=Nope", odd))[0] == 422
+    wrong = odd | {"data": {"a": 1}}
+    assert (await http.json("POST", MAPS + "?fieldValidation=Ignore", wrong))[0] == 400
+
+
+async def test_a_json_patch_reaches_into_lists(served: Served, http: Http) -> None:
+    patch = [{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "busybox"}]
+    path = "/apis/apps/v1/namespaces/default/deployments/web"
+    status, _ = await http.json("PATCH", path, patch, Content_Type="application/json-patch+json")
+    assert status == 200
+    assert served.find("Deployment", "web").spec.template.spec.containers[0].image == "busybox"
+
+
 async def test_a_name_is_made_from_its_beginning(http: Http) -> None:
     status, document = await http.json("POST", MAPS, MAP | {"metadata": {"generateName": "auto-"}})
     assert status == 201
