@@ -1,0 +1,276 @@
+"""Each official field of the served kinds that is not implemented: what happens to it, and why.
+
+`warn`: the object is taken on, and the field has no effect. `refuse`: the object is not taken on, because without
+the field it would do harm, or not work. A gap covers all that is below its field.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from schemas.shape import Json
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """A field, by type and name on the wire, that is not implemented.
+
+    `only` narrows it to some values: it is given the value, of a list of records each element, of a map each key.
+    `only_text` says the same in the documentation. `Type.field.part` looks at the field and speaks of a part of it.
+    """
+
+    field: str
+    does: Literal["warn", "refuse"]
+    reason: str
+    only: Callable[[Json], bool] | None = None
+    only_text: str = ""
+
+
+def _warn(field: str, reason: str, only: Callable[[Json], bool] | None = None, only_text: str = "") -> Gap:
+    return Gap(field=field, does="warn", reason=reason, only=only, only_text=only_text)
+
+
+def _refuse(field: str, reason: str, only: Callable[[Json], bool] | None = None, only_text: str = "") -> Gap:
+    return Gap(field=field, does="refuse", reason=reason, only=only, only_text=only_text)
+
+
+def _is(*words: Json) -> Callable[[Json], bool]:
+    return lambda value: value in words
+
+
+_NO_TOKEN = "no token of a service account is given to pods yet; the pod runs without one"
+_STORAGE = "volumes of this kind are not attached yet; the pod would run without its data"
+_REMOVED = "Kubernetes itself no longer has this kind of volume, or leaves it to a CSI driver"
+
+POD = (
+    _refuse(
+        "PodAffinity.requiredDuringSchedulingIgnoredDuringExecution",
+        "affinity between pods is not kept yet; the pod could run apart from those it must be near",
+    ),
+    _warn(
+        "PodAffinity.preferredDuringSchedulingIgnoredDuringExecution",
+        "affinity between pods is not weighed yet; the pod may run apart from those it should be near",
+    ),
+    _refuse(
+        "PodAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution",
+        "affinity between pods is not kept yet; the pod could run beside those it must avoid",
+    ),
+    _warn(
+        "PodAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution",
+        "affinity between pods is not weighed yet; the pod may run beside those it should avoid",
+    ),
+    _refuse(
+        "PodSpec.topologySpreadConstraints",
+        "spreading is not enforced yet; too many of the pods could run in one place",
+        lambda constraint: constraint.when_unsatisfiable == "DoNotSchedule",
+        "with `whenUnsatisfiable: DoNotSchedule`",
+    ),
+    _warn(
+        "PodSpec.topologySpreadConstraints",
+        "stated constraints are not weighed yet; pods may gather in one place",
+        lambda constraint: constraint.when_unsatisfiable == "ScheduleAnyway",
+        "with `whenUnsatisfiable: ScheduleAnyway`",
+    ),
+    _warn("PodSpec.automountServiceAccountToken", _NO_TOKEN, _is(True), "where `true`"),
+    _warn(
+        "PodSpec.enableServiceLinks",
+        "Services have no addresses yet, so no variables about them are set",
+        lambda _: False,
+        "without a warning, for `true` is the default",
+    ),
+    _refuse("PodSpec.ephemeralContainers", "containers cannot be added to a running pod yet"),
+    _refuse(
+        "PodSpec.hostUsers",
+        "user namespaces are not made yet; root in the pod would be root on the node",
+        _is(False),
+        "where `false`",
+    ),
+    _refuse("PodSpec.os", "nodes run Linux", lambda os: os.name != "linux", "for any other than `linux`"),
+    _warn(
+        "PodSpec.preemptionPolicy",
+        "no pod gives way to another yet",
+        _is("PreemptLowerPriority"),
+        "where `PreemptLowerPriority`",
+    ),
+    _warn(
+        "PodSpec.priorityClassName",
+        "PriorityClasses are not served yet; the pod has the number in `priority`, or 0",
+    ),
+    _refuse("PodSpec.resourceClaims", "devices are not allocated yet; the pod would run without them"),
+    _refuse("PodSpec.resources", "limits on a pod as a whole are not kept yet; set them on its containers"),
+    _refuse(
+        "PodSpec.runtimeClassName",
+        "only the default runtime is used yet; the pod would lack the isolation or the devices of its class",
+    ),
+    _refuse("PodSpec.schedulingGroup", "pods are placed one by one yet; the pod could start without its group"),
+    _warn("PodSpec.serviceAccountName", _NO_TOKEN, lambda name: name != "default", "for any other than `default`"),
+    _warn("PodSpec.subdomain", "it is part of the pod's host name, but no DNS record is made of it yet"),
+)
+
+SECURITY = (
+    *(
+        gap
+        for type_ in ("PodSecurityContext", "SecurityContext")
+        for gap in (
+            _refuse(
+                f"{type_}.appArmorProfile",
+                "profiles on the node are not loaded yet; the container would be less confined than it must be",
+                lambda profile: profile.type == "Localhost",
+                "with `type: Localhost`",
+            ),
+            _warn(
+                f"{type_}.appArmorProfile",
+                "the container stays under the runtime's own profile",
+                lambda profile: profile.type == "Unconfined",
+                "with `type: Unconfined`",
+            ),
+            _refuse(
+                f"{type_}.seccompProfile",
+                "profiles on the node are not loaded yet; the container would be less confined than it must be",
+                lambda profile: profile.type == "Localhost",
+                "with `type: Localhost`",
+            ),
+            _warn(
+                f"{type_}.seccompProfile",
+                "the container stays under the runtime's own profile",
+                lambda profile: profile.type == "Unconfined",
+                "with `type: Unconfined`",
+            ),
+            _refuse(
+                f"{type_}.seLinuxOptions",
+                "labels of SELinux are not set yet; the container would be confined otherwise than it must be",
+            ),
+            _warn(f"{type_}.windowsOptions", "nodes run Linux"),
+        )
+    ),
+    _refuse(
+        "SecurityContext.procMount",
+        "/proc is always masked; what needs it unmasked would fail",
+        _is("Unmasked"),
+        "where `Unmasked`",
+    ),
+    _warn(
+        "PodSecurityContext.fsGroupChangePolicy",
+        "the group of a volume is set at every start",
+        _is("OnRootMismatch"),
+        "where `OnRootMismatch`",
+    ),
+    _warn("PodSecurityContext.seLinuxChangePolicy", "labels of SELinux are not set yet"),
+    _refuse(
+        "PodSecurityContext.supplementalGroupsPolicy",
+        "groups of the image are always added; the container would have more rights than it must",
+        _is("Strict"),
+        "where `Strict`",
+    ),
+)
+
+CONTAINER = (
+    _refuse("EnvVarSource.fileKeyRef", "variables are not read from files yet; the container would start without it"),
+    _warn(
+        "Lifecycle.stopSignal",
+        "the container gets the stop signal of its image, or SIGTERM",
+    ),
+    _refuse("LifecycleHandler.tcpSocket", "a hook of this kind is carried out nowhere, in Kubernetes neither"),
+    _warn("Container.resizePolicy", "resources of a running container are not changed yet"),
+    _refuse("ResourceRequirements.claims", "devices are not allocated yet; the container would run without them"),
+    *(
+        gap
+        for field in ("ResourceRequirements.limits", "ResourceRequirements.requests")
+        for gap in (
+            _warn(
+                field,
+                "room on the node's disk is neither counted nor limited yet",
+                _is("ephemeral-storage"),
+                "`ephemeral-storage`",
+            ),
+            _refuse(
+                field,
+                "only cpu and memory are allocated yet; the container would run without it",
+                lambda name: name not in ("cpu", "memory", "ephemeral-storage"),
+                "huge pages and extended resources",
+            ),
+        )
+    ),
+    *(
+        _refuse(
+            f"PodSpec.{field}.restartPolicy",
+            "a container restarts as `restartPolicy` of its pod says",
+            only,
+            only_text,
+        )
+        for field, only, only_text in (
+            ("containers", lambda container: bool(container.restart_policy), ""),
+            (
+                "initContainers",
+                lambda container: container.restart_policy not in ("", "Always"),
+                "for any other than `Always`",
+            ),
+        )
+    ),
+    _refuse("Container.restartPolicyRules", "rules by exit code are not kept yet; set `restartPolicy` of the pod"),
+    _refuse("Container.volumeDevices", "block devices are not attached yet; the container would run without them"),
+    _refuse(
+        "VolumeMount.recursiveReadOnly",
+        "mounts below a read-only one are not made read-only yet",
+        _is("Enabled"),
+        "where `Enabled`",
+    ),
+)
+
+VOLUMES = (
+    _refuse("Volume.csi", _STORAGE),
+    _refuse("Volume.ephemeral", _STORAGE),
+    _refuse("Volume.fc", _STORAGE),
+    _refuse("Volume.flexVolume", _STORAGE),
+    _refuse("Volume.image", "images are not mounted as volumes yet; the pod would run without its data"),
+    _refuse("Volume.iscsi", _STORAGE),
+    _refuse("Volume.nfs", _STORAGE),
+    _refuse("Volume.persistentVolumeClaim", _STORAGE),
+    *(
+        _refuse(f"Volume.{source}", _REMOVED)
+        for source in (
+            "awsElasticBlockStore",
+            "azureDisk",
+            "azureFile",
+            "cephfs",
+            "cinder",
+            "flocker",
+            "gcePersistentDisk",
+            "gitRepo",
+            "glusterfs",
+            "photonPersistentDisk",
+            "portworxVolume",
+            "quobyte",
+            "rbd",
+            "scaleIO",
+            "storageos",
+            "vsphereVolume",
+        )
+    ),
+    _refuse(
+        "EmptyDirVolumeSource.medium",
+        "huge pages are not mounted yet",
+        lambda medium: str(medium).startswith("HugePages"),
+        "huge pages",
+    ),
+    _warn(
+        "Volume.emptyDir.sizeLimit",
+        "room on the node's disk is neither counted nor limited yet",
+        lambda source: source.size_limit is not None and source.medium != "Memory",
+        "unless `medium: Memory`",
+    ),
+    _refuse("VolumeProjection.clusterTrustBundle", "trust bundles are not served; the file would be missing"),
+    _refuse("VolumeProjection.podCertificate", "certificates of pods are not signed; the file would be missing"),
+    _refuse("VolumeProjection.serviceAccountToken", "tokens are not made yet; the file would be missing"),
+)
+
+OTHERS = (
+    _warn("NodeSpec.configSource", "Kubernetes itself has ignored it since 1.22"),
+    _warn("NodeSpec.externalID", "Kubernetes itself ignores it"),
+    _warn("Service.spec", "Services are stored and shown, but no address or name leads to their pods yet"),
+    _warn("ServiceAccount.automountServiceAccountToken", _NO_TOKEN, _is(True), "where `true`"),
+    _warn("ServiceAccount.imagePullSecrets", "only those named in the pod itself are used yet"),
+    _warn("ServiceAccount.secrets", "no token of a service account is made yet"),
+)
+
+GAPS: tuple[Gap, ...] = (*POD, *SECURITY, *CONTAINER, *VOLUMES, *OTHERS)

@@ -1,0 +1,116 @@
+"""The official fields of the served kinds that have their effect, by type.
+
+Fields of `status` are not listed: Wherry writes them, and what a manifest says there is passed over, as in
+Kubernetes. A test fails where a type has a field that is neither here nor among the gaps.
+"""
+
+_EVERY_KIND = "apiVersion kind metadata"
+_WITH_STATUS = f"{_EVERY_KIND} status"
+
+IMPLEMENTED: dict[str, frozenset[str]] = {
+    type_: frozenset(fields.split())
+    for type_, fields in {
+        "Affinity": "nodeAffinity podAffinity podAntiAffinity",
+        "Capabilities": "add drop",
+        "ConfigMap": f"{_EVERY_KIND} binaryData data immutable",
+        "ConfigMapEnvSource": "name optional",
+        "ConfigMapKeySelector": "key name optional",
+        "ConfigMapProjection": "items name optional",
+        "ConfigMapVolumeSource": "defaultMode items name optional",
+        "Container": (
+            "args command env envFrom image imagePullPolicy lifecycle livenessProbe name ports readinessProbe "
+            "resources restartPolicy securityContext startupProbe stdin stdinOnce terminationMessagePath "
+            "terminationMessagePolicy tty volumeMounts workingDir"
+        ),
+        "ContainerPort": "containerPort hostIP hostPort name protocol",
+        "Deployment": f"{_WITH_STATUS} spec",
+        "DeploymentSpec": (
+            "minReadySeconds paused progressDeadlineSeconds replicas revisionHistoryLimit selector strategy template"
+        ),
+        "DeploymentStrategy": "rollingUpdate type",
+        "DownwardAPIProjection": "items",
+        "DownwardAPIVolumeFile": "fieldRef mode path resourceFieldRef",
+        "DownwardAPIVolumeSource": "defaultMode items",
+        "EmptyDirVolumeSource": "sizeLimit",
+        "EnvFromSource": "configMapRef prefix secretRef",
+        "EnvVar": "name value valueFrom",
+        "EnvVarSource": "configMapKeyRef fieldRef resourceFieldRef secretKeyRef",
+        "Event": (
+            f"{_EVERY_KIND} action count eventTime firstTimestamp involvedObject lastTimestamp message reason related "
+            "reportingComponent reportingInstance series source type"
+        ),
+        "EventSeries": "count lastObservedTime",
+        "EventSource": "component host",
+        "ExecAction": "command",
+        "GRPCAction": "port service",
+        "HTTPGetAction": "host httpHeaders path port scheme",
+        "HTTPHeader": "name value",
+        "HostAlias": "hostnames ip",
+        "HostPathVolumeSource": "path type",
+        "KeyToPath": "key mode path",
+        "LabelSelector": "matchExpressions matchLabels",
+        "LabelSelectorRequirement": "key operator values",
+        "Lifecycle": "postStart preStop",
+        "LifecycleHandler": "exec httpGet sleep",
+        "LocalObjectReference": "name",
+        "ManagedFieldsEntry": "apiVersion fieldsType fieldsV1 manager operation subresource time",
+        "Namespace": f"{_WITH_STATUS} spec",
+        "NamespaceSpec": "finalizers",
+        "Node": f"{_WITH_STATUS} spec",
+        "NodeAffinity": (
+            "preferredDuringSchedulingIgnoredDuringExecution requiredDuringSchedulingIgnoredDuringExecution"
+        ),
+        "NodeSelector": "nodeSelectorTerms",
+        "NodeSelectorRequirement": "key operator values",
+        "NodeSelectorTerm": "matchExpressions matchFields",
+        "NodeSpec": "podCIDR podCIDRs providerID taints unschedulable",
+        "ObjectFieldSelector": "apiVersion fieldPath",
+        "ObjectMeta": (
+            "annotations creationTimestamp deletionGracePeriodSeconds deletionTimestamp finalizers generateName "
+            "generation labels managedFields name namespace ownerReferences resourceVersion selfLink uid"
+        ),
+        "ObjectReference": "apiVersion fieldPath kind name namespace resourceVersion uid",
+        "OwnerReference": "apiVersion blockOwnerDeletion controller kind name uid",
+        "Pod": f"{_WITH_STATUS} spec",
+        "PodDNSConfig": "nameservers options searches",
+        "PodDNSConfigOption": "name value",
+        "PodReadinessGate": "conditionType",
+        "PodSchedulingGate": "name",
+        "PodSecurityContext": "fsGroup runAsGroup runAsNonRoot runAsUser supplementalGroups sysctls",
+        "PodSpec": (
+            "activeDeadlineSeconds affinity containers dnsConfig dnsPolicy hostAliases hostIPC hostNetwork hostPID "
+            "hostname hostnameOverride imagePullSecrets initContainers nodeName nodeSelector overhead priority "
+            "readinessGates restartPolicy schedulerName schedulingGates securityContext serviceAccount "
+            "setHostnameAsFQDN shareProcessNamespace terminationGracePeriodSeconds tolerations volumes"
+        ),
+        "PodTemplateSpec": "metadata spec",
+        "PreferredSchedulingTerm": "preference weight",
+        "Probe": (
+            "exec failureThreshold grpc httpGet initialDelaySeconds periodSeconds successThreshold tcpSocket "
+            "terminationGracePeriodSeconds timeoutSeconds"
+        ),
+        "ProjectedVolumeSource": "defaultMode sources",
+        "ReplicaSet": f"{_WITH_STATUS} spec",
+        "ReplicaSetSpec": "minReadySeconds replicas selector template",
+        "ResourceFieldSelector": "containerName divisor resource",
+        "RollingUpdateDeployment": "maxSurge maxUnavailable",
+        "Secret": f"{_EVERY_KIND} data immutable stringData type",
+        "SecretEnvSource": "name optional",
+        "SecretKeySelector": "key name optional",
+        "SecretProjection": "items name optional",
+        "SecretVolumeSource": "defaultMode items optional secretName",
+        "SecurityContext": (
+            "allowPrivilegeEscalation capabilities privileged readOnlyRootFilesystem runAsGroup runAsNonRoot runAsUser"
+        ),
+        "Service": _WITH_STATUS,
+        "ServiceAccount": _EVERY_KIND,
+        "SleepAction": "seconds",
+        "Sysctl": "name value",
+        "TCPSocketAction": "host port",
+        "Taint": "effect key timeAdded value",
+        "Toleration": "effect key operator tolerationSeconds value",
+        "Volume": "configMap downwardAPI emptyDir hostPath name projected secret",
+        "VolumeMount": "mountPath mountPropagation name readOnly subPath subPathExpr",
+        "VolumeProjection": "configMap downwardAPI secret",
+    }.items()
+}
