@@ -38,15 +38,20 @@ async def clean(own: "OwnContainerd") -> None:
         except RuntimeFailure as error:
             log.warning("containerd does not help to clean up, going on without it: %s", error)
     await own.stop()
-    await _kill_containers(own)
-    await processes.kill(processes.find(lambda arguments: _is_shim(arguments, own.address)))
-    _remove_shim_sockets(layout.tasks)
-    await _unmount_below(layout.root)
+    await end_all(own)
     cgroups.remove_cgroup(own.cgroup_root)
     await cni.remove(own.bridge, own.enter)
     if layout.root.exists():
         await asyncio.to_thread(shutil.rmtree, layout.root)
     log.info("removed containerd and all that it made directory=%s", layout.root)
+
+
+async def end_all(own: "OwnContainerd") -> None:
+    """Without containerd's help: every process and mount of its containers. What is on disk stays."""
+    await _kill_containers(own)
+    await processes.kill(processes.find(lambda arguments: _is_shim(arguments, own.address)))
+    _remove_shim_sockets(own.layout.tasks)
+    await _unmount_below(own.layout.root)
 
 
 async def _remove_sandboxes(address: Path) -> None:

@@ -61,11 +61,14 @@ async def terminate(pid: int, grace_seconds: float) -> None:
         await kill([pid])
 
 
-async def kill(pids: Sequence[int]) -> None:
+async def kill(pids: Sequence[int], patience_seconds: float = 10.0) -> None:
+    """Returns when all have ended, or the patience has: one that waits for a disk does not end before it answers."""
     for pid in pids:
         send(pid, signal.SIGKILL)
-    for pid in pids:
-        await ended(pid)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(patience_seconds):
+            for pid in pids:
+                await ended(pid)
 
 
 def send(pid: int, number: signal.Signals) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from nodeagent.network import cni
+from nodeagent.runtime import cgroups, containerd_cleanup, processes
 from nodeagent.runtime.containerd import OwnContainerd
 from nodeagent.runtime.cri import CriRuntime
 
@@ -39,6 +40,7 @@ class Lab(msgspec.Struct, frozen=True):
     own: OwnContainerd
     runtime: CriRuntime
     directory: Path
+    network: cni.PodNetwork
 
 
 @asynccontextmanager
@@ -58,11 +60,21 @@ async def containerd(
         if load:
             for archive in sorted(images().glob("*.tar")):
                 await runtime.load_archive(archive)
-        yield Lab(own, runtime, directory)
+        yield Lab(own, runtime, directory, network)
     finally:
         runtime.close()
         await own.cleanup()
         await asyncio.to_thread(shutil.rmtree, directory)
+
+
+async def power_off(own: OwnContainerd) -> None:
+    """As when the machine loses its power: every process, mount, device and rule is gone, what is on disk stays."""
+    pid = own.pid()
+    if pid is not None:
+        await processes.kill([pid])
+    await containerd_cleanup.end_all(own)
+    cgroups.remove_cgroup(own.cgroup_root)
+    await cni.remove(own.bridge, own.enter)
 
 
 def left_over(lab: Lab) -> list[str]:

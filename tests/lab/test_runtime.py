@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from nodeagent.network import cni
 from nodeagent.runtime import processes
 from nodeagent.runtime.cri import CriRuntime
 from nodeagent.runtime.interface import (
@@ -25,7 +26,7 @@ from nodeagent.runtime.interface import (
     State,
     Unavailable,
 )
-from tests.lab.containerd import BUSYBOX, BUSYBOX_2, Lab, command, containerd, images, left_over
+from tests.lab.containerd import BUSYBOX, BUSYBOX_2, Lab, command, containerd, images, left_over, power_off
 from tests.unit.nodeagent.runtime.archives import config, docker_archive, layer, oci_archive
 from tests.unit.nodeagent.runtime.contract import *  # noqa: F403
 from tests.unit.nodeagent.runtime.contract import LIMIT, Bench, heard
@@ -83,7 +84,7 @@ async def inside(bench: Bench, container_id: str, script: str) -> str:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(LIMIT):
-        while not condition():  # noqa: ASYNC110 - of files and processes, which set no event
+        while not condition():
             await asyncio.sleep(0.02)
 
 
@@ -315,6 +316,22 @@ async def _some_pods(lab: Lab) -> list[Container]:
         config = config_with(bench, f"pod-{number}", port_mappings=(PortMapping(container_port=80, host_port=port),))
         await run(bench, f"pod-{number}", config)
     return list(await lab.runtime.list_containers())
+
+
+async def test_after_a_power_cut_all_is_known_and_can_be_replaced() -> None:
+    async with containerd(pod_cidr="10.196.0.0/24") as lab:
+        before = await _some_pods(lab)
+        await power_off(lab.own)
+        await cni.lay(lab.network, lab.own.layout.cni_conf)
+        await lab.own.start()
+        assert [each.ready for each in await lab.runtime.list_sandboxes()] == [False, False]
+        after = await lab.runtime.list_containers()
+        assert {each.id for each in after} == {each.id for each in before}
+        assert {each.state for each in after} <= {State.EXITED, State.UNKNOWN}
+        for sandbox in await lab.runtime.list_sandboxes():
+            await lab.runtime.remove_sandbox(sandbox.id)
+        assert len(await _some_pods(lab)) == 2
+        assert {each.state for each in await lab.runtime.list_containers()} == {State.RUNNING}
 
 
 @pytest.mark.parametrize("how", ["alive", "dead", "shims dead"])
