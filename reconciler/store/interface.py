@@ -113,5 +113,8 @@ class Store(Protocol):
     async def snapshot(self, path: Path) -> None:
         """Writes a sound copy of the store to `path`, which must not exist."""
 
+    def statistics(self) -> msgspec.Struct:
+        """Sizes and counts, for the metrics."""
+
     async def close(self) -> None:
         """Flushes, and lets go of the files."""
