@@ -8,7 +8,6 @@ plugin's, which does need iptables (Debian's containernetworking-plugins depends
 import asyncio
 import ipaddress
 import json
-import os
 import re
 import shlex
 from collections.abc import Sequence
@@ -16,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
+
+from nodeagent.files import write_if_changed
 
 CONFLIST = "10-wherry.conflist"
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}")
@@ -93,8 +94,7 @@ async def lay(network: PodNetwork, conf_directory: Path, enter: Sequence[str] = 
 
     `enter` is put before commands, to act in another network namespace. Raises `NetworkFailure`.
     """
-    conf_directory.mkdir(parents=True, exist_ok=True)
-    _write_if_changed(conf_directory / CONFLIST, conflist(network))
+    write_if_changed(conf_directory / CONFLIST, conflist(network))
     await _run((*enter, "nft", "-f", "-"), masquerade(network))
 
 
@@ -144,18 +144,6 @@ def _network_of(rule: Sequence[str]) -> str:
     comment = rule[rule.index("--comment") + 1] if "--comment" in rule else ""
     found = re.search(r'name: "([^"]*)"', comment)
     return found[1] if found else ""
-
-
-def _write_if_changed(path: Path, text: str) -> None:
-    with suppress(FileNotFoundError):
-        if path.read_text() == text:
-            return
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 async def _run(command: Sequence[str], text: str = "") -> str:

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from nodeagent.files import write_if_changed
 from nodeagent.runtime import processes
 from nodeagent.runtime.connection import Connection
 from nodeagent.runtime.containerd_config import PAUSE_IMAGE, Layout, config_toml
@@ -208,19 +209,3 @@ def has_sys_resource() -> bool:
         if line.startswith("CapEff:"):
             return bool(int(line.split()[1], 16) >> _CAP_SYS_RESOURCE & 1)
     return False
-
-
-def write_if_changed(path: Path, text: str) -> bool:
-    """Whole or not at all; nothing is written where it would change nothing."""
-    try:
-        if path.read_text() == text:
-            return False
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with part.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    return True

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from nodeagent.runtime.containerd import OwnContainerd, write_if_changed
+from nodeagent.runtime.containerd import OwnContainerd
 from nodeagent.runtime.containerd_cleanup import mounts_below
 from nodeagent.runtime.containerd_config import Layout, config_toml
 
@@ -38,17 +38,6 @@ def test_two_directories_share_no_name(tmp_path: Path) -> None:
 def test_a_directory_too_deep_for_a_socket_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="use a shorter one"):
         OwnContainerd(tmp_path / ("x" * 100))
-
-
-def test_nothing_is_written_where_nothing_changed(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "file"
-    assert write_if_changed(path, "one")
-    before = path.stat()
-    assert not write_if_changed(path, "one")
-    assert path.stat() == before
-    assert write_if_changed(path, "two")
-    assert path.read_text() == "two"
-    assert [entry.name for entry in path.parent.iterdir()] == ["file"]
 
 
 def test_mounts_are_found_the_innermost_first() -> None:
