@@ -8,10 +8,10 @@ twice is taken as a whole, and a record of alternatives (a volume, a rollout str
 so that a default of the other alternative cannot stay behind.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 from msgspec import structs
 
 from schemas.meta import Object, Record
@@ -102,14 +102,14 @@ def _is_leaf(owned: FieldSet) -> bool:
 
 
 def _compact(value: Json) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return msgspec.json.encode(value).decode()
 
 
 def element_key(shape: Shape, element: Json) -> str:
     """The `k:` or `v:` step of an element of a merged list. Raises `ValueError` where it has no key."""
     if shape.is_set:
         return f"v:{_compact(element)}"
-    if not isinstance(element, Mapping):
+    if not isinstance(element, dict):
         raise ValueError(f"expected a map with the fields {', '.join(shape.keys)}, found {_compact(element)[:60]}")
     keys = {key: element.get(key, _KEY_DEFAULTS.get(key)) for key in sorted(shape.keys)}
     missing = [key for key, found in keys.items() if found is None]
@@ -129,7 +129,7 @@ def _is_merged(shape: Shape, elements: Iterable[Json]) -> bool:
 def _owned(shape: Shape, value: Json) -> FieldSet:
     if shape.atomic:
         return {}
-    if shape.form in ("record", "map") and isinstance(value, Mapping):
+    if shape.form in ("record", "map") and isinstance(value, dict):
         return {
             f"f:{name}": _owned(child, item)
             for name, item in value.items()
@@ -143,7 +143,7 @@ def _owned(shape: Shape, value: Json) -> FieldSet:
 
 
 def _owned_element(shape: Shape, element: Json) -> FieldSet:
-    return _owned(shape, element) if isinstance(element, Mapping) else {}
+    return _owned(shape, element) if isinstance(element, dict) else {}
 
 
 _ANY = Shape("any")
@@ -158,8 +158,8 @@ def _child(shape: Shape, name: str) -> Shape | None:
 
 
 def _merged(shape: Shape, live: Json, declared: Json) -> Json:
-    if isinstance(declared, Mapping) and shape.form in ("record", "map"):
-        under: dict[str, Any] = dict(live) if isinstance(live, Mapping) and not shape.atomic else {}
+    if isinstance(declared, dict) and shape.form in ("record", "map"):
+        under: dict[str, Any] = dict(live) if isinstance(live, dict) and not shape.atomic else {}
         if shape.retain_keys:
             under = {name: item for name, item in under.items() if name in declared}
         for name, item in declared.items():
@@ -199,7 +199,7 @@ def interleaved(shape: Shape, elements: Mapping[str, Json], live: Iterable[Json]
 
 def _dropped(shape: Shape, live: Json, before: FieldSet, now: FieldSet) -> Json:
     """The live value without what was owned before and is not now."""
-    if isinstance(live, Mapping) and shape.form in ("record", "map"):
+    if isinstance(live, dict) and shape.form in ("record", "map"):
         kept = {}
         for name, item in live.items():
             step = f"f:{name}"
@@ -237,7 +237,7 @@ def _undeclared(shape: Shape, live: Json, before: FieldSet) -> Json:
 
     The other fields of a record are its defaults, which mean nothing without what was declared.
     """
-    if shape.form != "record" or not isinstance(live, Mapping):
+    if shape.form != "record" or not isinstance(live, dict):
         return _dropped(shape, live, before, {})
     kept = {}
     for name, item in live.items():

@@ -4,7 +4,6 @@ Each takes a JSON-shaped document and returns a new one; the one given is left a
 `ValueError` with a sentence, and then nothing was done.
 """
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,11 +15,20 @@ MOST_OPERATIONS = 10_000
 """Of one JSON Patch, as in the Kubernetes API server."""
 
 
+def _plain(value: Json) -> Json:
+    """A copy that may be written to. Tuples, as the API types have them, become lists."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
 def merge_patch(document: Json, patch: Json) -> Json:
     """RFC 7386: maps are merged, a null removes, everything else is replaced."""
-    if not isinstance(patch, Mapping):
-        return copy.deepcopy(patch)
-    merged = dict(document) if isinstance(document, Mapping) else {}
+    if not isinstance(patch, dict):
+        return _plain(patch)
+    merged = dict(document) if isinstance(document, dict) else {}
     for name, item in patch.items():
         if item is None:
             merged.pop(name, None)
@@ -37,7 +45,7 @@ def json_patch(document: Json, operations: Sequence[Mapping[str, Any]]) -> Json:
         raise ValueError(
             f"a JSON patch must have no more than {MOST_OPERATIONS} operations, this has {len(operations)}"
         )
-    patched = {"": copy.deepcopy(document)}
+    patched = {"": _plain(document)}
     for index, operation in enumerate(operations):
         try:
             _operate(patched, operation)
@@ -48,24 +56,24 @@ def json_patch(document: Json, operations: Sequence[Mapping[str, Any]]) -> Json:
 
 def _operate(root: dict[str, Any], operation: Mapping[str, Any]) -> None:
     """Carries one operation out. The document is the value of the root's empty key, which makes it like any other."""
-    if not isinstance(operation, Mapping):
+    if not isinstance(operation, dict):
         raise ValueError("expected a map with `op` and `path`")
     name, path = operation.get("op"), _pointer(operation, "path")
     match name:
         case "add":
-            _add(root, path, copy.deepcopy(_value(operation)))
+            _add(root, path, _plain(_value(operation)))
         case "remove":
             _take(root, path)
         case "replace":
             _take(root, path)
-            _add(root, path, copy.deepcopy(_value(operation)))
+            _add(root, path, _plain(_value(operation)))
         case "move":
             source = _pointer(operation, "from")
             if path[: len(source)] == source and path != source:
                 raise ValueError(f"cannot move {_shown(source)} into itself")
             _add(root, path, _take(root, source))
         case "copy":
-            _add(root, path, copy.deepcopy(_get(root, _pointer(operation, "from"))))
+            _add(root, path, _plain(_get(root, _pointer(operation, "from"))))
         case "test":
             if not _equal(_get(root, path), _value(operation)):
                 raise ValueError(f"the test failed: {_shown(path)} has another value")
@@ -152,9 +160,9 @@ def strategic_merge_patch(type_: type[Record], document: Mapping[str, Any], patc
     Knows the directives `$patch` (delete, replace, merge), `$setElementOrder/…`, `$deleteFromPrimitiveList/…` and
     `$retainKeys`.
     """
-    if not isinstance(patch, Mapping):
+    if not isinstance(patch, dict):
         raise ValueError("a strategic merge patch must be a map")
-    return _strategic(shape_of(type_), document, patch)
+    return _strategic(shape_of(type_), _plain(document), patch)
 
 
 def _strategic(shape: Shape, document: Json, patch: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,8 +172,8 @@ def _strategic(shape: Shape, document: Json, patch: Mapping[str, Any]) -> dict[s
     if directive == "delete":
         return {}
     if directive == "replace":
-        return {name: copy.deepcopy(item) for name, item in patch.items() if name != "$patch"}
-    merged = dict(document) if isinstance(document, Mapping) else {}
+        return {name: _plain(item) for name, item in patch.items() if name != "$patch"}
+    merged = dict(document) if isinstance(document, dict) else {}
     if (retained := patch.get("$retainKeys")) is not None:
         merged = {name: item for name, item in merged.items() if name in retained}
     for name, item in patch.items():
@@ -192,21 +200,21 @@ def _child(shape: Shape, name: str) -> Shape:
 def _merge_field(shape: Shape, merged: dict[str, Any], name: str, item: Json, patch: Mapping[str, Any]) -> None:
     if item is None:
         merged.pop(name, None)
-    elif isinstance(item, Mapping):
+    elif isinstance(item, dict):
         merged[name] = _strategic(shape, merged.get(name), item)
         if item.get("$patch") == "delete":
             del merged[name]
     elif isinstance(item, list) and shape.form == "list" and isinstance(merged.get(name, []), list):
         merged[name] = _strategic_list(shape, merged.get(name, []), item)
     else:
-        merged[name] = copy.deepcopy(item)
+        merged[name] = _plain(item)
 
 
 def _strategic_list(shape: Shape, live: list[Any], patch: list[Any]) -> list[Any]:
     if shape.is_set:
         return [*live, *(item for item in patch if item not in live)]
-    if shape.patch_key is None or any(isinstance(item, Mapping) and item.get("$patch") == "replace" for item in patch):
-        return [copy.deepcopy(item) for item in patch if not (isinstance(item, Mapping) and "$patch" in item)]
+    if shape.patch_key is None or any(isinstance(item, dict) and item.get("$patch") == "replace" for item in patch):
+        return [_plain(item) for item in patch if not (isinstance(item, dict) and "$patch" in item)]
     merged = list(live)
     for item in patch:
         _merge_element(shape, merged, item)
@@ -215,7 +223,7 @@ def _strategic_list(shape: Shape, live: list[Any], patch: list[Any]) -> list[Any
 
 def _merge_element(shape: Shape, merged: list[Any], item: Json) -> None:
     key = shape.patch_key
-    if not isinstance(item, Mapping) or item.get(key or "") is None:
+    if not isinstance(item, dict) or item.get(key or "") is None:
         raise ValueError(f"an element of the patch lacks the field `{key}`, which tells it from the others")
     places = [place for place, found in enumerate(merged) if found.get(key) == item[key]]
     if item.get("$patch") == "delete":

@@ -75,7 +75,14 @@ ATOMIC_TYPES = frozenset(
 _ATOMIC_MAPS = frozenset((("PodSpec", "nodeSelector"), ("ServiceSpec", "selector")))
 """Maps that have one owner as a whole."""
 
-_RETAIN_KEYS = frozenset((("DeploymentSpec", "strategy"), ("PodSpec", "volumes"), ("PodSpec", "resourceClaims")))
+_RETAIN_KEYS = frozenset(
+    (
+        ("DeploymentSpec", "strategy"),
+        ("PodSpec", "volumes"),
+        ("PodSpec", "resourceClaims"),
+        ("PodStatus", "resourceClaimStatuses"),
+    )
+)
 """Where a strategic merge patch names the fields to keep, as in a union (`x-kubernetes-patch-strategy: retainKeys`)."""
 
 

@@ -136,7 +136,7 @@ class PodStatus(Record, frozen=True):
     ephemeral_container_statuses: tuple[ContainerStatus, ...] = ()
     extended_resource_claim_status: PodExtendedResourceClaimStatus | None = None
     host_ip: str = field(default="", name="hostIP")
-    host_ips: Annotated[tuple[HostIP, ...], merged_by("ip")] = field(default=(), name="hostIPs")
+    host_ips: Annotated[tuple[HostIP, ...], merged_by(patch="ip")] = field(default=(), name="hostIPs")
     init_container_statuses: tuple[ContainerStatus, ...] = ()
     message: str = ""
     node_allocatable_resource_claim_statuses: tuple[NodeAllocatableResourceClaimStatus, ...] = ()
