@@ -297,7 +297,8 @@ class PodWorker:
         if decision.removed and self.dropped:
             self._context.reporter.forget(meta.uid)
         elif not self._probing.undecided and not self.dropped:
-            if not (state.memory.finished or (decision.removed and state.status.phase)):
+            taken_away = situation.ending and not state.observed.sandboxes and state.status.phase
+            if not state.memory.finished and not taken_away:
                 state.status = status_of(situation, self._story(decision))
             report = (meta.generation, state.status, decision.removed)
             if report != self._reported:
