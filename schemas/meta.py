@@ -40,10 +40,12 @@ MERGED_SET = msgspec.Meta(extra={"merge": "set"})
 """Marks a list of scalars that is merged as a set."""
 
 
-class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel", gc=False):
     """Base of every API type: immutable, camelCase on the wire, defaults left out.
 
-    Unknown fields are passed over here; `schemas.decode` finds and names them.
+    Unknown fields are passed over here; `schemas.decode` finds and names them. The garbage collector passes over
+    them too: what is made once and never changed can hold no cycle, and a walk over a whole cluster would hold
+    the event loop for longer than anyone should wait.
     """
 
 

@@ -18,8 +18,9 @@ from schemas.meta import Object, Ref, ref_of
 
 log = logging.getLogger(__name__)
 
-BOUNDS = Bounds(seconds=300, commits=5_000, size=4 << 20)
-"""Of the events that `since` can return; the size is that of the objects as JSON."""
+BOUNDS = Bounds(seconds=300, commits=5_000, size=2 << 20)
+"""Of the events that `since` can return. The size is that of the objects as JSON, in memory they take
+four times that."""
 
 Listener = Callable[[Sequence[Event]], None]
 KIND_OF = {kind.type: kind.name for kind in KINDS}

@@ -9,9 +9,9 @@ may still fail.
 import asyncio
 import logging
 import random
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from time import monotonic
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -23,13 +23,14 @@ from reconciler.store.codec import decode, encode
 from reconciler.store.draft import Draft
 from reconciler.store.interface import Mismatch, Put, Remove, Store, StoreError
 from reconciler.store.keys import key_of, prefix_of, ref_of_key
+from reconciler.store.pause import Pause
 from reconciler.store.planning import SUFFIX_ALPHABET, SUFFIX_LENGTH, Admit, Mint, plan
 from schemas.kinds import KINDS
 from schemas.meta import Object, Ref
 
 log = logging.getLogger(__name__)
 
-_SLICE_SECONDS = 0.005  # the event loop is given back this often while a large apply is worked out
+_ROUND = 256  # applies that go to the store together, at most: enough to share an fsync, few enough to be quick
 
 RANDOM = Mint(
     uid=lambda: str(uuid4()),
@@ -64,7 +65,7 @@ class Cluster:
     def __init__(self, store: Store, cache: Cache, clock: Callable[[], datetime], admit: Admit, mint: Mint) -> None:
         self.store, self.cache = store, cache
         self._clock, self._admit, self._mint = clock, admit, mint
-        self._queue: list[_Asked] = []
+        self._queue: deque[_Asked] = deque()
         self._worker: asyncio.Task[None] | None = None
         self._unreadable: dict[str, int] = {}
         self._closed = False
@@ -127,12 +128,12 @@ class Cluster:
 
     async def _plan_round(self) -> list[_Ready]:
         """Works out as many of those waiting, in order, as do not touch one another's objects."""
-        together, ready = Draft(self.cache), list[_Ready]()
-        while self._queue:
+        together, ready, pause = Draft(self.cache), list[_Ready](), Pause()
+        while self._queue and len(ready) < _ROUND:
             asked = self._queue[0]
             if not asked.answer.done():  # else the caller has gone before anything was begun
                 try:
-                    planned = await self._plan(asked, together)
+                    planned = await self._plan(asked, together, pause)
                 except ChangeError as error:
                     if error.ref in together.touched:
                         break  # the earlier one may still fail
@@ -145,13 +146,12 @@ class Cluster:
                     ready.append(planned)
                     for ref, object_ in planned.draft.touched.items():
                         together.write(ref, object_)
-            self._queue.pop(0)
+            self._queue.popleft()
         return ready
 
-    async def _plan(self, asked: _Asked, together: Draft) -> _Ready:
+    async def _plan(self, asked: _Asked, together: Draft, pause: Pause) -> _Ready:
         draft, subjects, durable = Draft(together), list[Ref | None](), set[Ref]()
         now = self._clock().astimezone(UTC).replace(microsecond=0)
-        pause = _Pause()
         for change in asked.changes:
             planned = plan(change, draft, now, self._mint, self._admit)
             for ref, object_ in planned.writes:
@@ -198,18 +198,6 @@ class Cluster:
         if not one.asked.answer.done():
             objects = tuple(self.cache.find(ref) if ref else None for ref in one.subjects)
             one.asked.answer.set_result(Applied(self.cache.revision, objects))
-
-
-class _Pause:
-    """Gives the event loop back when it has been held for long enough."""
-
-    def __init__(self) -> None:
-        self._until = monotonic() + _SLICE_SECONDS
-
-    async def when_due(self) -> None:
-        if monotonic() >= self._until:
-            await asyncio.sleep(0)
-            self._until = monotonic() + _SLICE_SECONDS
 
 
 async def _nothing() -> int:

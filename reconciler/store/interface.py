@@ -35,7 +35,7 @@ class Corrupt(StoreError):
     """The file is not a sound store. The text names the file, and the copy it was set aside as."""
 
 
-class Put(msgspec.Struct, frozen=True):
+class Put(msgspec.Struct, frozen=True, gc=False):
     """Writes a key.
 
     `expect`: the revision of the last write of this key that the writer has seen; 0: the key must not exist;
@@ -49,7 +49,7 @@ class Put(msgspec.Struct, frozen=True):
     durable: bool = True
 
 
-class Remove(msgspec.Struct, frozen=True):
+class Remove(msgspec.Struct, frozen=True, gc=False):
     """Removes a key; removing what is not there changes nothing (unless `expect` says otherwise)."""
 
     key: str
@@ -57,7 +57,7 @@ class Remove(msgspec.Struct, frozen=True):
     durable: bool = True
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A key as it is. `modified` is the revision of its last write, `created` that of its first."""
 
     key: str
@@ -66,7 +66,7 @@ class Entry(msgspec.Struct, frozen=True):
     modified: int
 
 
-class Change(msgspec.Struct, frozen=True):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """One key of one commit, as watchers see it. `value` is None when the key was removed."""
 
     revision: int

@@ -17,11 +17,12 @@ import msgspec
 from reconciler.store.history import Bounds, History
 from reconciler.store.interface import Change, Entry, Mismatch, Put, Remove, StoreError
 from reconciler.store.ordering import Batch, Slot, digest_of
+from reconciler.store.pause import Pause
 from reconciler.store.sqlitefile import CHECKPOINT_BYTES, SqliteFile
 
 log = logging.getLogger(__name__)
 
-BOUNDS = Bounds(seconds=300, commits=10_000, size=4 << 20)
+BOUNDS = Bounds(seconds=300, commits=10_000, size=2 << 20)
 """Of the history that watches can go back to."""
 REVISION_BLOCK = 10_000
 
@@ -70,7 +71,7 @@ class SqliteStore:
         file = await SqliteFile.open(path)
         try:
             slots = {
-                key: Slot(created, modified, digest_of(value)) for key, value, created, modified in await file.rows()
+                key: Slot(created, modified, digest_of(value)) async for key, value, created, modified in file.stream()
             }
         except BaseException:
             await file.close()
@@ -201,11 +202,13 @@ class SqliteStore:
         batch = Batch(self._slots, self._unwritten, self._revision)
         taken: list[tuple[int, tuple[Change, ...]] | Mismatch] = []
         live = [(operations, waiter) for operations, waiter in waiting if not waiter.done()]
+        pause = Pause()
         for operations, _ in live:
             try:
                 taken.append(batch.add(operations))
             except Mismatch as error:
                 taken.append(error)
+            await pause.when_due()
         try:
             await self._write(batch)
         except StoreError as error:

@@ -7,7 +7,7 @@ process cannot open it; every method may be called by one caller at a time.
 import logging
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -82,7 +82,16 @@ class SqliteFile:
             await connection.close()
             raise
 
-    async def rows(self, prefix: str = "") -> Sequence[Row]:
+    async def stream(self) -> AsyncIterator[Row]:
+        """All entries, a few at a time."""
+        try:
+            async with self._connection.execute("SELECT key, value, created, modified FROM entries") as cursor:
+                async for key, value, created, modified in cursor:
+                    yield key, value, created, modified
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path}: cannot be read: {_explain(error)}") from error
+
+    async def rows(self, prefix: str) -> Sequence[Row]:
         """All entries under a prefix, by key."""
         return await self._fetch(_RANGE, (prefix, prefix + _AFTER_ALL))
 

@@ -11,7 +11,7 @@ from schemas.meta import Object, Ref
 AnyObject = TypeVar("AnyObject", bound=Object)
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """One object of one commit: `old` is None when it was added, `new` when it was deleted.
 
     Every object carries its revision in `metadata.resourceVersion`; a deleted one (`old`) the revision of its
