@@ -38,7 +38,7 @@ def event_ref(emit: Emit) -> Ref:
 def event_of(emit: Emit, present: Event | None, now: datetime) -> Event:
     """The Event to be written: the present one counted up, begun anew when it is over an hour old, or a first one.
 
-    A first one still lacks uid and creationTimestamp.
+    A first one still lacks uid and creationTimestamp. What was counted elsewhere is taken as it is.
     """
     if present is None:
         ref = event_ref(emit)
@@ -50,6 +50,14 @@ def event_of(emit: Emit, present: Event | None, now: datetime) -> Event:
             message=_cut(emit.message),
             source=EventSource(component=emit.component),
             reporting_component=emit.component,
+        )
+    if emit.count is not None:
+        first, last = emit.first or present.first_timestamp or now, emit.last or now
+        return replace(
+            present,
+            count=emit.count,
+            first_timestamp=first.replace(microsecond=0),
+            last_timestamp=last.replace(microsecond=0),
         )
     if present.last_timestamp is None or now - present.last_timestamp >= LIFETIME:
         present = replace(present, count=0, first_timestamp=now)

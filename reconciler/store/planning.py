@@ -199,4 +199,6 @@ def _emit(change: Emit, view: View, now: datetime, mint: Mint) -> Planned:
     ref = event_ref(change)
     old = cast(Event | None, view.find(ref))
     new = event_of(change, old, now)
+    if new == old:
+        return Planned(None, (), durable=False)
     return Planned(None, ((ref, new if old else _stamped(new, now, mint)),), durable=False)

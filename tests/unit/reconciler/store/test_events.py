@@ -110,3 +110,10 @@ def test_of_too_many_events_the_oldest_expire(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(events, "MOST", 3)
     found = [aged(f"e{i}", timedelta(seconds=i)) for i in range(5)]
     assert set(expired(found, NOW)) == {Ref("Event", "shop", "e4"), Ref("Event", "shop", "e3")}
+
+
+def test_what_the_emitter_counted_is_taken_as_it_is_however_often_it_says_so() -> None:
+    counted = replace(KILLED, count=7, first=NOW, last=NOW + HOUR / 2)
+    event = event_of(counted, event_of(KILLED, None, NOW), NOW + HOUR)
+    assert (event.count, event.first_timestamp, event.last_timestamp) == (7, NOW, NOW + HOUR / 2)
+    assert event_of(counted, event, NOW + HOUR) == event
