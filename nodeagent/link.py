@@ -32,11 +32,15 @@ from schemas.messages import (
     PodReport,
     Topics,
     decode,
+    reconciler_online,
     split_topic,
 )
 from schemas.messages import Config as ConfigBody
 
 log = logging.getLogger(__name__)
+
+CLIENT_LOG = logging.getLogger("nodeagent.link.mqtt")
+CLIENT_LOG.setLevel(logging.CRITICAL)  # it tells calls that were cancelled as errors; what fails is raised, too
 
 DESIRED, DESIRED_PODS, DESIRED_CONFIG = "desired", "desired/pods/", "desired/config/"
 ONLINE, OFFLINE = b"1", b"0"
@@ -58,6 +62,7 @@ class Link:
     def __init__(self, config: Config, checkpoint: Checkpoint, *, version: str, clock: Callable[[], datetime]) -> None:
         self._config, self._checkpoint, self._version = config, checkpoint, version
         self._topics = Topics(config.cluster, config.node)
+        self._reconciler = reconciler_online(config.cluster)
         self.accepted = checkpoint.load()
         self.connected = False
         self._arrivals = Arrivals()
@@ -157,7 +162,7 @@ class Link:
         """Subscribes, says that the node is there, and then everything that is known here."""
         topics = self._topics
         self._expects_leftovers = True
-        for topic in (f"{topics.desired}/#", topics.online, f"{topics.status}/pods/+"):
+        for topic in (f"{topics.desired}/#", topics.online, f"{topics.status}/pods/+", self._reconciler):
             for code in await client.subscribe(topic, qos=1):
                 if not isinstance(code, int) and code.is_failure:
                     log.error("the broker refuses a subscription; allow it for this user topic=%s", topic)
@@ -169,6 +174,8 @@ class Link:
 
     async def _receive(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
+            if message.topic.value == self._reconciler and message.payload == ONLINE:
+                self._outbox.events_again()  # those sent while no reconciler listened are lost
             split = split_topic(message.topic.value)
             if split is None or split[:2] != (self._config.cluster, self._config.node):
                 continue
@@ -280,6 +287,7 @@ class Link:
             username=endpoint.username or None,
             password=endpoint.password or None,
             identifier=f"wherry-{self._config.cluster}-{self._config.node}",
+            logger=CLIENT_LOG,
             clean_session=True,
             protocol=aiomqtt.ProtocolVersion.V311,
             keepalive=broker.keepalive_seconds,

@@ -5,7 +5,7 @@ everything again; events are kept until they are sent, and there are never more 
 """
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 from msgspec import structs
@@ -14,6 +14,8 @@ from schemas.core.node import NodeStatus, Taint
 from schemas.messages import Digest, EventBatch, MetricsBatch, NodeEvent, NodeReport, PodReport, encode
 
 MAX_EVENTS = 200
+EVENT_LIFETIME = timedelta(hours=1)
+"""As long as the cluster keeps Events."""
 STATUS = "status"
 PODS = "status/pods/"
 EVENTS = "events"
@@ -92,6 +94,13 @@ class Outbox:
             del self._events[oldest]
             self._unsent_events.pop(oldest, None)
         self._wake_later()
+
+    def events_again(self) -> None:
+        """A reconciler begins to listen: all that happened of late. The counts are sums, so nothing counts twice."""
+        oldest = self._clock() - EVENT_LIFETIME
+        self._unsent_events = {key: None for key, event in self._events.items() if event.last > oldest}
+        if self._unsent_events:
+            self._wake_later()
 
     def say_online(self) -> None:
         """Somebody said that this node is gone; what it reported may be gone from the broker as well."""

@@ -44,6 +44,11 @@ class Topics:
         return f"{self.status}/pods/{uid}"
 
 
+def reconciler_online(cluster: str) -> str:
+    """Retained: `1` while a reconciler listens, and `0` by its last will. What is not retained was lost meanwhile."""
+    return f"wherry/{VERSION}/{cluster}/reconciler/online"
+
+
 def split_topic(topic: str) -> tuple[str, str, str] | None:
     """`(cluster, node, rest)` of a topic under a node, or None for any other."""
     parts = topic.split("/", 5)

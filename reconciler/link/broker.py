@@ -40,6 +40,7 @@ async def embedded_broker(host: str, port: int, username: str, password: str) ->
     try:
         yield broker.port
     finally:
+        broker.abort_connections()
         await broker.shutdown()
 
 
@@ -54,6 +55,11 @@ class _Broker(Broker):  # type: ignore[misc]  # amqtt is not typed
     def port(self) -> int:
         sockets = self._servers["default"].instance.sockets
         return int(next(iter(sockets)).getsockname()[1])
+
+    def abort_connections(self) -> None:
+        """Before the end: a close waits for each client to take what is unsent, and one may be gone."""
+        for _, handler in self._sessions.values():
+            _abort(handler.writer)
 
     async def _session_monitor(self) -> None:
         """The original looks for dead sessions every second; here each one is removed when it ends."""

@@ -77,8 +77,7 @@ class Inbox:
             object_ = event.object
             if isinstance(object_, Node) and event.type != "MODIFIED":
                 self._look_again(object_.metadata.name, "status")
-                if event.new is None and self.online.get(object_.metadata.name) is False:
-                    self._forget(object_.metadata.name)
+                self._forget_if_deleted(object_.metadata.name)
             elif isinstance(object_, Pod):
                 self._pod_changed(object_, event.new is None)
 
@@ -93,6 +92,11 @@ class Inbox:
         """These should have been heard of by now."""
         for node in nodes:
             self.put(node, "online", b"0")
+
+    def connected(self) -> None:
+        """Topics can be cleared from now on."""
+        for node in [node for node, online in self.online.items() if not online]:
+            self._forget_if_deleted(node)
 
     def disconnected(self) -> None:
         """Without a link no node is judged."""
@@ -211,8 +215,7 @@ class Inbox:
             self.online.pop(node, None)
         elif payload is not None:
             self._complain(node, "online", "expected 0 or 1")
-        if self.online.get(node) is False and self._cluster.cache.get(Node, "", node) is None:
-            self._forget(node)
+        self._forget_if_deleted(node)
         self._presence(node)
 
     def _is_current(self, node: str, epoch: int) -> bool:
@@ -245,9 +248,10 @@ class Inbox:
             log.info("clearing the report of a pod that the cluster does not know node=%s uid=%s", node, uid)
             self._clear(node, PODS + uid)
 
-    def _forget(self, node: str) -> None:
-        """The Node was deleted while its machine was away: it shall not come back by its own last words."""
-        for kept in (self._nodes, self._epochs, self.usage):
-            kept.pop(node, None)
-        self._clear(node, "status")
-        self._clear(node, "online")
+    def _forget_if_deleted(self, node: str) -> None:
+        """A Node that was deleted while its machine is away shall not come back by its own last words."""
+        if self.online.get(node) is False and self._cluster.cache.get(Node, "", node) is None:
+            for kept in (self._nodes, self._epochs, self.usage):
+                kept.pop(node, None)
+            self._clear(node, "status")
+            self._clear(node, "online")

@@ -25,9 +25,12 @@ from reconciler.store.cluster import Cluster
 from reconciler.store.view import Event
 from schemas.configuration import BrokerAddress
 from schemas.core.node import Node
-from schemas.messages import VERSION, MetricsBatch, Topics, split_topic
+from schemas.messages import VERSION, MetricsBatch, Topics, reconciler_online, split_topic
 
 log = logging.getLogger(__name__)
+
+CLIENT_LOG = logging.getLogger("reconciler.link.mqtt")
+CLIENT_LOG.setLevel(logging.CRITICAL)  # it tells calls that were cancelled as errors; what fails is raised, too
 
 REPORTS = ("status", "status/pods/+", "online", "events", "metrics")
 WHAT_IS_RETAINED = "desired/#"  # also matches `desired` itself
@@ -140,6 +143,8 @@ class Link:
         self._connection = connection
         self._connections += 1
         self._outbound.begin(self._publish, connection.room)
+        self._inbox.connected()
+        connection.publish(reconciler_online(self._settings.cluster), b"1")
         self._judge_later()
 
     def _end(self) -> None:
@@ -204,16 +209,19 @@ class _Connection:
         self._client = client
         self._waiting: deque[tuple[str, bytes]] = deque()
         self._outstanding = 0
+        self._over = False
         self._work, self._has_room = asyncio.Event(), asyncio.Event()
+        self._has_room.set()
 
     def publish(self, topic: str, payload: bytes) -> None:
-        self._waiting.append((topic, payload))
-        self._work.set()
-        self._has_room.clear()
+        if not self._over:
+            self._waiting.append((topic, payload))
+            self._work.set()
+            self._has_room.clear()
 
     async def room(self) -> None:
         """Returns when all is on its way, or the connection is over: a slow broker shall not fill the memory."""
-        if self._waiting:
+        if not self._over:
             await self._has_room.wait()
 
     async def run(self) -> None:
@@ -228,7 +236,7 @@ class _Connection:
                     if not self._waiting:
                         self._has_room.set()
         finally:
-            self._waiting.clear()
+            self._over = True
             self._has_room.set()
 
     async def _send(self, topic: str, payload: bytes) -> None:
@@ -248,9 +256,11 @@ def _client(settings: Settings) -> aiomqtt.Client:
         username=endpoint.username or None,
         password=endpoint.password or None,
         identifier=f"wherry-{settings.cluster}-reconciler",
+        logger=CLIENT_LOG,
         clean_session=True,
         protocol=aiomqtt.ProtocolVersion.V311,
         keepalive=broker.keepalive_seconds,
+        will=aiomqtt.Will(reconciler_online(settings.cluster), b"0", qos=1, retain=True),
         tls_context=ssl.create_default_context(cafile=broker.ca_file) if endpoint.tls else None,
     )
     client.pending_calls_threshold = MAX_OUTSTANDING * 2  # it logs each call above this

@@ -1,0 +1,368 @@
+"""The link between reconciler and agents, over any broker. Whoever imports these tests gives the fixture `broker`."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import aiomqtt
+import pytest
+
+from nodeagent.accepted import Accepted
+from nodeagent.checkpoint import Checkpoint
+from nodeagent.config import Config
+from nodeagent.link import Link as AgentLink
+from reconciler.link.link import Link, Settings
+from reconciler.store.changes import Create, Delete, Update
+from reconciler.store.cluster import Cluster
+from reconciler.store.sqlite import SqliteStore
+from schemas.conditions import find
+from schemas.configuration import BrokerAddress
+from schemas.core.config import ConfigMap, Secret
+from schemas.core.container import ConfigMapEnvSource, Container, EnvFromSource
+from schemas.core.event import Event
+from schemas.core.node import Node, NodeCondition, NodeStatus
+from schemas.core.pod import Pod, PodSpec
+from schemas.core.podstatus import PodStatus
+from schemas.messages import Assignment, Digest, NodeEvent, PodReport, Topics, decode, encode
+from schemas.meta import ObjectMeta, Ref
+
+T = TypeVar("T")
+CLUSTER = "test"
+TOPICS = Topics(CLUSTER, "n1")
+
+
+class Broker(Protocol):
+    port: int
+    username: str
+    password: str
+
+    async def start(self) -> None:
+        """With nothing retained, on the same port as before."""
+
+    async def kill(self) -> None: ...
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def until(condition: Callable[[], T], limit: float = 15.0) -> T:
+    """The first truthy answer of the condition, which is asked between the turns of the loop."""
+    async with asyncio.timeout(limit):
+        while not (answer := condition()):
+            await asyncio.sleep(0.005)
+        return answer
+
+
+def address(broker: Broker) -> BrokerAddress:
+    return BrokerAddress(url=f"mqtt://{broker.username}:{broker.password}@127.0.0.1:{broker.port}")
+
+
+def client(broker: Broker, **options: object) -> aiomqtt.Client:
+    return aiomqtt.Client(
+        "127.0.0.1",
+        broker.port,
+        username=broker.username,
+        password=broker.password,
+        **options,  # type: ignore[arg-type]
+    )
+
+
+async def retained(broker: Broker, topic: str = f"{TOPICS.root}/#") -> dict[str, bytes]:
+    """What a newcomer is told, by topic below the node's own."""
+    found: dict[str, bytes] = {}
+    async with client(broker) as newcomer:
+        await newcomer.subscribe(topic, qos=1)
+        await newcomer.subscribe("test/fence", qos=1)
+        await newcomer.publish("test/fence", b"1", qos=1)
+        async for message in newcomer.messages:
+            if message.topic.value == "test/fence":
+                break
+            if message.retain:
+                found[message.topic.value.removeprefix(f"{TOPICS.root}/")] = message.payload
+    return found
+
+
+async def until_retained(broker: Broker, condition: Callable[[dict[str, bytes]], object], limit: float = 15.0) -> None:
+    """Asks again and again what the broker retains, until it is as it should be."""
+    async with asyncio.timeout(limit):
+        while not condition(await retained(broker)):
+            pass
+
+
+@asynccontextmanager
+async def reconciler(broker: Broker, directory: Path, *, grace: float = 40.0) -> AsyncIterator[tuple[Cluster, Link]]:
+    """One life of a reconciler over the store in this directory."""
+    directory.mkdir(exist_ok=True)
+    cluster = await Cluster.open(await SqliteStore.open(directory / "store.db"), clock=now)
+    link = Link(cluster, Settings(broker=address(broker), cluster=CLUSTER, node_grace_seconds=grace), clock=now)
+    running = asyncio.create_task(link.run())
+    try:
+        yield cluster, link
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await cluster.close()
+
+
+class Agent:
+    """An agent whose pods run at once, and end at once when they shall."""
+
+    def __init__(self, broker: Broker, directory: Path) -> None:
+        config = Config(broker=address(broker), cluster=CLUSTER, node="n1", data=directory)
+        self.link = AgentLink(config, Checkpoint(directory), version="test", clock=now)
+        self.seen: list[Accepted] = []
+        ready = NodeCondition(type="Ready", status="True", reason="KubeletReady", message="ready")
+        self.link.node(NodeStatus(capacity={"cpu": "1"}, conditions=(ready,)), {})
+        self.accepted(self.link.accepted)
+
+    def accepted(self, accepted: Accepted) -> None:
+        self.seen.append(accepted)
+        for uid, assignment in accepted.pods.items():
+            metadata = assignment.pod.metadata
+            ending = metadata.deletion_timestamp is not None
+            status = PodStatus(phase="Failed" if ending else "Running")
+            self.link.pod(uid, metadata.generation, metadata.namespace, metadata.name, status, ending)
+        for uid in [uid for uid in self.link.reports if uid not in accepted.digest.pods]:
+            self.link.forget(uid)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Agent"]:
+        task = asyncio.create_task(self.link.run(self.accepted))
+        try:
+            yield self
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def images(self) -> dict[str, str]:
+        pods = self.link.accepted.pods.values()
+        return {assignment.pod.metadata.name: assignment.pod.spec.containers[0].image for assignment in pods}
+
+
+def pod(name: str, image: str = "app:1", *, config: str = "") -> Pod:
+    uses = (EnvFromSource(config_map_ref=ConfigMapEnvSource(name=config)),) if config else ()
+    container = Container(name="app", image=image, env_from=uses)
+    return Pod(
+        metadata=ObjectMeta(name=name, namespace="default"), spec=PodSpec(containers=(container,), node_name="n1")
+    )
+
+
+def stored(cluster: Cluster, name: str) -> Pod | None:
+    return cluster.cache.get(Pod, "default", name)
+
+
+def ready(cluster: Cluster, node: str = "n1") -> str:
+    found = cluster.cache.get(Node, "", node)
+    condition = find(found.status.conditions, "Ready") if found else None
+    return condition.status if condition else ""
+
+
+def phase(cluster: Cluster, name: str) -> str:
+    found = stored(cluster, name)
+    return found.status.phase if found else "gone"
+
+
+async def set_image(cluster: Cluster, name: str, image: str) -> None:
+    found = stored(cluster, name)
+    assert found is not None
+    await cluster.apply([Update(Pod(metadata=found.metadata, spec=pod(name, image).spec, status=found.status))])
+
+
+async def test_a_pod_goes_out_and_its_status_comes_back(broker: Broker, tmp_path: Path) -> None:
+    async with reconciler(broker, tmp_path / "r") as (cluster, link), Agent(broker, tmp_path / "a").running() as agent:
+        await until(lambda: ready(cluster) == "True")
+        await cluster.apply([Create(ConfigMap(metadata=ObjectMeta(name="c", namespace="default"), data={"k": "v"}))])
+        await cluster.apply([Create(pod("web", config="c"))])
+        await until(lambda: phase(cluster, "web") == "Running")
+        assert agent.link.accepted.configs["configmap/default/c"].data == {"k": b"v"}
+        await until(lambda: link.statistics().unacknowledged == 0)
+
+
+async def test_what_did_not_change_is_not_published(broker: Broker, tmp_path: Path) -> None:
+    async with reconciler(broker, tmp_path / "r") as (cluster, link), Agent(broker, tmp_path / "a").running():
+        await until(lambda: ready(cluster) == "True")
+        await cluster.apply([Create(pod("web"))])
+        await until(lambda: phase(cluster, "web") == "Running" and link.statistics().unacknowledged == 0)
+        before = link.statistics().published, cluster.store.revision
+        await cluster.apply([Create(Secret(metadata=ObjectMeta(name="other", namespace="default")))])
+        await retained(broker)
+        assert (link.statistics().published, cluster.store.revision) == (before[0], before[1] + 1)
+
+
+async def test_a_deleted_pod_leaves_nothing_behind(broker: Broker, tmp_path: Path) -> None:
+    async with reconciler(broker, tmp_path / "r") as (cluster, link), Agent(broker, tmp_path / "a").running() as agent:
+        await until(lambda: ready(cluster) == "True")
+        await cluster.apply([Create(pod("web"))])
+        await until(lambda: phase(cluster, "web") == "Running")
+        await cluster.apply([Delete(Ref("Pod", "default", "web"))])
+        await until(lambda: phase(cluster, "web") == "gone")
+        await until(lambda: not agent.link.accepted.pods and link.statistics().unacknowledged == 0)
+        await until_retained(broker, lambda found: set(found) == {"desired", "online", "status"})
+
+
+async def test_the_node_is_known_to_be_gone_when_its_agent_dies(broker: Broker, tmp_path: Path) -> None:
+    async with reconciler(broker, tmp_path / "r") as (cluster, _):
+        async with Agent(broker, tmp_path / "a").running():
+            await until(lambda: ready(cluster) == "True")
+        await until(lambda: ready(cluster) == "Unknown")
+        async with Agent(broker, tmp_path / "a").running():
+            await until(lambda: ready(cluster) == "True")
+
+
+async def test_a_node_that_is_never_heard_of_is_not_ready_after_the_grace(broker: Broker, tmp_path: Path) -> None:
+    condition = NodeCondition(type="Ready", status="True")
+    node = Node(metadata=ObjectMeta(name="n1"), status=NodeStatus(conditions=(condition,)))
+    async with reconciler(broker, tmp_path / "r", grace=0.2) as (cluster, _):
+        await cluster.apply([Create(node)])
+        await until(lambda: ready(cluster) == "Unknown")
+
+
+async def test_a_late_will_of_an_older_connection_is_set_right(broker: Broker, tmp_path: Path) -> None:
+    async with reconciler(broker, tmp_path / "r") as (cluster, _), Agent(broker, tmp_path / "a").running():
+        await until(lambda: ready(cluster) == "True")
+        seen: list[str] = []
+        cluster.cache.subscribe(lambda _: seen.append(ready(cluster)))
+        async with client(broker) as other:
+            await other.publish(TOPICS.online, b"0", qos=1, retain=True)
+        await until(lambda: "Unknown" in seen and ready(cluster) == "True")
+        await until_retained(broker, lambda found: found["online"] == b"1")
+
+
+async def test_a_broker_that_forgot_everything_is_told_again(broker: Broker, tmp_path: Path) -> None:
+    async with reconciler(broker, tmp_path / "r") as (cluster, link), Agent(broker, tmp_path / "a").running() as agent:
+        await until(lambda: ready(cluster) == "True")
+        await cluster.apply([Create(pod("web"))])
+        await until(lambda: phase(cluster, "web") == "Running" and link.statistics().unacknowledged == 0)
+        before = await retained(broker)
+        await broker.kill()
+        await until(lambda: not link.statistics().connected and not agent.link.connected)
+        assert ready(cluster) == "True"  # without a link of its own, the reconciler judges nobody
+        accepted = agent.link.accepted
+        await broker.start()
+        await until(lambda: link.statistics().connected and agent.link.connected)
+        await until_retained(broker, lambda found: set(found) == set(before))
+        assert agent.link.accepted.pods == accepted.pods
+
+
+async def test_edits_made_without_a_broker_arrive_when_it_is_back(broker: Broker, tmp_path: Path) -> None:
+    async with reconciler(broker, tmp_path / "r") as (cluster, _), Agent(broker, tmp_path / "a").running() as agent:
+        await until(lambda: ready(cluster) == "True")
+        await cluster.apply([Create(pod("web"))])
+        await until(lambda: agent.images() == {"web": "app:1"})
+        await broker.kill()
+        await set_image(cluster, "web", "app:2")
+        await cluster.apply([Create(pod("more"))])
+        agent.link.event(NodeEvent(type="Normal", reason="R", message="m", first=now(), last=now()))
+        await broker.start()
+        await until(lambda: agent.images() == {"web": "app:2", "more": "app:1"})
+        await until(lambda: phase(cluster, "more") == "Running")
+        await until(lambda: any(event.reason == "R" for event in cluster.cache.list(Event)))
+
+
+async def test_the_node_starts_from_its_checkpoint_without_a_broker(broker: Broker, tmp_path: Path) -> None:
+    async with reconciler(broker, tmp_path / "r") as (cluster, _), Agent(broker, tmp_path / "a").running() as agent:
+        await cluster.apply([Create(pod("web"))])
+        await until(lambda: agent.images() == {"web": "app:1"})
+    await broker.kill()
+    assert Agent(broker, tmp_path / "a").images() == {"web": "app:1"}
+
+
+async def test_reports_of_an_earlier_life_are_cleared(broker: Broker, tmp_path: Path) -> None:
+    report = PodReport(epoch=1, generation=1, namespace="default", name="old", status=PodStatus(phase="Running"))
+    async with client(broker) as other:
+        await other.publish(TOPICS.pod_status("gone"), encode(report), qos=1, retain=True)
+    async with Agent(broker, tmp_path / "a").running() as agent:
+        await until(lambda: agent.link.connected)
+        await until_retained(broker, lambda found: "status/pods/gone" not in found)
+
+
+async def test_bodies_that_no_digest_names_are_cleared_and_not_run(broker: Broker, tmp_path: Path) -> None:
+    metadata = ObjectMeta(name="stale", namespace="default", uid="u0")
+    assignment = Assignment(Pod(metadata=metadata, spec=pod("stale").spec))
+    async with client(broker) as other:
+        await other.publish(TOPICS.desired_pod("u0"), encode(assignment), qos=1, retain=True)
+        await other.publish(TOPICS.desired_config("secret/default/s"), b"{}", qos=1, retain=True)
+    async with Agent(broker, tmp_path / "a").running() as agent, reconciler(broker, tmp_path / "r") as (cluster, _):
+        await cluster.apply([Create(pod("web"))])
+        await until(lambda: agent.images() == {"web": "app:1"})
+        stale = {"desired/pods/u0", "desired/config/secret/default/s"}
+        await until_retained(broker, lambda found: not stale & set(found))
+        assert all("u0" not in accepted.pods for accepted in agent.seen)
+
+
+async def test_another_life_of_the_store_takes_over_and_the_old_one_is_refused(broker: Broker, tmp_path: Path) -> None:
+    async with Agent(broker, tmp_path / "a").running() as agent:
+        async with reconciler(broker, tmp_path / "r1") as (cluster, _):
+            await until(lambda: ready(cluster) == "True")
+            await cluster.apply([Create(pod("first"))])
+            await until(lambda: agent.images() == {"first": "app:1"})
+            old = agent.link.accepted.digest
+        async with reconciler(broker, tmp_path / "r2") as (cluster, _):
+            await cluster.apply([Create(pod("second"))])
+            await until(lambda: agent.images() == {"second": "app:1"})
+            async with client(broker) as other:
+                late = Digest(old.store, old.revision + 1000, old.pods)
+                await other.publish(TOPICS.desired, encode(late), qos=1)
+            await set_image(cluster, "second", "app:2")
+            await until(lambda: agent.images() == {"second": "app:2"})
+
+
+async def test_a_node_that_does_not_acknowledge_is_told_again(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.link.outbound.RESEND_SECONDS", 0.1)
+    async with reconciler(broker, tmp_path / "r") as (cluster, link), Agent(broker, tmp_path / "a").running() as agent:
+        await until(lambda: ready(cluster) == "True")
+        agent.link._desired_said = lambda *_: None  # type: ignore[method-assign]  # every message is lost
+        await cluster.apply([Create(pod("web"))])
+        await until(lambda: link.statistics().resends >= 2)
+        del agent.link._desired_said
+        await until(lambda: agent.images() == {"web": "app:1"} and link.statistics().unacknowledged == 0)
+
+
+async def test_what_is_no_message_is_counted_and_dropped(broker: Broker, tmp_path: Path) -> None:
+    async with reconciler(broker, tmp_path / "r") as (cluster, link), Agent(broker, tmp_path / "a").running() as agent:
+        await until(lambda: ready(cluster) == "True")
+        async with client(broker) as other:
+            for rest in ("status", "status/pods/u", "online", "events", "metrics", "desired", "desired/pods/u"):
+                await other.publish(f"{TOPICS.root}/{rest}", b"{nonsense", qos=1)
+        await until(lambda: link.statistics().malformed == 5)
+        await cluster.apply([Create(pod("web"))])
+        await until(lambda: agent.images() == {"web": "app:1"})
+
+
+async def test_many_edits_in_quick_succession_end_at_the_last(broker: Broker, tmp_path: Path) -> None:
+    async with reconciler(broker, tmp_path / "r") as (cluster, link), Agent(broker, tmp_path / "a").running() as agent:
+        await until(lambda: ready(cluster) == "True")
+        await cluster.apply([Create(pod(f"p{index}")) for index in range(5)])
+        for edit in range(20):
+            for index in range(5):
+                await set_image(cluster, f"p{index}", f"app:{edit}")
+        await until(lambda: agent.images() == {f"p{index}": "app:19" for index in range(5)})
+        await until(lambda: link.statistics().unacknowledged == 0)
+        revisions = [accepted.digest.revision for accepted in agent.seen]
+        assert revisions == sorted(set(revisions))
+
+
+async def test_a_deleted_node_that_is_away_does_not_come_back_by_its_last_words(broker: Broker, tmp_path: Path) -> None:
+    async with reconciler(broker, tmp_path / "r") as (cluster, _):
+        async with Agent(broker, tmp_path / "a").running():
+            await until(lambda: ready(cluster) == "True")
+        await until(lambda: ready(cluster) == "Unknown")
+        await cluster.apply([Delete(Ref("Node", "", "n1"))])
+        await until_retained(broker, lambda found: not found)
+        async with Agent(broker, tmp_path / "a").running():
+            await until(lambda: ready(cluster) == "True")
+
+
+async def test_large_payloads_go_through(broker: Broker, tmp_path: Path) -> None:
+    blob = "x" * 900_000
+    async with reconciler(broker, tmp_path / "r") as (cluster, _), Agent(broker, tmp_path / "a").running() as agent:
+        await cluster.apply([Create(ConfigMap(metadata=ObjectMeta(name="c", namespace="default"), data={"k": blob}))])
+        await cluster.apply([Create(pod("web", config="c"))])
+        await until(lambda: "configmap/default/c" in agent.link.accepted.configs)
+        assert decode(encode(agent.link.accepted.digest), Digest) == agent.link.accepted.digest
