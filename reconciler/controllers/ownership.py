@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 import msgspec
 from msgspec import structs
 
+from reconciler.controllers import podstate
 from reconciler.store.changes import Update
 from reconciler.store.view import View
 from schemas import selectors
@@ -59,7 +60,7 @@ def claim(owner: Object, selector: LabelSelector, type_: type[Dependent], view: 
             continue
         if selectors.matches(selector, dependent.metadata.labels):
             owned.append(dependent)
-        elif not dying and dependent.metadata.deletion_timestamp is None:
+        elif not dying and _takes_part(dependent):
             changes.append(Update(_released(dependent, owner)))
     if not dying:
         for orphan in _adoptable(selector, orphans(type_, owner.metadata.namespace, view)):
@@ -70,13 +71,14 @@ def claim(owner: Object, selector: LabelSelector, type_: type[Dependent], view: 
 
 
 def _adoptable(selector: LabelSelector, found: Iterable[Dependent]) -> list[Dependent]:
-    return [
-        orphan
-        for orphan in found
-        if orphan.metadata.deletion_timestamp is None
-        and not (isinstance(orphan, Pod) and orphan.status.phase in ("Succeeded", "Failed"))
-        and selectors.matches(selector, orphan.metadata.labels)
-    ]
+    return [orphan for orphan in found if _takes_part(orphan) and selectors.matches(selector, orphan.metadata.labels)]
+
+
+def _takes_part(dependent: Dependent) -> bool:
+    """Whether it may change hands: what is ending, or a pod that has ended, stays where it is."""
+    if isinstance(dependent, Pod):
+        return podstate.active(dependent)
+    return dependent.metadata.deletion_timestamp is None
 
 
 def _adopted(dependent: Dependent, owner: Object) -> Dependent:

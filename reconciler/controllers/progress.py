@@ -126,7 +126,7 @@ def _timed_out(deployment: Deployment, status: DeploymentStatus, now: datetime) 
     found = conditions.find(status.conditions, PROGRESSING)
     if found is None or found.reason == NEW_SET_AVAILABLE:
         return False
-    return found.reason == TIMED_OUT or _until_deadline(deployment, found, now) <= 0
+    return found.reason == TIMED_OUT or _until_deadline(deployment, found, now) < 0
 
 
 def _until_deadline(deployment: Deployment, found: DeploymentCondition, now: datetime) -> float:
@@ -141,4 +141,4 @@ def look_again_in(deployment: Deployment, status: DeploymentStatus, now: datetim
         return None
     if found.reason in (TIMED_OUT, NEW_SET_AVAILABLE, "DeploymentPaused"):
         return None
-    return max(0.001, _until_deadline(deployment, found, now))
+    return max(0.0, _until_deadline(deployment, found, now)) + 1  # As Kubernetes: one second of patience.

@@ -74,24 +74,31 @@ def new_set_size(deployment: Deployment, sets: Sequence[ReplicaSet], new: Replic
 
 
 def old_set_sizes(deployment: Deployment, old: Sequence[ReplicaSet], new: ReplicaSet) -> dict[str, int]:
-    """Sizes by name that the old sets (oldest first) may shrink to: their unhealthy pods first."""
+    """Sizes by name that the old sets (oldest first) may shrink to: their unhealthy pods first.
+
+    Pods that a set is about to delete are not counted on, even while they are still available.
+    """
     sizes = {one.metadata.name: size(one) for one in old}
     minimum = wanted(deployment) - max_unavailable(deployment)
-    missing = size(new) - new.status.available_replicas
+    missing = size(new) - _staying(new)
     excess = total(old) + size(new) - minimum - missing
     if total(old) == 0 or excess <= 0:
         return sizes
     for one in old:
         name = one.metadata.name
-        cut = min(excess, max(0, sizes[name] - one.status.available_replicas))
+        cut = min(excess, sizes[name] - _staying(one))
         sizes[name] -= cut
         excess -= cut
-    spare = sum(one.status.available_replicas for one in (*old, new)) - minimum
+    spare = sum(_staying(one) for one in (*old, new)) - minimum
     for one in old:
         cut = min(max(0, spare), sizes[one.metadata.name])
         sizes[one.metadata.name] -= cut
         spare -= cut
     return sizes
+
+
+def _staying(replica_set: ReplicaSet) -> int:
+    return min(size(replica_set), replica_set.status.available_replicas)
 
 
 class Share(msgspec.Struct, frozen=True):

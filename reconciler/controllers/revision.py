@@ -15,6 +15,7 @@ from reconciler.controllers.ownership import controller_reference
 from reconciler.controllers.replicacounts import max_surge, wanted
 from schemas.apps import Deployment, ReplicaSet, ReplicaSetSpec
 from schemas.core.pod import PodTemplateSpec
+from schemas.defaults.pod import template_spec
 from schemas.meta import LabelSelector, ObjectMeta
 
 HASH_LABEL = "pod-template-hash"
@@ -52,12 +53,25 @@ def by_age(sets: Iterable[ReplicaSet]) -> list[ReplicaSet]:
 
 
 def of_template(deployment: Deployment, sets: Iterable[ReplicaSet]) -> ReplicaSet | None:
-    """The set whose template is the Deployment's present one, the oldest where there are several."""
-    return next((one for one in by_age(sets) if _same(one.spec.template, deployment.spec.template)), None)
+    """The set whose template is the Deployment's present one, the oldest where there are several.
+
+    Where none is equal as written, they are compared with every default filled in: a default that is new must not
+    start a new revision.
+    """
+    aged = by_age(sets)
+    wanted_template = _plain(deployment.spec.template)
+    for one in aged:
+        if one.spec.template is not None and _plain(one.spec.template) == wanted_template:
+            return one
+    wanted_template = _complete(wanted_template)
+    for one in aged:
+        if one.spec.template is not None and _complete(_plain(one.spec.template)) == wanted_template:
+            return one
+    return None
 
 
-def _same(one: PodTemplateSpec | None, other: PodTemplateSpec) -> bool:
-    return one is not None and _plain(one) == _plain(other)
+def _complete(template: PodTemplateSpec) -> PodTemplateSpec:
+    return template if template.spec is None else structs.replace(template, spec=template_spec(template.spec))
 
 
 def _plain(template: PodTemplateSpec) -> PodTemplateSpec:

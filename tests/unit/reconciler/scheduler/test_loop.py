@@ -1,0 +1,101 @@
+import asyncio
+from pathlib import Path
+
+from msgspec import structs
+
+from reconciler.scheduler.loop import SchedulerLoop
+from reconciler.store.changes import Create, Delete, Update
+from reconciler.store.cluster import Cluster
+from schemas import conditions
+from schemas.core.event import Event
+from schemas.core.pod import Pod
+from schemas.meta import Ref
+from tests.unit.reconciler.controllers.builders import node, pod
+from tests.unit.reconciler.running import open_cluster, running, until
+
+
+def _node_of(cluster: Cluster, name: str) -> str:
+    found = cluster.cache.get(Pod, "default", name)
+    return found.spec.node_name if found is not None else ""
+
+
+def _message(cluster: Cluster, name: str) -> str:
+    found = cluster.cache.get(Pod, "default", name)
+    told = conditions.find(found.status.conditions, "PodScheduled") if found is not None else None
+    return told.message if told is not None else ""
+
+
+async def test_pods_are_bound_in_one_commit_with_condition_and_event(tmp_path: Path) -> None:
+    async with open_cluster(tmp_path) as cluster:
+        await cluster.apply([Create(node("n1")), Create(node("n2")), *(Create(pod(f"p{i}")) for i in range(10))])
+        async with running(SchedulerLoop(cluster).run()):
+            await until(lambda: all(one.spec.node_name for one in cluster.cache.list(Pod)), cluster)
+        assert {one.spec.node_name for one in cluster.cache.list(Pod)} == {"n1", "n2"}
+        bound = cluster.cache.get(Pod, "default", "p0")
+        assert bound is not None
+        told = conditions.find(bound.status.conditions, "PodScheduled")
+        assert told is not None
+        assert told.status == "True"
+        said = {one.message for one in cluster.cache.list(Event) if one.reason == "Scheduled"}
+        assert f"Successfully assigned default/p0 to {bound.spec.node_name}" in said
+
+
+async def test_a_pod_that_fits_nowhere_says_why_once_and_goes_when_a_node_appears(tmp_path: Path) -> None:
+    async with open_cluster(tmp_path) as cluster:
+        await cluster.apply([Create(node("n1", cordoned=True)), Create(pod("p"))])
+        loop = SchedulerLoop(cluster)
+        async with running(loop.run()):
+            await until(lambda: "node(s) were unschedulable" in _message(cluster, "p"), cluster)
+            assert _message(cluster, "p").startswith("0/1 nodes are available: 1 node(s) were unschedulable.")
+            await until(lambda: loop.statistics().unschedulable == 1, cluster)
+            said = [one for one in cluster.cache.list(Event) if one.reason == "FailedScheduling"]
+            assert [one.count for one in said] == [1]
+            await cluster.apply((Create(node("n2")),))
+            await until(lambda: _node_of(cluster, "p") == "n2", cluster)
+
+
+async def test_room_that_is_made_is_given_to_the_pod_that_waits_for_it(tmp_path: Path) -> None:
+    async with open_cluster(tmp_path) as cluster:
+        big = {"cpu": "3"}
+        await cluster.apply([Create(node("n1")), Create(pod("first", requests=big))])
+        loop = SchedulerLoop(cluster)
+        async with running(loop.run()):
+            await until(lambda: _node_of(cluster, "first") == "n1", cluster)
+            await cluster.apply((Create(pod("second", requests=big)),))
+            await until(lambda: "Insufficient cpu" in _message(cluster, "second"), cluster)
+            await cluster.apply((Delete(Ref("Pod", "default", "first"), grace_seconds=0),))
+            await until(lambda: _node_of(cluster, "second") == "n1", cluster)
+
+
+async def test_the_more_important_pod_gets_the_last_room(tmp_path: Path) -> None:
+    async with open_cluster(tmp_path) as cluster:
+        big = {"cpu": "3"}
+        low, high = pod("a", requests=big, priority=1), pod("b", requests=big, priority=2)
+        await cluster.apply([Create(node("n1")), Create(low), Create(high)])
+        async with running(SchedulerLoop(cluster).run()):
+            await until(lambda: bool(_node_of(cluster, "b") and _message(cluster, "a")), cluster)
+            assert _node_of(cluster, "a") == ""
+
+
+async def test_a_pod_that_changed_while_it_was_decided_upon_is_bound_all_the_same(tmp_path: Path) -> None:
+    async with open_cluster(tmp_path) as cluster:
+        await cluster.apply([Create(node("n1")), *(Create(pod(f"p{i}")) for i in range(50))])
+        async with running(SchedulerLoop(cluster).run()):
+            for found in cluster.cache.list(Pod)[:20]:
+                labelled = structs.replace(found.metadata, labels={"edited": "yes"}, resource_version="")
+                if cluster.cache.find(Ref("Pod", "default", found.metadata.name)) is found:
+                    await cluster.apply((Update(structs.replace(found, metadata=labelled)),))
+            await cluster.apply((Delete(Ref("Pod", "default", "p49"), grace_seconds=0),))
+            await until(lambda: all(one.spec.node_name for one in cluster.cache.list(Pod)), cluster)
+        assert len(cluster.cache.list(Pod)) == 49
+
+
+async def test_the_loop_rests_when_every_pod_has_been_looked_at(tmp_path: Path) -> None:
+    async with open_cluster(tmp_path) as cluster:
+        await cluster.apply((Create(pod("p")),))
+        loop = SchedulerLoop(cluster)
+        async with running(loop.run()):
+            await until(lambda: _message(cluster, "p") == "no nodes available to schedule pods", cluster)
+            async with asyncio.timeout(5):
+                while not loop.idle:
+                    await asyncio.sleep(0)
