@@ -7,6 +7,7 @@ finds all faults and not just the first. A null means absence, as in the Kuberne
 
 import binascii
 import difflib
+import re
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -24,10 +25,15 @@ _DEEPEST = 64
 
 
 class Decoded(msgspec.Struct, frozen=True):
-    """`object` is None exactly where a fault is an error."""
+    """`object` is None exactly where there are faults.
+
+    `document` is what was decoded, in the form that merging and storing need: without nulls, keys as texts, base64
+    in one piece.
+    """
 
     object: Object | None
     faults: tuple[Fault, ...] = ()
+    document: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 def decode(kind: Kind, data: Mapping[str, Any]) -> Decoded:
@@ -43,9 +49,8 @@ def decode(kind: Kind, data: Mapping[str, Any]) -> Decoded:
     except msgspec.ValidationError as error:
         known = {fault.path for fault in faults}
         faults += [fault for fault in _schema_faults(kind, document) if fault.path not in known]
-        # The schema is looser than the types nowhere that is known of; were it so, the first fault still shows.
-        faults = faults or [Fault((), str(error))]
-    return Decoded(None, tuple(faults)) if faults else Decoded(object_)
+        faults = faults or [_first_fault(str(error))]
+    return Decoded(None, tuple(faults)) if faults else Decoded(object_, document=document)
 
 
 def _deepest(value: Json) -> Fault | None:
@@ -132,12 +137,14 @@ def _check_bytes(value: Json, path: Path, report: Callable[[Fault], None]) -> Js
     """Base64 as people paste it, broken into lines."""
     if not isinstance(value, str):
         return value
+    joined = "".join(value.split())
     try:
-        return b64decode("".join(value.split()), validate=True)
+        b64decode(joined, validate=True)
     except (binascii.Error, ValueError):
         hint = "; put plain text under `stringData`" if path[0] == "data" else ""
         report(Fault(path, f"not base64{hint}"))
-        return b""
+        return ""
+    return joined
 
 
 def _check_integer(value: Json, path: Path, report: Callable[[Fault], None]) -> Json:
@@ -177,6 +184,13 @@ def _schema_faults(kind: Kind, document: Mapping[str, Any]) -> list[Fault]:
                 path, _wrong_secret(error.instance) if secret else _wrong_type(error.instance, error.schema)
             )
     return list(faults.values())
+
+
+def _first_fault(message: str) -> Fault:
+    """What conversion itself says, for the few things that a schema cannot: `Invalid … - at `$.metadata.x[0]``."""
+    sentence, _, where = message.partition(" - at `$")
+    steps = re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", where)
+    return Fault(tuple(int(index) if index else name for name, index in steps), sentence)
 
 
 def _wrong_type(found: Json, schema: Mapping[str, Any]) -> str:

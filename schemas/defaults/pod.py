@@ -48,7 +48,7 @@ def template_spec(spec: PodSpec) -> PodSpec:
         restart_policy=spec.restart_policy or "Always",
         scheduler_name=spec.scheduler_name or "default-scheduler",
         security_context=spec.security_context or PodSecurityContext(),
-        termination_grace_period_seconds=30 if grace is None else grace,
+        termination_grace_period_seconds=30 if grace is None else 1 if grace < 0 else grace,
         service_account_name=account,
         service_account=account,
         overhead=resource_list(spec.overhead),

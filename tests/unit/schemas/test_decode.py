@@ -1,5 +1,6 @@
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -85,6 +86,20 @@ def test_base64_may_be_broken_into_lines(written: str) -> None:
     decoded = decode(BY_NAME["Secret"], {"apiVersion": "v1", "kind": "Secret", "data": {"a": written}})
     assert isinstance(decoded.object, Secret)
     assert decoded.object.data == {"a": b"hello world"}
+
+
+def test_the_document_is_given_back_in_the_form_that_converts_as_it_is() -> None:
+    written = {"apiVersion": "v1", "kind": "Secret", "data": {1: "aGVs\nbG8="}, "type": None}
+    decoded = decode(BY_NAME["Secret"], written)
+    assert decoded.document == {"apiVersion": "v1", "kind": "Secret", "data": {"1": "aGVsbG8="}}
+    assert msgspec.convert(decoded.document, Secret) == decoded.object
+
+
+def test_a_time_that_is_none_is_named() -> None:
+    document = deployment()
+    document["metadata"]["creationTimestamp"] = "yesterday"
+    (line,) = faults("Deployment", document)
+    assert line.startswith("metadata.creationTimestamp: Invalid RFC3339")
 
 
 def test_plain_text_in_a_secret_is_named_without_showing_it() -> None:
