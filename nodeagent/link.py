@@ -86,7 +86,7 @@ class Link:
         return self._outbox.pods
 
     def node(self, status: NodeStatus, labels: dict[str, str]) -> None:
-        """The node as it is now. Call it when something a person or the scheduler would care for has changed."""
+        """The node as it is now; called as often as one likes, it is reported when it has changed."""
         self._outbox.node(status, labels, self._config.taints, self._version)
 
     def metrics(self, batch: MetricsBatch) -> None:

@@ -51,15 +51,18 @@ class Outbox:
         self._unsent_events: dict[EventKey, None] = {}
 
     def node(self, status: NodeStatus, labels: dict[str, str], taints: tuple[Taint, ...], version: str) -> None:
-        self._node = NodeReport(
+        """The node as it is. Sent if it is another than before; a condition's times alone make no other."""
+        report = NodeReport(
             epoch=self.epoch,
-            sent_at=self._clock(),
-            status=status,
+            sent_at=self._node.sent_at if self._node else self._clock(),
+            status=_timeless(status),
             labels=labels,
             taints=taints,
             agent_version=version,
         )
-        self._send(STATUS)
+        if report != self._node:
+            self._node = report
+            self._send(STATUS)
 
     def applied(self, digest: Digest) -> None:
         """Every body of this digest is on the node's disk. Said again where it was said before."""
@@ -160,3 +163,12 @@ class Outbox:
     def _send(self, rest: str) -> None:
         self._unsent[rest] = None
         self._wake()
+
+
+def _timeless(status: NodeStatus) -> NodeStatus:
+    """The reconciler keeps the times: a node's clock may be wrong, and a heartbeat is no news."""
+    conditions = (
+        structs.replace(condition, last_heartbeat_time=None, last_transition_time=None)
+        for condition in status.conditions
+    )
+    return structs.replace(status, conditions=tuple(conditions))

@@ -38,7 +38,7 @@ def node_changes(
     """
     node = view.get(Node, "", name)
     if node is None:
-        return (Create(_new_node(name, report)),) if report and online else ()
+        return (Create(_new_node(name, report, now)),) if report and online else ()
     changes: list[Change] = []
     status = node.status
     if online and report:
@@ -85,9 +85,10 @@ def event_changes(node: str, batch: EventBatch, view: View) -> Sequence[Change]:
     ]
 
 
-def _new_node(name: str, report: NodeReport) -> Node:
+def _new_node(name: str, report: NodeReport, now: datetime) -> Node:
     metadata = _relabelled(ObjectMeta(name=name), report.labels)
-    return Node(metadata=metadata, spec=NodeSpec(taints=report.taints), status=report.status)
+    status = structs.replace(report.status, conditions=_merged(NodeStatus(), report.status.conditions, now))
+    return Node(metadata=metadata, spec=NodeSpec(taints=report.taints), status=status)
 
 
 def _relabelled(metadata: ObjectMeta, given: dict[str, str]) -> ObjectMeta:
@@ -113,16 +114,14 @@ def _unknown(status: NodeStatus) -> Sequence[NodeCondition]:
 
 
 def _merged(status: NodeStatus, conditions: Sequence[NodeCondition], now: datetime) -> tuple[NodeCondition, ...]:
-    """The new conditions over the present ones. A mere heartbeat is no change, or nothing would ever rest."""
+    """The new conditions over the present ones. What says the same keeps its times, or nothing would ever rest."""
     merged = status.conditions
     for new in conditions:
         old = find(merged, new.type)
-        stamped = structs.replace(new, last_transition_time=now)
-        if old is not None:
-            heartbeat = old.last_heartbeat_time or new.last_heartbeat_time
-            if _same(old, new) or new.status == "Unknown":
-                stamped = structs.replace(stamped, last_heartbeat_time=heartbeat)
-        merged = updated(merged, stamped)
+        if old is not None and _same(old, new):
+            continue
+        heard = now if new.status != "Unknown" else old.last_heartbeat_time if old else None
+        merged = updated(merged, structs.replace(new, last_heartbeat_time=heard, last_transition_time=now))
     return merged
 
 

@@ -131,8 +131,9 @@ class Outbound:
         told = self._of(node)
         wanted = desired(node, self._view)
         self._index(node, told, wanted)
-        if self._is_gone(node, wanted):
-            self._clear(node, told, publish)
+        if self._view.get(Node, "", node) is None and not wanted.pods:
+            if self._online(node) is False:  # else it will register, or it is not known yet whether it will
+                self._clear(node, told, publish)
             return
         digest = retained.next_digest(told.digest, wanted, *self._store())
         bodies = retained.bodies_of(wanted)
@@ -145,12 +146,8 @@ class Outbound:
         told.bodies = {rest: retained.hash_of(payload) for rest, payload in bodies.items()}
         self._watch_acknowledgement(node, told)
 
-    def _is_gone(self, node: str, wanted: Desired) -> bool:
-        """Nobody knows the node, and it is not there to say otherwise."""
-        known = self._view.get(Node, "", node) is not None
-        return not known and not wanted.pods and self._online(node) is False
-
     def _clear(self, node: str, told: _Told, publish: Publish) -> None:
+        """Of a node that nobody knows, and that is not there to say otherwise."""
         for rest in (retained.DIGEST, *told.bodies):
             publish(node, rest, b"")
         _cancel(told)
