@@ -1,12 +1,14 @@
 """The server's certificate, signed by an authority of its own, so that TLS needs no set-up.
 
 `ca.pem` and `server.pem` each hold a certificate and its key, in one file so that a crash cannot part them. A
-first line says until when and for which addresses `server.pem` is good: a start that finds it so need not load
-`cryptography`.
+first line says until when and for which addresses `server.pem` is good. New ones are made by a process of its own
+(`python -m reconciler.api.certificate`): `cryptography` weighs 12 MiB, for good, and is needed once in two years.
 """
 
 import ipaddress
 import ssl
+import subprocess
+import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +26,11 @@ _AUTHORITY_DAYS = 3650
 _SERVER_DAYS = 730
 _RENEW_DAYS = 90
 """Days before its end that a certificate is replaced."""
+_PATIENCE = 60.0
+
+
+class CannotCertify(Exception):
+    """There is no certificate, and none can be made. The text says where and why."""
 
 
 class Certificate(msgspec.Struct, frozen=True):
@@ -47,18 +54,47 @@ class _Header(msgspec.Struct, frozen=True):
 
 
 def ensure(directory: Path, addresses: Sequence[str], now: datetime) -> Certificate:
-    """The certificate for these names and addresses; a new one where there is none, or its time is nearly over."""
+    """The certificate for these names and addresses; a new one where there is none, or its time is nearly over.
+
+    Raises `CannotCertify`.
+    """
+    wanted = tuple(sorted(set(addresses)))
+    if not _sound(directory, wanted, now):
+        command = (sys.executable, "-m", __spec__.name, str(directory), now.isoformat(), *wanted)
+        made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE)
+        if made.returncode:
+            why = made.stderr.strip().splitlines()[-1:] or ["it did not say why"]
+            raise CannotCertify(f"no certificate could be made in {directory}: {why[0]}")
+    return load(directory)
+
+
+def load(directory: Path) -> Certificate:
+    """The certificate as it lies there."""
+    server = directory / "server.pem"
+    header = _header(server)
+    if header is None:
+        raise CannotCertify(f"{server} is not what was written there: delete it, and a new one is made")
+    return Certificate(server, _certificates((directory / "ca.pem").read_bytes()), header.renew_at)
+
+
+def make(directory: Path, addresses: Sequence[str], now: datetime) -> None:
+    """Makes what is missing, out of date or for other addresses."""
     authority, server = directory / "ca.pem", directory / "server.pem"
     wanted = tuple(sorted(set(addresses)))
-    held, header = _header(authority), _header(server)
+    held = _header(authority)
     if held is None or held.renew_at <= now:
         secretfile.replace(authority, _make_authority(now))
-        header = None
-    if header is None or header.renew_at <= now or header.addresses != wanted:
-        secretfile.replace(server, _make_server(authority.read_bytes(), wanted, now))
-        header = _header(server)
-    assert header is not None
-    return Certificate(server, _certificates(authority.read_bytes()), header.renew_at)
+    elif _sound(directory, wanted, now):
+        return
+    secretfile.replace(server, _make_server(authority.read_bytes(), wanted, now))
+
+
+def _sound(directory: Path, wanted: tuple[str, ...], now: datetime) -> bool:
+    """Whether nothing need be made. The server's time is over before that of the authority that signed it."""
+    authority, server = _header(directory / "ca.pem"), _header(directory / "server.pem")
+    if authority is None or server is None:
+        return False
+    return server.renew_at > now and authority.renew_at > now and server.addresses == wanted
 
 
 def _header(path: Path) -> _Header | None:
@@ -77,7 +113,6 @@ def _certificates(pem: bytes) -> bytes:
 
 
 def _make_authority(now: datetime) -> bytes:
-    # cryptography weighs 8 MiB, and is needed on the first start alone.
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -163,3 +198,7 @@ def _file(
     certificate = builder.sign(signer, hashes.SHA256()).public_bytes(Encoding.PEM)
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return b"# %s\n" % msgspec.json.encode(header) + certificate + private
+
+
+if __name__ == "__main__":
+    make(Path(sys.argv[1]), sys.argv[3:], datetime.fromisoformat(sys.argv[2]))

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,8 +35,9 @@ _ANYWHERE = frozenset({"0.0.0.0", "::", ""})
 class ApiServer:
     """Serves a cluster over HTTPS.
 
-    `directory` holds the certificate. `status` gives what `GET /wherry/v1/status` answers, `approve` does what
-    `POST /wherry/v1/approve` asks (its body goes in, its answer comes out); both as anything that is JSON.
+    `directory` holds the certificate, which is also made out to `names`. `status` gives what
+    `GET /wherry/v1/status` answers, `approve` does what `POST /wherry/v1/approve` asks (its body goes in, its answer
+    comes out); both as anything that is JSON.
     """
 
     def __init__(
@@ -47,13 +48,14 @@ class ApiServer:
         token: str,
         host: str = "127.0.0.1",
         port: int = 0,
+        names: Sequence[str] = (),
         status: Callable[[], object],
         approve: Callable[[dict[str, Any]], Awaitable[object]],
         metrics: "CollectorRegistry",
     ) -> None:
         self.resources = Resources(cluster)
         self.host, self.port = host, port
-        self._directory, self._token = directory, token
+        self._directory, self._token, self._names = directory, token, tuple(names)
         self._status, self._approve, self._metrics = status, approve, metrics
         self._certificate: Certificate | None = None
         self._runner: web.AppRunner | None = None
@@ -68,7 +70,7 @@ class ApiServer:
         return Access(f"https://{address}:{self.port}", self._certificate.authority, self._token)
 
     async def start(self) -> None:
-        """Listens. With port 0 `port` says afterwards which one it is. Raises `OSError`."""
+        """Listens. With port 0 `port` says afterwards which one it is. Raises `OSError` and `CannotCertify`."""
         held = await self._certify()
         context = held.context()
         self._runner = web.AppRunner(
@@ -97,10 +99,9 @@ class ApiServer:
             await self._runner.cleanup()
 
     async def _certify(self) -> Certificate:
-        addresses = {"127.0.0.1", "::1", "localhost", socket.gethostname()} | ({self.host} - _ANYWHERE)
-        # Making keys would hold the loop.
+        # In a thread, for it waits for the process that makes keys.
         self._certificate = await asyncio.to_thread(
-            certificate.ensure, self._directory, sorted(addresses), datetime.now(UTC)
+            certificate.ensure, self._directory, addresses(self.host, self._names), datetime.now(UTC)
         )
         return self._certificate
 
@@ -198,6 +199,11 @@ class ApiServer:
             log.exception("request failed method=%s path=%s", request.method, request.path)
             fault = StatusError(500, "InternalError", "Internal error occurred: the reconciler's log says more")
             return json_response(fault.status(), fault.code)
+
+
+def addresses(host: str, names: Sequence[str] = ()) -> Sequence[str]:
+    """Under which names and addresses a server that listens there is reached."""
+    return sorted({"127.0.0.1", "::1", "localhost", socket.gethostname(), *names} | ({host} - _ANYWHERE))
 
 
 def _discovery(request: web.Request, *, core: bool) -> web.Response:

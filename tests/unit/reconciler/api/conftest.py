@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
@@ -12,8 +13,8 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
-from reconciler.api import kubeconfig
-from reconciler.api.server import ApiServer
+from reconciler.api import certificate, kubeconfig
+from reconciler.api.server import ApiServer, addresses
 from reconciler.store.changes import Change, Create, UpdateStatus
 from reconciler.store.cluster import Cluster
 from reconciler.store.sqlite import SqliteStore
@@ -155,8 +156,17 @@ def served_status(object_: Object, status: dict[str, Any]) -> Object:
     return msgspec.structs.replace(object_, status=msgspec.convert(status, type_))
 
 
+@pytest.fixture(scope="session")
+def certified(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a certificate, made once: keys take their time."""
+    directory = tmp_path_factory.mktemp("certified")
+    certificate.make(directory, addresses("127.0.0.1"), datetime.now(UTC))
+    return directory
+
+
 @pytest.fixture
-async def served(tmp_path: Path) -> AsyncIterator[Served]:
+async def served(tmp_path: Path, certified: Path) -> AsyncIterator[Served]:
+    shutil.copytree(certified, tmp_path / "api")
     store = await SqliteStore.open(tmp_path / "store.db")
     cluster = await Cluster.open(store, clock=lambda: datetime.now(UTC), admit=lambda object_, _: defaulted(object_))
     registry = CollectorRegistry()

@@ -8,6 +8,7 @@ import yaml
 from cryptography import x509
 
 from reconciler.api import auth, certificate, kubeconfig, secretfile
+from reconciler.api.certificate import CannotCertify, Certificate
 from reconciler.api.kubeconfig import Access, BadKubeconfig
 from reconciler.api.status import StatusError
 from tests.unit.reconciler.api.builders import NOW
@@ -33,20 +34,26 @@ def test_a_draft_that_a_crash_left_behind_is_no_hindrance(tmp_path: Path) -> Non
 
 
 def test_the_server_certificate_is_for_its_addresses_and_signed_by_the_authority(tmp_path: Path) -> None:
-    made = certificate.ensure(tmp_path, ADDRESSES, NOW)
-    server = x509.load_pem_x509_certificate(made.path.read_bytes())
-    authority = x509.load_pem_x509_certificate(made.authority)
+    fresh = certificate.ensure(tmp_path, ADDRESSES, NOW)
+    server = x509.load_pem_x509_certificate(fresh.path.read_bytes())
+    authority = x509.load_pem_x509_certificate(fresh.authority)
     server.verify_directly_issued_by(authority)
     names = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1"]
     assert names.get_values_for_type(x509.DNSName) == ["localhost"]
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
-    assert b"PRIVATE" not in made.authority
-    assert isinstance(made.context(), ssl.SSLContext)
+    assert b"PRIVATE" not in fresh.authority
+    assert isinstance(fresh.context(), ssl.SSLContext)
+
+
+def made(directory: Path, addresses: tuple[str, ...] = ADDRESSES, later: timedelta = timedelta(0)) -> Certificate:
+    """As `ensure`, in this process."""
+    certificate.make(directory, addresses, NOW + later)
+    return certificate.load(directory)
 
 
 def test_a_certificate_that_is_good_is_kept(tmp_path: Path) -> None:
-    first = certificate.ensure(tmp_path, ADDRESSES, NOW)
+    first = made(tmp_path)
     content = first.path.read_bytes()
     assert certificate.ensure(tmp_path, tuple(reversed(ADDRESSES)), NOW + timedelta(days=100)) == first
     assert first.path.read_bytes() == content
@@ -63,15 +70,24 @@ def test_a_certificate_that_is_good_is_kept(tmp_path: Path) -> None:
 def test_a_certificate_is_renewed_in_time(
     tmp_path: Path, addresses: tuple[str, ...], later: timedelta, same_authority: bool
 ) -> None:
-    first = certificate.ensure(tmp_path, ADDRESSES, NOW)
+    first = made(tmp_path)
     content = first.path.read_bytes()
-    second = certificate.ensure(tmp_path, addresses, NOW + later)
+    second = made(tmp_path, addresses, later)
     assert second.path.read_bytes() != content
     assert (second.authority == first.authority) is same_authority
     assert second.renew_at > NOW + later
     x509.load_pem_x509_certificate(second.path.read_bytes()).verify_directly_issued_by(
         x509.load_pem_x509_certificate(second.authority)
     )
+
+
+def test_a_certificate_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem.new").mkdir()
+    with pytest.raises(CannotCertify, match="no certificate could be made in .*: IsADirectoryError"):
+        certificate.ensure(tmp_path, ADDRESSES, NOW)
+    (tmp_path / "server.pem").write_bytes(b"garbage")
+    with pytest.raises(CannotCertify, match="delete it"):
+        certificate.load(tmp_path)
 
 
 def test_a_token_is_made_once(tmp_path: Path) -> None:
