@@ -1,0 +1,287 @@
+"""Carries the declared objects into the cluster, and puts back what drifts.
+
+Holds what a pass has to know: which objects to look at again (`_dirty`), which are settled and need no second look
+(`synced`), which live objects are the folder's. All of it can be found out again from ledger and view.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from reconciler.manifests.breath import Breath
+from reconciler.manifests.documents import FileState, SourceFault
+from reconciler.manifests.ledger import Ledger
+from reconciler.manifests.ownership import differs, fingerprint, owned_fields, source_of
+from reconciler.manifests.planning import look_after, namespace_of, ordered, ordered_deletes
+from reconciler.manifests.prune import HeldBack, Limits, Pruning, prune
+from reconciler.manifests.reports import Reports
+from reconciler.manifests.status import Counts
+from reconciler.store.changes import (
+    AlreadyExists,
+    Change,
+    ChangeError,
+    Conflict,
+    Create,
+    Delete,
+    Emit,
+    NotFound,
+    Update,
+)
+from reconciler.store.cluster import Applied, Cluster
+from reconciler.store.view import Event, View
+from schemas.kinds import KINDS
+from schemas.meta import Object, Ref, ref_of
+
+log = logging.getLogger(__name__)
+
+_MOST_TRIES = 8
+_MOST_TRIES_EACH = 3
+_LATER_SECONDS = 1.0
+_OVERTAKEN = (NotFound, AlreadyExists, Conflict)
+"""Another writer was quicker: what is there now has to be looked at again."""
+
+
+class Carrier:
+    """`take` tells it what the folder says, `carry_out` commits what differs, the view's events tell of drift."""
+
+    def __init__(
+        self, cluster: Cluster, clock: Callable[[], datetime], admit: Callable[[Object, View], Object], limits: Limits
+    ) -> None:
+        self.ledger = Ledger()
+        self.synced: dict[Ref, bytes] = {}
+        self.approved: frozenset[tuple[Ref, str]] = frozenset()
+        self.commit = ""
+        self.revision = 0
+        self.faults: tuple[SourceFault, ...] = ()
+        self.held_back: tuple[HeldBack, ...] = ()
+        self.counts = Counts()
+        self.has_written = False
+        self._cluster, self._clock, self._limits = cluster, clock, limits
+        self._view: View = cluster.cache
+        self._complete: Callable[[Object], Object] = lambda object_: admit(object_, self._view)
+        self._note: Callable[[], None] = lambda: None
+        self._reports = Reports()
+        self._dirty: dict[Ref, int] = {}
+        self._owned: set[Ref] = set()
+        self._undeclared: set[Ref] = set()
+        self._homeless: dict[Ref, set[Ref]] = {}
+        self._file_faults: dict[str, tuple[SourceFault, ...]] = {}
+        self._object_faults: dict[Ref, tuple[SourceFault, ...]] = {}
+        self._folder_faults: tuple[SourceFault, ...] = ()
+        self._untold: list[Emit] = []
+        self._stale = True
+        self._has_looked = False
+        self._is_applying = False
+
+    def start(self, note: Callable[[], None]) -> Callable[[], None]:
+        """Follows the cluster from now on, and calls `note` when there is something to put back. Returns the end."""
+        self._note = note
+        end = self._cluster.cache.subscribe(self._on_events)
+        for kind in KINDS:
+            self._owned.update(ref_of(live) for live in self._view.list(kind.type) if owned_fields(live) is not None)
+        self._undeclared = set(self._owned)
+        return end
+
+    async def take(self, changed: Mapping[str, FileState | None], commit: str | None) -> None:
+        """Takes in what the folder says now; without a commit (None), what it said before a restart."""
+        ledger, breath = self.ledger, Breath()
+        touched = ledger.unsettled() if changed else set()
+        for file, state in changed.items():
+            touched |= ledger.replace(file, state)
+            self._file_faults.pop(file, None)
+            if state is not None and state.faults:
+                self._file_faults[file] = state.faults
+            await breath.take()
+        for ref in touched:
+            ledger.settle(ref, lambda ref: source_of(self._view.find(ref)))
+            self._touch(ref, 0)
+            await breath.take()
+        self._stale |= bool(changed)
+        if commit is not None:
+            self.commit, self._has_looked = commit, True
+
+    async def carry_out(self, faults: tuple[SourceFault, ...], *, hold_prune: bool) -> tuple[Ref, ...]:
+        """Commits what differs, in one transaction, and returns what was deleted. Raises `StoreError`.
+
+        `faults` are those of the folder as a whole. With `hold_prune` nothing is deleted.
+        """
+        self.has_written = False
+        tries: Counter[Ref] = Counter()
+        for _ in range(_MOST_TRIES):
+            batch, self._dirty = self._dirty, {}
+            try:
+                writes = await self._writes(batch)
+                pruning = self._prune(hold_prune)
+                changes = [
+                    *ordered(writes),
+                    *ordered_deletes(pruning.deletes),
+                    *self._news(faults, pruning),
+                ]
+                if changes:
+                    self._done(batch, changes, await self._apply(changes))
+            except ChangeError as error:
+                self._overtaken(batch, error, tries)
+                continue
+            except BaseException:
+                self._dirty = batch | self._dirty
+                raise
+            self.approved = frozenset()
+            return tuple(delete.ref for delete in pruning.deletes)
+        log.warning("pass given up for now, others write the same objects tries=%d", _MOST_TRIES)
+        asyncio.get_running_loop().call_later(_LATER_SECONDS, self._note)
+        return ()
+
+    async def _apply(self, changes: Sequence[Change]) -> Applied:
+        self._is_applying = True
+        try:
+            return await self._cluster.apply(changes)
+        finally:
+            self._is_applying = False
+
+    async def _writes(self, batch: Mapping[Ref, int]) -> list[Create | Update]:
+        """What the objects of the batch need."""
+        now, breath, writes = self._clock(), Breath(), list[Create | Update]()
+        for ref in batch:
+            declared = self.ledger.declared.get(ref)
+            faults = self._object_faults.pop(ref, ())
+            if declared is None:
+                self.synced.pop(ref, None)
+                continue
+            live = self._view.find(ref)
+            if live is not None and self.synced.get(ref) == fingerprint(declared, live):
+                continue
+            outcome = look_after(declared, self.ledger, self._view, self._complete, self.commit, now)
+            if outcome.change is not None:
+                writes.append(outcome.change)
+            elif outcome.faults:
+                self._object_faults[ref] = outcome.faults
+                if live is None and (needed := namespace_of(ref)) is not None:
+                    self._homeless.setdefault(needed, set()).add(ref)
+            elif live is not None:
+                self.synced[ref] = fingerprint(declared, live)
+            self._stale |= bool(faults or outcome.faults)
+            await breath.take()
+        return writes
+
+    def _prune(self, hold: bool) -> Pruning:
+        found = [live for ref in sorted(self._undeclared) if (live := self._view.find(ref)) is not None]
+        if not self._has_looked:
+            reason = "the folder could not be read since the start"
+            return Pruning(held_back=tuple(HeldBack(ref_of(live), live.metadata.uid, reason) for live in found))
+        if hold:
+            return Pruning(held_back=self.held_back)
+        return prune(
+            found,
+            owned=len(self._owned),
+            is_empty=not self.ledger.files,
+            hidden_in=self.ledger.hidden_in,
+            approved=self.approved,
+            limits=self._limits,
+        )
+
+    def _news(self, faults: tuple[SourceFault, ...], pruning: Pruning) -> list[Emit]:
+        """The Events to tell. Those of a commit that fails are told with the next."""
+        if self._stale or faults != self._folder_faults:
+            by_place = [*faults]
+            for some in (self._file_faults, self.ledger.duplicates, self._object_faults):
+                by_place += [fault for found in some.values() for fault in found]
+            self.faults = tuple(sorted(by_place, key=lambda fault: (fault.file, fault.line, fault.field)))
+            self._folder_faults, self._stale = faults, False
+            self._untold += self._reports.news(self.faults, self.ledger, self._view)
+        if pruning.held_back != self.held_back:
+            self.held_back = pruning.held_back
+            self._untold += self._reports.held(self.held_back, self._view)
+        return self._untold
+
+    def _done(self, batch: Mapping[Ref, int], changes: Sequence[Change], applied: Applied) -> None:
+        """Takes note of what was committed; its own events call for nothing more."""
+        kinds = Counter(type(change) for change in changes)
+        put_back = 0
+        for change, object_ in zip(changes, applied.objects, strict=True):
+            if not isinstance(change, Create | Update) or object_ is None:
+                continue
+            ref = ref_of(object_)
+            self.synced[ref] = fingerprint(self.ledger.declared[ref], object_)
+            if batch.get(ref):
+                put_back += 1
+                log.info("put back what had drifted object=%r", str(ref))
+        self._dirty = {ref: revision for ref, revision in self._dirty.items() if revision != applied.revision}
+        self._untold = []
+        self.revision = applied.revision
+        created, updated, deleted = kinds[Create], kinds[Update], kinds[Delete]
+        self.has_written = bool(created or updated or deleted)
+        counts = self.counts
+        self.counts = replace(
+            counts,
+            created=counts.created + created,
+            updated=counts.updated + updated,
+            deleted=counts.deleted + deleted,
+            put_back=counts.put_back + put_back,
+        )
+        if self.has_written:
+            log.info(
+                "committed created=%d updated=%d deleted=%d revision=%d commit=%s",
+                *(created, updated, deleted, applied.revision, self.commit or "none"),
+            )
+        if self._dirty:
+            self._note()
+
+    def _overtaken(self, batch: dict[Ref, int], error: ChangeError, tries: Counter[Ref]) -> None:
+        """Prepares the next try after one that was refused; what is refused for good becomes a fault."""
+        ref = error.ref
+        tries[ref] += 1
+        self.counts = replace(self.counts, retries=self.counts.retries + 1)
+        self._dirty = batch | self._dirty
+        if not isinstance(error, _OVERTAKEN) and (declared := self.ledger.declared.get(ref)) is not None:
+            self._dirty.pop(ref, None)
+            label = f"{ref.kind}/{ref.name}"
+            self._object_faults[ref] = (SourceFault(declared.file, declared.line, label, "", str(error)),)
+            self._stale = True
+        elif tries[ref] >= _MOST_TRIES_EACH and self._dirty.pop(ref, None) is not None:
+            asyncio.get_running_loop().call_later(_LATER_SECONDS, self._again, ref)
+
+    def _again(self, ref: Ref) -> None:
+        self._dirty.setdefault(ref, 0)
+        self._note()
+
+    # What happens to the live objects
+
+    def _on_events(self, events: Sequence[Event]) -> None:
+        for event in events:
+            if event.object.kind == "Event":
+                continue
+            ref = ref_of(event.object)
+            old, new = event.old, event.new
+            if new is None or old is None or new.metadata.managed_fields is not old.metadata.managed_fields:
+                self._owns(ref, new)
+            if ref not in self.ledger.declared and ref not in self._owned and ref not in self._homeless:
+                continue
+            if old is None or new is None or old.metadata.uid != new.metadata.uid or differs(old, new):
+                self._touch(ref, event.revision)
+        if self._dirty and not self._is_applying:
+            self._note()
+
+    def _owns(self, ref: Ref, live: Object | None) -> None:
+        if live is not None and owned_fields(live) is not None:
+            self._owned.add(ref)
+        else:
+            self._owned.discard(ref)
+        self._reckon(ref)
+
+    def _touch(self, ref: Ref, revision: int) -> None:
+        """The object has to be looked at again, and with a Namespace all that waits for it."""
+        self._dirty[ref] = revision
+        self._reckon(ref)
+        for waiting in self._homeless.pop(ref, ()):
+            self._dirty[waiting] = 0
+
+    def _reckon(self, ref: Ref) -> None:
+        """Whether a live object of the folder's is named by no file any more."""
+        if ref in self._owned and not self.ledger.is_claimed(ref):
+            self._undeclared.add(ref)
+        else:
+            self._undeclared.discard(ref)

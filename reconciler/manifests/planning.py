@@ -1,0 +1,69 @@
+"""What a pass does to the cluster, worked out object by object.
+
+Pure: reads the view and the ledger, returns changes and faults. Namespaces come first and workloads last, so that
+what an object needs is there before it; what goes, goes the other way round.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+from reconciler.manifests.documents import SourceFault
+from reconciler.manifests.ledger import Declared, Ledger
+from reconciler.manifests.ownership import Outcome, settle
+from reconciler.store.changes import Create, Delete, Update
+from reconciler.store.view import View
+from schemas.meta import Object, Ref, ref_of
+
+ALWAYS_THERE = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
+_RANKS = {"Namespace": 0, "ServiceAccount": 1, "ConfigMap": 1, "Secret": 1, "Service": 2}
+_LAST = 3
+
+
+def look_after(
+    declared: Declared, ledger: Ledger, view: View, complete: Callable[[Object], Object], commit: str, now: datetime
+) -> Outcome:
+    """What one declared object needs."""
+    live = view.find(declared.ref)
+    if live is not None and live.metadata.deletion_timestamp is not None:
+        return Outcome()  # once it has gone, it is made again
+    if live is None and (fault := _homeless(declared, ledger, view)):
+        return Outcome(faults=(fault,))
+    return settle(declared, live, complete, commit, now)
+
+
+def namespace_of(ref: Ref) -> Ref | None:
+    """The Namespace that the object needs, if it has to be made."""
+    needed = ref.namespace and ref.namespace not in ALWAYS_THERE
+    return Ref("Namespace", "", ref.namespace) if needed else None
+
+
+def _homeless(declared: Declared, ledger: Ledger, view: View) -> SourceFault | None:
+    needed = namespace_of(declared.ref)
+    if needed is None:
+        return None
+    namespace = view.find(needed)
+    if namespace is None and needed in ledger.declared:
+        return None
+    if namespace is not None and namespace.metadata.deletion_timestamp is None:
+        return None
+    message = (
+        f'namespace "{needed.name}" does not exist: add a Namespace manifest, or use another namespace'
+        if namespace is None
+        else f'namespace "{needed.name}" is being deleted: the object is made once that namespace is there again'
+    )
+    label = f"{declared.ref.kind}/{declared.ref.name}"
+    return SourceFault(declared.file, declared.line, label, "metadata.namespace", message)
+
+
+def ordered(changes: Iterable[Create | Update]) -> Sequence[Create | Update]:
+    """In the order in which they are carried out."""
+    return sorted(changes, key=lambda change: (_rank(change.object.kind), ref_of(change.object)))
+
+
+def ordered_deletes(deletes: Iterable[Delete]) -> Sequence[Delete]:
+    """In the order in which they are carried out: what others need goes last."""
+    return sorted(deletes, key=lambda delete: (-_rank(delete.ref.kind), delete.ref))
+
+
+def _rank(kind: str) -> int:
+    return _RANKS.get(kind, _LAST)

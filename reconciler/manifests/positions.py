@@ -1,0 +1,71 @@
+"""Where in a file something is: read a second time, only for a file that has a fault."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
+
+import yaml
+
+from schemas.faults import Path
+
+YamlEvent: TypeAlias = Any
+"""An event of PyYAML's C parser, whose stubs leave out that every one but the stream's has a mark."""
+YamlEvents: TypeAlias = Any
+"""The C parser itself."""
+
+
+def line_of(event: YamlEvent) -> int:
+    """The line that the event starts on, from 1."""
+    return int(event.start_mark.line) + 1
+
+
+def lines(content: bytes, wanted: Iterable[tuple[int, Path]]) -> dict[tuple[int, Path], int]:
+    """The line of each place (document and path), or of the nearest one around it that the file has."""
+    places = list(wanted)
+    around = {(index, path[:length]) for index, path in places for length in range(len(path) + 1)}
+    found: dict[tuple[int, Path], int] = {}
+    loader = yaml.CSafeLoader(content.decode("utf-8-sig"))
+    try:
+        for place, line in _places(loader):
+            if place in around:
+                found.setdefault(place, line)
+    except yaml.YAMLError:
+        pass  # JSON that is not YAML: what was found so far is the nearest
+    finally:
+        loader.dispose()
+    nearest = {}
+    for index, path in places:
+        for length in range(len(path), -1, -1):
+            if (index, path[:length]) in found:
+                nearest[index, path] = found[index, path[:length]]
+                break
+    return nearest
+
+
+def _places(loader: YamlEvents) -> Iterator[tuple[tuple[int, Path], int]]:
+    """Every place of the file with its line, in order. Every level is (path, next step or None for a mapping's key)."""
+    index, levels = -1, list[list[Any]]()
+    while not isinstance(event := loader.get_event(), yaml.StreamEndEvent):
+        if isinstance(event, yaml.DocumentStartEvent):
+            index, levels = index + 1, []
+            continue
+        if isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+            levels.pop()
+        elif isinstance(event, yaml.NodeEvent):
+            line = line_of(event)
+            path: Path = ()
+            if levels:
+                level = levels[-1]
+                if level[1] is None and isinstance(event, yaml.ScalarEvent):
+                    level[1] = event.value
+                    yield (index, (*level[0], event.value)), line
+                    continue
+                path = (*level[0], level[1])
+                level[1] = level[1] + 1 if isinstance(level[1], int) else None
+                if isinstance(path[-1], int):
+                    yield (index, path), line
+            else:
+                yield (index, ()), line
+            if isinstance(event, yaml.MappingStartEvent):
+                levels.append([path, None])
+            elif isinstance(event, yaml.SequenceStartEvent):
+                levels.append([path, 0])
