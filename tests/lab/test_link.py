@@ -12,6 +12,7 @@ import pytest
 from tests.contracts.link import *  # noqa: F403
 
 CONFIGURATION = """
+user root
 listener {port} 127.0.0.1
 allow_anonymous false
 password_file {passwords}
@@ -30,8 +31,6 @@ class Mosquitto:
         self._configuration = directory / "mosquitto.conf"
         self._configuration.write_text(CONFIGURATION.format(port=self.port, passwords=passwords))
         subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, self.username, self.password], check=True)
-        directory.chmod(0o755)  # mosquitto gives up root's rights before it reads them
-        passwords.chmod(0o644)
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
