@@ -83,7 +83,7 @@ def test_a_certificate_is_renewed_in_time(
 
 def test_a_certificate_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "ca.pem.new").mkdir()
-    with pytest.raises(CannotCertify, match="no certificate could be made in .*: IsADirectoryError"):
+    with pytest.raises(CannotCertify, match=r"no certificate could be made in .*: IsADirectoryError"):
         certificate.ensure(tmp_path, ADDRESSES, NOW)
     (tmp_path / "server.pem").write_bytes(b"garbage")
     with pytest.raises(CannotCertify, match="delete it"):
