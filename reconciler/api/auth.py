@@ -2,6 +2,7 @@
 
 import hmac
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from reconciler.api import secretfile
@@ -28,3 +29,9 @@ def check(path: str, authorization: str, token: str) -> None:
     if not authorization and path.rstrip("/") in _OPEN:
         return
     raise StatusError(401, "Unauthorized", "Unauthorized")
+
+
+def refuse_impersonation(headers: Iterable[str]) -> None:
+    """Raises the 403 for a request made in another's name (`kubectl --as`), lest it be done with full rights."""
+    if any(name.lower().startswith("impersonate-") for name in headers):
+        raise StatusError(403, "Forbidden", f"impersonation is not served: every request is made as {ADMIN}")

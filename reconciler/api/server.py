@@ -184,6 +184,7 @@ class ApiServer:
         """Lets in who may, and turns what goes wrong into a `Status`."""
         try:
             auth.check(request.path, request.headers.get("Authorization", ""), self._token)
+            auth.refuse_impersonation(request.headers)
             return await handler(request)
         except StatusError as error:
             return json_response(error.status(), error.code)

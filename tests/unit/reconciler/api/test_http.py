@@ -213,6 +213,11 @@ async def test_without_the_token_only_health_and_version_answer(http: Http) -> N
             assert (status, document["message"]) == (401, "Unauthorized")
 
 
+async def test_nothing_is_done_in_the_name_of_another(http: Http) -> None:
+    status, document = await http.json("GET", MAPS, Impersonate_User="bob")
+    assert (status, document["reason"]) == (403, "Forbidden")
+
+
 async def test_wherry_adds_its_status_approval_and_metrics(served: Served, http: Http) -> None:
     assert (await http.json("GET", "/wherry/v1/status"))[1]["source"] == "folder"
     assert await http.json("POST", "/wherry/v1/approve", {"object": "x"}) == (200, {"approved": 3})
