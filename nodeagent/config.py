@@ -38,6 +38,7 @@ class Config(Section, frozen=True, kw_only=True):
     address: str = ""
     """The node's address; empty: that of the default route."""
     bridge: str = "wherry0"
+    """Of the pods, on the system's containerd; an own one has a bridge of its own name."""
     labels: dict[str, str] = msgspec.field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
     reserved: Reserved = Reserved()

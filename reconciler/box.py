@@ -7,9 +7,7 @@ DIR/agent.yaml               the node agent, a process of its own; its state lie
 DIR/logs/                    with --detach
 """
 
-import hashlib
 import json
-import os
 import secrets
 import socket
 import subprocess
@@ -105,7 +103,6 @@ def prepare(directory: Path, manifests: Path | None, port: int | None, simulate:
             "run": str(box.directory / "agent" / "run"),
             "containerd": "own",
             "images": str(box.directory / "images"),
-            "bridge": _bridge_name(box.directory),
         }
     _write(box.reconciler_config, reconciler)
     _write(box.agent_config, agent)
@@ -174,11 +171,6 @@ def facts(box: Box) -> dict[str, Any]:
         "simulatedNodes": box.simulated,
         "log": str(box.log_file),
     }
-
-
-def _bridge_name(directory: Path) -> str:
-    """A name of at most 15 characters, so that two boxes on one machine keep apart."""
-    return "wherry" + hashlib.sha256(os.fsencode(directory)).hexdigest()[:8]
 
 
 def _free_port() -> int:

@@ -200,8 +200,12 @@ def _approve(arguments: argparse.Namespace) -> int:
     from reconciler.api import client
 
     released = client.call(Box(arguments.data.absolute()).kubeconfig, "POST", "/wherry/v1/approve")
-    print(json.dumps(released) if arguments.output == "json" else f"Approved: {released['approved']} deletions.")
+    print(json.dumps(released) if arguments.output == "json" else _say_released(released["approved"]))
     return 0
+
+
+def _say_released(released: list[str]) -> str:
+    return "\n".join(f"deleted {ref}" for ref in released) or "Nothing is held back."
 
 
 def _simulate(arguments: argparse.Namespace) -> int:

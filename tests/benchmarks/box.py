@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from reconciler.api import client
 from tests.preflight import reasons
 from tests.waiting import eventually
 
@@ -45,6 +46,11 @@ class Box:
             raise ValueError(done.stderr)
         items: list[dict[str, Any]] = json.loads(done.stdout)["items"]
         return items
+
+    def status(self) -> dict[str, Any]:
+        """What `wherry status` says of the manifests."""
+        answer: dict[str, Any] = client.call(self.data / "kubeconfig", "GET", "/wherry/v1/status")["manifests"]
+        return answer
 
     def write(self, name: str, text: str) -> None:
         temporary = self.manifests / f".{name}.tmp"

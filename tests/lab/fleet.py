@@ -3,11 +3,10 @@
 The test plays systemd: it starts the processes, kills them, and starts them again.
 """
 
+import asyncio
 import contextlib
 import json
 import os
-import shutil
-import signal
 import subprocess
 import sys
 import uuid
@@ -16,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from nodeagent.runtime.containerd import OwnContainerd
+from tests.lab.containerd import power_off
 from tests.lab.network import HUB, Network, run
 from tests.waiting import eventually
 
@@ -80,25 +81,22 @@ class Fleet:
         process.wait(30)
 
     def containerd_pid(self, node: str) -> int:
-        return int((self.directory / node / "containerd" / "containerd.pid").read_text())
+        """Raises `LookupError` while there is none."""
+        config = f"--config\0{self.directory / node}/containerd/config.toml\0"
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if config in (process / "cmdline").read_bytes().decode(errors="replace"):
+                    return int(process.name)
+        raise LookupError(f"no containerd on {node}")
 
     def reboot(self, node: str) -> None:
         """Takes the machine down as a power cut does: every process of it dies, and what was in memory is gone."""
-        doomed = self._machine_processes(node)
-        namespaces = {_network_namespace(pid) for pid in doomed} - {None, _network_namespace(os.getpid())}
-        for pid in doomed:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        if node in self.processes:
-            self.processes.pop(node).wait(10)
-        eventually(lambda: not self._machine_processes(node), 20, f"{node} is down")
-        for mount in self._mounts(node):
-            subprocess.run(["umount", "-l", mount], check=False, capture_output=True)
-        for pod in Path("/var/run/netns").glob("cni-*"):
-            if pod.stat().st_ino in namespaces:
-                run("ip", "netns", "del", pod.name)
-        self.network_of(node, ["ip", "link", "del", self._bridge(node)])
-        shutil.rmtree(self.directory / node / "containerd" / "state", ignore_errors=True)
+        self.kill(node)
+        directory = self.directory / node
+        asyncio.run(power_off(OwnContainerd(directory, enter=self.network.inside(node))))
+        for mount in Path("/proc/self/mounts").read_text().splitlines()[::-1]:
+            if mount.split()[1].startswith(f"{directory}/"):
+                run("umount", mount.split()[1])
 
     # what a person sees
 
@@ -137,8 +135,7 @@ class Fleet:
 
     def running(self, node: str) -> dict[str, int]:
         """Containers that run on the node (sandboxes left out), id → process id, asked of containerd itself."""
-        socket = str(self.directory / node / "containerd" / "containerd.sock")
-        ctr = ["ctr", "-a", socket, "-n", "k8s.io"]
+        ctr = ["ctr", "-a", self._socket(node), "-n", "k8s.io"]
         tasks = subprocess.run([*ctr, "tasks", "ls"], capture_output=True, text=True, timeout=20)
         listed = subprocess.run(
             [*ctr, "containers", "ls", "-q", 'labels."io.cri-containerd.kind"==container'],
@@ -154,8 +151,7 @@ class Fleet:
 
     def sandboxes(self, node: str) -> list[str]:
         """Everything that containerd still knows on the node, sandboxes included."""
-        socket = str(self.directory / node / "containerd" / "containerd.sock")
-        return run("ctr", "-a", socket, "-n", "k8s.io", "containers", "ls", "-q").split()
+        return run("ctr", "-a", self._socket(node), "-n", "k8s.io", "containers", "ls", "-q").split()
 
     def fetch(self, node: str, url: str) -> str:
         """What a client on that machine gets."""
@@ -196,8 +192,8 @@ class Fleet:
                 start_new_session=True,
             )
 
-    def _bridge(self, node: str) -> str:
-        return f"wb{self.network.tag}{node}"[:15]
+    def _socket(self, node: str) -> str:
+        return str(self.directory / node / "containerd" / "c.sock")
 
     def _config(self, name: str) -> str:
         return str(self.directory / f"{name}.yaml")
@@ -224,41 +220,11 @@ class Fleet:
                 "run": str(self.directory / node / "run"),
                 "containerd": "own",
                 "images": str(self.images),
-                "bridge": self._bridge(node),
                 "broker": {"url": broker, "keepaliveSeconds": 2},
                 "metricsSeconds": 5,
             }
             Path(self._config(node)).write_text(yaml.safe_dump(agent))
 
-    def _machine_processes(self, node: str) -> list[int]:
-        """What was started from the machine's folder (agent, containerd, shims), and all that descends from it."""
-        folder = f"{self.directory / node}"
-        parents: dict[int, int] = {}
-        found: set[int] = set()
-        for process in Path("/proc").iterdir():
-            if process.name.isdigit():
-                with contextlib.suppress(OSError):
-                    state, parent = (process / "stat").read_text().rpartition(")")[2].split()[:2]
-                    command = (process / "cmdline").read_bytes().decode(errors="replace")
-                    if state != "Z":
-                        parents[int(process.name)] = int(parent)
-                        if f"{folder}/" in command or f"{folder}.yaml" in command:
-                            found.add(int(process.name))
-        while more := {pid for pid, parent in parents.items() if parent in found} - found:
-            found |= more
-        return sorted(found - {os.getpid()})
-
-    def _mounts(self, node: str) -> list[str]:
-        lines = Path("/proc/self/mounts").read_text().splitlines()
-        return [line.split()[1] for line in reversed(lines) if f"{self.directory / node}/" in line.split()[1]]
-
 
 def _is(thing: dict[str, Any], condition: str) -> bool:
     return any(c["type"] == condition and c["status"] == "True" for c in thing.get("status", {}).get("conditions", []))
-
-
-def _network_namespace(pid: int) -> int | None:
-    try:
-        return os.stat(f"/proc/{pid}/ns/net").st_ino
-    except OSError:
-        return None

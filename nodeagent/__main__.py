@@ -1,0 +1,5 @@
+"""`python -m nodeagent` is `nodeagent`."""
+
+from nodeagent.cli import main
+
+main()

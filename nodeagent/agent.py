@@ -1,0 +1,130 @@
+"""The rooms of one agent, joined over whatever pods run on: containerd on a node, a simulation anywhere."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from nodeagent.accepted import Accepted
+from nodeagent.checkpoint import Checkpoint
+from nodeagent.config import Config
+from nodeagent.link import Link
+from nodeagent.network.cni import NetworkFailure
+from nodeagent.node import Machine, facts, labels, status
+from nodeagent.pods.node import Directories
+from nodeagent.pods.workers import PodWorkers
+from nodeagent.runtime.interface import Image, Runtime, RuntimeFailure
+from nodeagent.stats import Stats
+from schemas.core.node import NodeStatus
+
+log = logging.getLogger(__name__)
+
+VERSION = version("wherry")
+LOOK_SECONDS = 60.0
+"""How often the node's own state (addresses, disk, memory) is looked at; it is reported only when it changed."""
+AWAY_SECONDS = 0.2
+"""The same while the runtime does not answer."""
+NETWORK_RETRY_SECONDS = 5.0
+
+
+class Agent:
+    """`lay_network` makes the pod network for a CIDR; it may raise `NetworkFailure`, and is tried again.
+
+    `prepare` ends when pods may be started.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        runtime: Runtime,
+        *,
+        machine: Callable[[], Machine],
+        lay_network: Callable[[str], Awaitable[None]],
+        prepare: Callable[[], Awaitable[None]],
+        may_mount: bool = True,
+    ) -> None:
+        self._config, self._runtime, self._machine = config, runtime, machine
+        self._lay_network, self._prepare = lay_network, prepare
+        self.link = Link(config, Checkpoint(config.data / "accepted"), version=VERSION, clock=now)
+        directories = Directories(data=config.data, run=config.run, logs=config.data / "logs")
+        self.workers = PodWorkers(
+            runtime, self.link, directories=directories, node=facts(config, machine()), may_mount=may_mount
+        )
+        self._stats = Stats(runtime, self.link, self.workers, config.metrics_seconds)
+        self._look = asyncio.Event()
+        self._laid = ""
+        self._network_wanted = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until cancelled; containers run on."""
+        self._accept(self.link.accepted)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.link.run(self._accept), name="link")
+            tasks.create_task(self._run_pods(), name="pod-workers")
+            tasks.create_task(self._keep_network(), name="pod-network")
+            tasks.create_task(self._report_node(), name="node-report")
+            tasks.create_task(self._stats.run(), name="stats")
+
+    def images_came(self) -> None:
+        """Images were loaded from archives."""
+        self.workers.images_came()
+        self._look.set()
+
+    def _accept(self, accepted: Accepted) -> None:
+        """Pods wait until the network of their CIDR is there; that is once in the life of a node."""
+        if accepted.digest.pod_cidr in ("", self._laid):
+            self.workers.accept(accepted)
+        else:
+            self._network_wanted.set()
+
+    async def _run_pods(self) -> None:
+        await self._prepare()
+        await self.workers.run()
+
+    async def _keep_network(self) -> None:
+        while True:
+            await self._network_wanted.wait()
+            self._network_wanted.clear()
+            wanted = self.link.accepted.digest.pod_cidr
+            try:
+                await self._lay_network(wanted)
+            except NetworkFailure as error:
+                log.error("no pod network, retry in %.0f s: %s", NETWORK_RETRY_SECONDS, error)
+                asyncio.get_running_loop().call_later(NETWORK_RETRY_SECONDS, self._network_wanted.set)
+                continue
+            log.info("the pod network is there cidr=%s", wanted)
+            self._laid = wanted
+            self.workers.accept(self.link.accepted)
+
+    async def _report_node(self) -> None:
+        """Reports the node when it changed: at once after images came, and soon while the runtime is away."""
+        told: tuple[NodeStatus, dict[str, str]] | None = None
+        while True:
+            machine = await asyncio.to_thread(self._machine)
+            runtime, images = await self._ask_runtime()
+            seen = (
+                status(self._config, machine, runtime=runtime, version=VERSION, images=images),
+                labels(self._config, machine),
+            )
+            if seen != told:
+                told = seen
+                self.workers.update_node(facts(self._config, machine))
+                self.link.node(*seen)
+            try:
+                async with asyncio.timeout(LOOK_SECONDS if runtime else AWAY_SECONDS):
+                    await self._look.wait()
+                self._look.clear()
+            except TimeoutError:
+                continue
+
+    async def _ask_runtime(self) -> tuple[str, Sequence[Image]]:
+        """Its version and images; no version while it does not answer."""
+        try:
+            return await self._runtime.version(), await self._runtime.list_images()
+        except RuntimeFailure:
+            return "", ()
+
+
+def now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,109 @@
+"""The node agent as a process: finds or starts containerd, joins the rooms, and ends leaving containers running."""
+
+import asyncio
+import contextlib
+import logging
+import shutil
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from nodeagent.agent import AWAY_SECONDS, Agent
+from nodeagent.archives import ArchiveFolder
+from nodeagent.config import Config, load_config
+from nodeagent.network import cni
+from nodeagent.node import machine
+from nodeagent.runtime.containerd import OwnContainerd
+from nodeagent.runtime.cri import CriRuntime
+from nodeagent.runtime.interface import Unavailable
+from nodeagent.volumes import mounts
+from schemas.daemon import lock, stop_signal
+
+log = logging.getLogger(__name__)
+
+OWN = "own"
+SYSTEM_CNI = Path("/etc/cni/net.d")
+
+
+async def serve(path: Path) -> None:
+    """Runs until SIGTERM or SIGINT. Raises `BadConfiguration`, `AlreadyRunning` or `OSError`."""
+    config = load_config(path)
+    stop = stop_signal()
+    with contextlib.closing(lock(config.data)):
+        own = _own(config)
+        address = own.address if own else Path(config.containerd)
+        runtime = CriRuntime(address, config.node, own.cgroup_root if own else "wherry")
+        archives = ArchiveFolder(config.images, runtime, lambda _: agent.images_came()) if config.images else None
+        agent = Agent(
+            config,
+            runtime,
+            machine=lambda: machine(config),
+            lay_network=lambda cidr: cni.lay(*_network(config, own, cidr)),
+            prepare=lambda: _first_images(runtime, archives, config.pause_image),
+        )
+        rooms: list[Coroutine[Any, Any, None]] = [agent.run()]
+        if own is not None:
+            rooms.append(own.supervise())
+        if archives is not None:
+            rooms.append(archives.run())
+        log.info("node agent starts node=%s epoch=%d", config.node, agent.link.epoch)
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(room) for room in rooms]
+                await stop.wait()
+                log.info("stopping; containers run on")
+                for task in tasks:
+                    task.cancel()
+        finally:
+            runtime.close()
+
+
+async def _first_images(runtime: CriRuntime, archives: ArchiveFolder | None, pause_image: str) -> None:
+    """On a node that never ran a pod: what lies in the folder of archives comes before the first pod."""
+    while archives is not None:
+        try:
+            if await runtime.image_id(pause_image) is None:
+                await archives.look(settle=False)
+            return
+        except Unavailable:
+            await asyncio.sleep(AWAY_SECONDS)
+
+
+async def cleanup(path: Path) -> None:
+    """Removes everything that the agent made on this machine, and says what. Safe to repeat."""
+    config = load_config(path)
+    if not config.data.exists():
+        return
+    with contextlib.closing(lock(config.data)):
+        own = _own(config)
+        if own is not None:
+            await own.cleanup()
+            print("removed the containers, containerd and the pod network of this node")
+        else:
+            await _remove_sandboxes(config)
+            await cni.remove(config.bridge)
+            (SYSTEM_CNI / cni.CONFLIST).unlink(missing_ok=True)
+            print("removed the containers and the pod network of this node")
+    for point in mounts.mounted_below(config.run):
+        mounts.unmount(point)
+    shutil.rmtree(config.data)
+    shutil.rmtree(config.run, ignore_errors=True)
+
+
+async def _remove_sandboxes(config: Config) -> None:
+    runtime = CriRuntime(Path(config.containerd), config.node, "wherry")
+    try:
+        for sandbox in await runtime.list_sandboxes():
+            await runtime.remove_sandbox(sandbox.id)
+    finally:
+        runtime.close()
+
+
+def _own(config: Config) -> OwnContainerd | None:
+    return OwnContainerd(config.data, pause_image=config.pause_image) if config.containerd == OWN else None
+
+
+def _network(config: Config, own: OwnContainerd | None, cidr: str) -> tuple[cni.PodNetwork, Path]:
+    bridge = own.bridge if own else config.bridge
+    data = own.layout.cni_data if own else config.data / "cni"
+    return cni.PodNetwork(bridge=bridge, pod_cidr=cidr, data_directory=data), own.layout.cni_conf if own else SYSTEM_CNI
