@@ -53,6 +53,8 @@ def status_of(situation: Situation, story: Story) -> PodStatus:
     phase = "Failed" if decision.failure and decision.ended else phase_of(pod, inits, mains, decision.ended)
     sandbox = observed.sandbox
     ips = pod_ips(story.facts)
+    if not ips and decision.ended:
+        ips = tuple(one.ip for one in story.before.pod_ips)  # the address that it had is still told
     has_sandbox = sandbox is not None and sandbox.ready and sandbox.id not in situation.memory.stopped_sandboxes
     progress = Progress(pod, phase, inits, mains, has_sandbox)
     hosts = story.facts.node.addresses

@@ -3,12 +3,14 @@
 import asyncio
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodeagent.runtime.fake import FakeRuntime
 from nodeagent.runtime.interface import RuntimeFailure, State
+from schemas.core.pod import Pod
 from tests.unit.nodeagent.pods.builders import Node, deleted, node, pod
 from tests.unit.nodeagent.pods.virtual import VirtualClock, run, until
 
@@ -30,8 +32,8 @@ class WatchedRuntime(FakeRuntime):
         if len(live) != len(set(live)):
             self.doubles.append(live)
 
-    async def create_container(self, *arguments: object) -> str:  # type: ignore[override]
-        made = await super().create_container(*arguments)  # type: ignore[arg-type]
+    async def create_container(self, *arguments: Any) -> str:  # noqa: ANN401 - passed on
+        made = await super().create_container(*arguments)
         self._maybe_fail()  # it was made, and the answer got lost
         return made
 
@@ -73,17 +75,16 @@ class Story:
         self.image, self.generation = 1, 1
         self.accept()
 
-    def pod(self, **more: object) -> object:
+    def pod(self) -> Pod:
         return pod(
             containers=wanted(self.image, self.policy),
             initContainers=INITS,
             restartPolicy=self.policy,
             generation=self.generation,
-            **more,
         )
 
     def accept(self) -> None:
-        self.node.accept(self.pod())  # type: ignore[arg-type]
+        self.node.accept(self.pod())
 
     async def play(self, step: tuple[object, ...]) -> None:
         match step:
@@ -162,7 +163,7 @@ def test_a_pod_that_ends_leaves_nothing_and_says_so(steps: list[tuple[object, ..
         if drop:
             story.node.accept()
         else:
-            story.node.accept(deleted(story.pod(), 5))  # type: ignore[arg-type]
+            story.node.accept(deleted(story.pod(), 5))
         story.runtime.set_available(True)
         one = story.node
         await until(lambda: one.workers.statistics().available)

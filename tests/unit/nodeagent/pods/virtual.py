@@ -34,9 +34,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return 1000.0 + self._jumping.elapsed
 
-    def run_in_executor(  # type: ignore[override]
-        self, executor: Executor | None, func: Callable[..., T], *args: object
-    ) -> "asyncio.Future[T]":
+    def run_in_executor(self, executor: Executor | None, func: Callable[..., T], *args: object) -> "asyncio.Future[T]":
         self._jumping.threads += 1
         future = super().run_in_executor(executor, func, *args)
         future.add_done_callback(lambda _: self._thread_ended())

@@ -1,0 +1,105 @@
+"""Which volumes a pod gets, and what is in them."""
+
+from typing import Any
+
+import pytest
+
+from nodeagent.pods.fieldpaths import PodFacts
+from nodeagent.pods.node import NodeFacts
+from nodeagent.volumes.plan import Content, EmptyDir, File, HostPath, Planned, VolumeFault, config_keys, plan_volumes
+from schemas.messages import Config
+from tests.unit.nodeagent.pods.builders import pod
+
+CONFIGS = {
+    one.key: one
+    for one in (
+        Config("ConfigMap", "default", "cm", {"a": b"1", "b": b"2"}),
+        Config("Secret", "default", "sec", {"word": b"sesame"}),
+    )
+}
+
+
+def plan(**volume: Any) -> Planned:  # noqa: ANN401 - as YAML
+    facts = PodFacts(pod(volumes=[{"name": "v", **volume}], metadata={"labels": {"app": "web"}}), NodeFacts(name="n"))
+    return plan_volumes(facts, CONFIGS)[0]
+
+
+@pytest.mark.parametrize(
+    ("volume", "planned"),
+    [
+        pytest.param({}, EmptyDir("v"), id="nothing named"),
+        pytest.param({"emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}, EmptyDir("v", True, 1 << 20), id="memory"),
+        pytest.param({"hostPath": {"path": "/x", "type": "File"}}, HostPath("v", "/x", "File"), id="host path"),
+        pytest.param({"configMap": {"name": "cm"}}, Content("v", {"a": File(b"1"), "b": File(b"2")}), id="config map"),
+        pytest.param(
+            {"configMap": {"name": "cm", "defaultMode": 0o400, "items": [{"key": "b", "path": "x/b", "mode": 0o600}]}},
+            Content("v", {"x/b": File(b"2", 0o600)}),
+            id="items and modes",
+        ),
+        pytest.param({"secret": {"secretName": "no", "optional": True}}, Content("v", {}), id="optional and absent"),
+        pytest.param(
+            {"secret": {"secretName": "sec", "optional": True, "items": [{"key": "no", "path": "x"}]}},
+            Content("v", {}),
+            id="optional key",
+        ),
+        pytest.param(
+            {"downwardAPI": {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]}},
+            Content("v", {"labels": File(b'app="web"')}),
+            id="downward API",
+        ),
+        pytest.param(
+            {
+                "projected": {
+                    "defaultMode": 0o440,
+                    "sources": [
+                        {"configMap": {"name": "cm", "items": [{"key": "a", "path": "a"}]}},
+                        {"secret": {"name": "sec"}},
+                        {"downwardAPI": {"items": [{"path": "name", "fieldRef": {"fieldPath": "metadata.name"}}]}},
+                    ],
+                }
+            },
+            Content("v", {"a": File(b"1", 0o440), "word": File(b"sesame", 0o440), "name": File(b"web", 0o440)}),
+            id="projected",
+        ),
+    ],
+)
+def test_volumes_are_planned(volume: dict[str, Any], planned: Planned) -> None:
+    assert plan(**volume) == planned
+
+
+@pytest.mark.parametrize(
+    ("volume", "message"),
+    [
+        pytest.param({"configMap": {"name": "no"}}, 'configmap "no" not found', id="config map"),
+        pytest.param({"secret": {"secretName": "no"}}, 'secret "no" not found', id="secret"),
+        pytest.param(
+            {"configMap": {"name": "cm", "items": [{"key": "z", "path": "z"}]}},
+            "references non-existent config key: z",
+            id="key",
+        ),
+        pytest.param(
+            {"configMap": {"name": "cm", "items": [{"key": "a", "path": "../a"}]}}, "invalid path '../a'", id="path"
+        ),
+        pytest.param({"nfs": {"path": "/", "server": "x"}}, "not supported on this node", id="kind"),
+        pytest.param(
+            {"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}},
+            "service account token cannot be projected",
+            id="projection",
+        ),
+    ],
+)
+def test_what_cannot_be_had_is_said(volume: dict[str, Any], message: str) -> None:
+    with pytest.raises(VolumeFault) as fault:
+        plan(**volume)
+    assert str(fault.value).startswith('MountVolume.SetUp failed for volume "v" : ')
+    assert message in str(fault.value)
+
+
+def test_the_configs_that_volumes_show_are_known() -> None:
+    volumes = pod(
+        volumes=[
+            {"name": "a", "configMap": {"name": "cm"}},
+            {"name": "b", "projected": {"sources": [{"secret": {"name": "sec"}}]}},
+        ]
+    ).spec.volumes
+    assert config_keys(volumes, "default") == {"configmap/default/cm", "secret/default/sec"}
