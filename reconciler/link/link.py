@@ -33,7 +33,6 @@ CLIENT_LOG = logging.getLogger("reconciler.link.mqtt")
 CLIENT_LOG.setLevel(logging.CRITICAL)  # it tells calls that were cancelled as errors; what fails is raised, too
 
 REPORTS = ("status", "status/pods/+", "online", "events", "metrics")
-WHAT_IS_RETAINED = "desired/#"  # also matches `desired` itself
 FENCE_SECONDS = 30.0
 MAX_RETRY_SECONDS = 30.0
 MAX_OUTSTANDING = 500
@@ -126,17 +125,22 @@ class Link:
                 self._end()
 
     async def _catch_up(self, client: aiomqtt.Client, caught_up: asyncio.Event) -> None:
-        """Subscribes, and waits until the broker has said what it retains."""
-        retained = f"{self._root}/nodes/+/{WHAT_IS_RETAINED}"
-        for topic in (self._fence, *(f"{self._root}/nodes/+/{rest}" for rest in REPORTS), retained):
-            await _subscribe(client, topic)
+        """Subscribes, and waits until the broker has said what it retains.
+
+        That is asked for with QoS 0: of QoS 1, Mosquitto queues 1,000 messages for a client and drops the others
+        (its `max_queued_messages`; 0 takes the limit away).
+        """
+        nodes = f"{self._root}/nodes/+"
+        for topic in (self._fence, *(f"{nodes}/{rest}" for rest in REPORTS)):
+            await _subscribe(client, topic, 1)
+        await _subscribe(client, f"{nodes}/#", 0)
         await client.publish(self._fence, b"1", qos=1)
         try:
             async with asyncio.timeout(FENCE_SECONDS):
                 await caught_up.wait()
         except TimeoutError:
             log.warning("the broker does not send back what was published; allow it topic=%s", self._fence)
-        await client.unsubscribe(retained)
+        await client.unsubscribe(f"{nodes}/#")
 
     def _begin(self, connection: "_Connection") -> None:
         log.info("link to the broker is up url=%s", self._url())
@@ -267,8 +271,8 @@ def _client(settings: Settings) -> aiomqtt.Client:
     return client
 
 
-async def _subscribe(client: aiomqtt.Client, topic: str) -> None:
-    granted = await client.subscribe(topic, qos=1)
+async def _subscribe(client: aiomqtt.Client, topic: str, qos: int) -> None:
+    granted = await client.subscribe(topic, qos=qos)
     for code in granted:
         if not isinstance(code, int) and code.is_failure:
             log.error("the broker refuses a subscription; allow it for this user topic=%s", topic)
