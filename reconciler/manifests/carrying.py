@@ -122,7 +122,7 @@ class Carrier:
                     *self._news(faults, pruning),
                 ]
                 if changes:
-                    self._done(batch, changes, await self._apply(changes))
+                    await self._done(batch, changes, await self._apply(changes))
             except ChangeError as error:
                 self._overtaken(batch, error, tries)
                 continue
@@ -197,23 +197,29 @@ class Carrier:
             self._untold += self._reports.held(self.held_back, self._view)
         return self._untold
 
-    def _done(self, batch: Mapping[Ref, int], changes: Sequence[Change], applied: Applied) -> None:
+    async def _done(self, batch: Mapping[Ref, int], changes: Sequence[Change], applied: Applied) -> None:
         """Takes note of what was committed; its own events call for nothing more."""
-        kinds = Counter(type(change) for change in changes)
-        put_back = 0
-        for change, object_ in zip(changes, applied.objects, strict=True):
-            if not isinstance(change, Create | Update) or object_ is None:
-                continue
-            ref = ref_of(object_)
-            self.synced[ref] = fingerprint(self.ledger.declared[ref], object_)
-            if batch.get(ref):
-                put_back += 1
-                log.info("put back what had drifted object=%r", str(ref))
         self._dirty = {ref: revision for ref, revision in self._dirty.items() if revision != applied.revision}
         self._untold = []
         self.revision = applied.revision
+        if self._dirty:
+            self._note()
+        put_back, breath = 0, Breath()
+        for change, object_ in zip(changes, applied.objects, strict=True):
+            if isinstance(change, Create | Update) and object_ is not None:
+                ref = ref_of(object_)
+                self.synced[ref] = fingerprint(self.ledger.declared[ref], object_)
+                if batch.get(ref):
+                    put_back += 1
+                    log.info("put back what had drifted object=%r", str(ref))
+                await breath.take()
+        self._count(Counter(type(change) for change in changes), put_back)
+
+    def _count(self, kinds: Counter[type[Change]], put_back: int) -> None:
         created, updated, deleted = kinds[Create], kinds[Update], kinds[Delete]
         self.has_written = bool(created or updated or deleted)
+        if not self.has_written:
+            return
         counts = self.counts
         self.counts = replace(
             counts,
@@ -222,13 +228,10 @@ class Carrier:
             deleted=counts.deleted + deleted,
             put_back=counts.put_back + put_back,
         )
-        if self.has_written:
-            log.info(
-                "committed created=%d updated=%d deleted=%d revision=%d commit=%s",
-                *(created, updated, deleted, applied.revision, self.commit or "none"),
-            )
-        if self._dirty:
-            self._note()
+        log.info(
+            "committed created=%d updated=%d deleted=%d revision=%d commit=%s",
+            *(created, updated, deleted, self.revision, self.commit or "none"),
+        )
 
     def _overtaken(self, batch: dict[Ref, int], error: ChangeError, tries: Counter[Ref]) -> None:
         """Prepares the next try after one that was refused; what is refused for good becomes a fault."""
