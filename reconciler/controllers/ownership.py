@@ -46,8 +46,8 @@ def controls(owner: Object, dependent: Object) -> bool:
 
 
 def orphans(type_: type[Dependent], namespace: str, view: View) -> Iterable[Dependent]:
-    """Objects of the namespace that nobody controls."""
-    return (found for found in view.list(type_, namespace) if controller_of(found) is None)
+    """Objects of the namespace that nobody owns."""
+    return (found for found in view.owned_by(type_, "") if found.metadata.namespace == namespace)
 
 
 def claim(owner: Object, selector: LabelSelector, type_: type[Dependent], view: View) -> Claim[Dependent]:

@@ -64,10 +64,14 @@ def scaled(amount: int | str, of: int, *, round_up: bool) -> int:
 
 
 def new_set_size(deployment: Deployment, sets: Sequence[ReplicaSet], new: ReplicaSet) -> int:
-    """What the newest set may grow to, with `sets` being all of them."""
+    """What the newest set may grow to, with `sets` being all of them.
+
+    Pods that a set has yet to delete take up room until they are gone.
+    """
     if not rolls(deployment):
         return wanted(deployment)
-    room = wanted(deployment) + max_surge(deployment) - total(sets)
+    present = sum(max(size(one), one.status.replicas) for one in sets)
+    room = wanted(deployment) + max_surge(deployment) - present
     if room <= 0:
         return size(new)
     return size(new) + min(room, wanted(deployment) - size(new))

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from reconciler.scheduler.resources import UNSTATED, Amounts, HostPort, amounts, host_ports, requests
+from reconciler.scheduler.spreadcounts import SpreadCounts
 from schemas.apps import ReplicaSet
 from schemas.core.node import Node
 from schemas.core.pod import Pod
@@ -22,7 +23,7 @@ class PlacedPod:
 
     def __init__(self, pod: Pod, node: str) -> None:
         self.uid = pod.metadata.uid
-        self.node = node
+        self.node: str = node
         self.namespace = pod.metadata.namespace
         self.labels = pod.metadata.labels
         self.terminating = pod.metadata.deletion_timestamp is not None
@@ -71,6 +72,7 @@ class Snapshot:
         self.nodes: dict[str, NodeInfo] = {}
         self.image_nodes: Counter[str] = Counter()
         self._unknown: dict[str, NodeInfo] = {}
+        self._counts = SpreadCounts()
         self._pods: dict[str, str] = {}
         self._services: dict[str, dict[str, dict[str, str]]] = {}
         self._sets: dict[Ref, LabelSelector] = {}
@@ -104,7 +106,9 @@ class Snapshot:
         """Counts the pod as bound to the node."""
         self._drop_pod(pod.metadata.uid)
         info = self.nodes.get(node) or self._unknown.setdefault(node, NodeInfo(node))
-        info.put(PlacedPod(pod, node))
+        placed = PlacedPod(pod, node)
+        info.put(placed)
+        self._counts.change(placed, 1)
         self._pods[pod.metadata.uid] = node
 
     def node_of(self, uid: str) -> str:
@@ -121,6 +125,7 @@ class Snapshot:
         name = self._pods.pop(uid, "")
         info = self.nodes.get(name) or self._unknown.get(name)
         if info is not None:
+            self._counts.change(info.pods[uid], -1)
             info.drop(uid)
 
     def _put_node(self, node: Node) -> None:
@@ -147,6 +152,11 @@ class Snapshot:
     def _count_images(self, info: NodeInfo, by: int) -> None:
         for image in info.images:
             self.image_nodes[image] += by
+
+    def placed(self, namespace: str, selector: LabelSelector) -> Mapping[str, int]:
+        """How many pods that the selector picks are on each node; nodes that have none are left out."""
+        everything = (*self.nodes.values(), *self._unknown.values())
+        return self._counts.of(namespace, selector, (one for info in everything for one in info.pods.values()))
 
     def spread_selector(self, pod: Pod) -> LabelSelector | None:
         """What picks the pods that this one is one of several of: by its Services and its ReplicaSet."""

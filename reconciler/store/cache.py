@@ -147,8 +147,8 @@ class Cache:
         if old is not None:
             self._unlink(ref, old, new)
         self._by_uid[new.metadata.uid] = new
-        for owner in new.metadata.owner_references:
-            self._owned.setdefault((owner.uid, ref.kind), {})[ref] = new
+        for uid in _owners(new):
+            self._owned.setdefault((uid, ref.kind), {})[ref] = new
         if isinstance(new, Pod) and new.spec.node_name:
             self._on_node.setdefault(new.spec.node_name, {})[ref] = new
 
@@ -164,10 +164,15 @@ class Cache:
         if new is None or new.metadata.uid != old.metadata.uid:
             self._by_uid.pop(old.metadata.uid, None)
         if new is None or new.metadata.owner_references is not old.metadata.owner_references:
-            for owner in old.metadata.owner_references:
-                _take_out(self._owned, (owner.uid, ref.kind), ref)
+            for uid in _owners(old):
+                _take_out(self._owned, (uid, ref.kind), ref)
         if isinstance(old, Pod) and (not isinstance(new, Pod) or new.spec.node_name != old.spec.node_name):
             _take_out(self._on_node, old.spec.node_name, ref)
+
+
+def _owners(object_: Object) -> tuple[str, ...]:
+    """Uids of the owners, an empty one where there are none."""
+    return tuple(owner.uid for owner in object_.metadata.owner_references) or ("",)
 
 
 def _by_name(found: dict[Ref, AnyObject]) -> tuple[AnyObject, ...]:

@@ -47,7 +47,8 @@ class Draft:
 
     def owned_by(self, type_: type[AnyObject], uid: str) -> Sequence[AnyObject]:
         def owned(object_: AnyObject) -> bool:
-            return any(owner.uid == uid for owner in object_.metadata.owner_references)
+            owners = object_.metadata.owner_references
+            return any(owner.uid == uid for owner in owners) if uid else not owners
 
         return self._merged(type_, self._base.owned_by(type_, uid), owned)
 

@@ -47,7 +47,7 @@ class View(Protocol):
         """All objects of the type (in the namespace), by namespace and name."""
 
     def owned_by(self, type_: type[AnyObject], uid: str) -> Sequence[AnyObject]:
-        """Those with an owner reference (controller or not) to this uid."""
+        """Those with an owner reference (controller or not) to this uid; for an empty uid those without an owner."""
 
     def by_uid(self, uid: str) -> Object | None: ...
 
