@@ -7,6 +7,7 @@ look. Actions run side by side, each in a task of its own, so that none of them 
 import asyncio
 import logging
 from collections.abc import Mapping
+from itertools import chain
 
 from msgspec.structs import replace
 
@@ -30,7 +31,7 @@ from nodeagent.pods.podstate import PodState, config_keys
 from nodeagent.pods.probing import Probing
 from nodeagent.pods.situation import Situation
 from nodeagent.pods.status import Story, status_of
-from nodeagent.runtime.interface import RuntimeFailure, State, Unavailable
+from nodeagent.runtime.interface import Container, RuntimeFailure, Sandbox, State, Unavailable
 from schemas.core.pod import Pod
 from schemas.core.podstatus import PodStatus
 from schemas.messages import Config
@@ -39,6 +40,8 @@ log = logging.getLogger(__name__)
 
 _CHANGES_RUNTIME = (StartContainer, StopContainer, RemoveContainer, StopSandbox, RemoveSandbox)
 RETRY_LOOK = 1.0
+
+Seen = tuple[list[Sandbox], list[Container]]
 
 
 class PodWorker:
@@ -149,21 +152,30 @@ class PodWorker:
         """True when what was found is whole."""
         self._look_due = False
         everywhere, self._look_everywhere = self._look_everywhere, False
-        runtime = self._context.runtime
         try:
-            if everywhere:
-                sandboxes = [one for one in await runtime.list_sandboxes() if one.uid == self.state.uid]
-            else:
-                known = [one.id for one in self.state.observed.sandboxes]
-                listed = await asyncio.gather(*(runtime.list_sandboxes(id_) for id_ in known))
-                sandboxes = [one for several in listed for one in several]
-            lists = await asyncio.gather(*(runtime.list_containers(one.id) for one in sandboxes))
+            sandboxes, containers = await (self._look_everywhere_now() if everywhere else self._look_at_known())
         except RuntimeFailure as error:
             self._look_due, self._look_everywhere = True, everywhere
             self._look_failed(error)
             return False
-        self._take(observed(sandboxes, [one for several in lists for one in several]))
+        self._take(observed(sandboxes, containers))
         return True
+
+    async def _look_at_known(self) -> Seen:
+        """Both calls at once for each sandbox that is known: this is on the way from a crash to the next start."""
+        runtime = self._context.runtime
+        known = [one.id for one in self.state.observed.sandboxes]
+        sandboxes = asyncio.gather(*(runtime.list_sandboxes(id_) for id_ in known))
+        containers = asyncio.gather(*(runtime.list_containers(id_) for id_ in known))
+        found, held = await asyncio.gather(sandboxes, containers)
+        return list(chain(*found)), list(chain(*held))
+
+    async def _look_everywhere_now(self) -> Seen:
+        """Also for sandboxes of which no answer ever came."""
+        runtime = self._context.runtime
+        sandboxes = [one for one in await runtime.list_sandboxes() if one.uid == self.state.uid]
+        held = await asyncio.gather(*(runtime.list_containers(one.id) for one in sandboxes))
+        return sandboxes, list(chain(*held))
 
     def _look_failed(self, error: RuntimeFailure) -> None:
         if isinstance(error, Unavailable):
