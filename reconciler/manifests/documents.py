@@ -181,14 +181,14 @@ def _ref(kind: Kind, data: dict[str, Value]) -> Ref | Fault:
     if not name and "generateName" in metadata:
         return Fault(("metadata", "generateName"), "git names what is wanted: a manifest needs a fixed metadata.name")
     if not isinstance(name, str) or not name:
-        what = f"has to be a string, found {name!r}" if name else "is missing"
+        what = f"has to be a string, found {name!r}: put it in quotes" if name not in (None, "") else "is missing"
         return Fault(("metadata", "name"), f"{what}; every manifest names its object")
     if not kind.namespaced:
         return Ref(kind.name, "", name)
     if namespace is None or namespace == "":
         return Ref(kind.name, DEFAULT_NAMESPACE, name)
     if not isinstance(namespace, str):
-        return Fault(("metadata", "namespace"), f"has to be a string, found {namespace!r}")
+        return Fault(("metadata", "namespace"), f"has to be a string, found {namespace!r}: put it in quotes")
     return Ref(kind.name, namespace, name)
 
 

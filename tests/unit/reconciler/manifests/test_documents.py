@@ -1,0 +1,122 @@
+import base64
+
+import msgspec
+import pytest
+
+from reconciler.manifests.documents import FileState, load
+from schemas.meta import Ref
+from tests.unit.reconciler.manifests.builders import config_map, deployment
+
+
+def faults(text: str) -> list[str]:
+    return [str(fault) for fault in load("a.yaml", text.encode()).faults]
+
+
+def sound(text: str) -> FileState:
+    state = load("a.yaml", text.encode())
+    assert not [fault for fault in state.faults if fault.severity == "error"], state.faults
+    return state
+
+
+def test_a_namespaced_object_lives_in_default_unless_it_says_otherwise() -> None:
+    assert sound(config_map("a")).claims[0].ref == Ref("ConfigMap", "default", "a")
+    assert sound(config_map("a", namespace="shop")).claims[0].ref == Ref("ConfigMap", "shop", "a")
+
+
+def test_a_namespace_on_a_cluster_wide_object_is_left_out_with_a_warning() -> None:
+    state = sound("apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, namespace: other}\n")
+    assert state.claims[0].ref == Ref("Namespace", "", "shop")
+    assert [(one.field, one.severity) for one in state.faults] == [("metadata.namespace", "warning")]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("kind: Pod\nmetadata: {name: a}\n", "a.yaml:1: Pod/a: apiVersion is missing", id="no apiVersion"),
+        pytest.param("a: 1\n", "a.yaml:1: apiVersion is missing", id="neither"),
+        pytest.param("- 1\n", "expected a mapping with apiVersion and kind, found a list", id="a list"),
+        pytest.param("apiVersion: apps/v1beta1\nkind: Deployment\nmetadata: {name: w}\n",
+                     "a.yaml:1: Deployment/w: apiVersion: Deployment is not served as apps/v1beta1; write apiVersion: apps/v1",
+                     id="old version"),
+        pytest.param("apiVersion: apps/v1\nkind: Deploymnet\nmetadata: {name: w}\n",
+                     "a.yaml:2: Deploymnet/w: kind: the kind Deploymnet (apps/v1) is not served; did you mean Deployment?",
+                     id="misspelt kind"),
+        pytest.param("apiVersion: x.io/v1\nkind: Certificate\nmetadata: {name: w}\n", "is not served", id="custom kind"),
+        pytest.param("apiVersion: v1\nkind: ConfigMap\n", "metadata.name is missing", id="no metadata"),
+        pytest.param("apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: a-}\n", "fixed metadata.name", id="generated"),
+        pytest.param("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: 12}\n", "a.yaml:3: ConfigMap: metadata.name: has to be a string", id="number as a name"),
+        pytest.param("apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nsops: {mac: x}\n", "a.yaml:4: Secret/a: sops: ", id="SOPS"),
+    ],
+)  # fmt: skip
+def test_a_document_that_names_no_object_says_what_to_write_and_hides_what_it_declares(text: str, says: str) -> None:
+    state = load("a.yaml", text.encode())
+    assert state.hides
+    assert not state.claims
+    assert says in str(state.faults[0])
+
+
+def test_a_fault_names_file_line_object_and_field() -> None:
+    text = config_map("fine") + "---\n" + deployment("web").replace("image:", "imagee:")
+    (fault,) = [one for one in load("shop/web.yaml", text.encode()).faults if "imagee" in one.field]
+    assert str(fault).startswith(
+        "shop/web.yaml:18: Deployment/web: spec.template.spec.containers[0].imagee: unknown field"
+    )
+    assert "`image`" in fault.message
+
+
+def test_a_broken_document_is_still_a_claim_and_the_others_of_its_file_hold() -> None:
+    text = config_map("a") + "---\n" + deployment("web", replicas=-1) + "---\n" + config_map("b")
+    state = load("a.yaml", text.encode())
+    assert [(claim.ref.name, claim.data is not None) for claim in state.claims] == [
+        ("a", True),
+        ("web", False),
+        ("b", True),
+    ]
+    assert not state.hides
+    assert [one.field for one in state.faults] == ["spec.replicas"]
+
+
+def test_a_duplicate_key_spoils_the_object_and_says_its_line() -> None:
+    state = load("a.yaml", (config_map("a") + "data: {}\n").encode())
+    assert [claim.data for claim in state.claims] == [None]
+    assert str(state.faults[0]).startswith("a.yaml:5: ConfigMap/a: the key 'data' is there twice")
+
+
+def test_the_lines_of_faults_in_lists_are_those_of_the_element() -> None:
+    text = (
+        "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata:\n    name: a\n  dta: {}\n"
+    )
+    assert faults(text)[0].startswith("a.yaml:8: ConfigMap/a: dta: unknown field")
+
+
+def test_what_the_cluster_writes_is_left_out_of_the_declaration_with_a_warning() -> None:
+    text = config_map("a").replace("{name: a}", "{name: a, uid: x, resourceVersion: '5', creationTimestamp: null}")
+    state = sound(text)
+    assert sorted(one.field for one in state.faults) == ["metadata.resourceVersion", "metadata.uid"]
+    declared = msgspec.json.decode(state.claims[0].data or b"")
+    assert declared["metadata"] == {"name": "a", "namespace": "default"}
+
+
+def test_nulls_declare_nothing() -> None:
+    state = sound(config_map("a") + "binaryData:\nimmutable: null\n")
+    assert set(msgspec.json.decode(state.claims[0].data or b"")) == {"apiVersion", "kind", "metadata", "data"}
+
+
+def test_the_texts_of_a_secret_are_declared_as_its_data() -> None:
+    state = sound("apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: eA==, b: eA==}\nstringData: {b: z}\n")
+    declared = msgspec.json.decode(state.claims[0].data or b"")
+    assert "stringData" not in declared
+    assert {name: base64.b64decode(value) for name, value in declared["data"].items()} == {"a": b"x", "b": b"z"}
+
+
+def test_a_broken_file_remembers_the_names_that_it_mentions() -> None:
+    state = load("a.yaml", b'kind: Pod\nmetadata:\n  name: "web-1"\n  labels: {name: x.y}\nbroken: [\n')
+    assert state.hides
+    assert state.mentions == {"web-1", "x.y"}
+
+
+def test_the_faults_of_one_file_are_bounded() -> None:
+    text = "---\n".join("a: 1\n" for _ in range(5000))
+    state = load("a.yaml", text.encode())
+    assert len(state.faults) == 201
+    assert "more faults are left out" in state.faults[-1].message
