@@ -62,11 +62,11 @@ def batch(
 
 def parse_stat(text: str, ticks_per_second: int) -> int:
     """Nanoseconds in which a CPU was busy since the boot, from `/proc/stat`: all but idle and waiting for disks."""
-    first, *sums = text.partition("\n")[0].split()
-    if first != "cpu" or len(sums) < 8:
+    words = text.partition("\n")[0].split()
+    if len(words) < 8 or words[0] != "cpu":
         return 0
-    user, nice, system, _idle, _waiting, interrupt, soft, stolen = map(int, sums[:8])
-    return (user + nice + system + interrupt + soft + stolen) * NANOSECONDS // ticks_per_second
+    user, nice, system, _idle, _waiting, interrupt, soft = map(int, words[1:8])
+    return (user + nice + system + interrupt + soft) * NANOSECONDS // ticks_per_second
 
 
 def parse_memory_in_use(text: str) -> int:
