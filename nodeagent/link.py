@@ -10,6 +10,7 @@ import contextlib
 import logging
 import math
 import random
+import socket
 import ssl
 from collections.abc import Callable
 from datetime import datetime
@@ -288,6 +289,7 @@ class Link:
             password=endpoint.password or None,
             identifier=f"wherry-{self._config.cluster}-{self._config.node}",
             logger=CLIENT_LOG,
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],  # or each message waits 40 ms for the last
             clean_session=True,
             protocol=aiomqtt.ProtocolVersion.V311,
             keepalive=broker.keepalive_seconds,

@@ -11,8 +11,10 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
+from msgspec import structs
+
 from reconciler.link.inbound import event_changes, node_changes, pod_changes
-from reconciler.store.changes import Change, ChangeError, Conflict
+from reconciler.store.changes import Change, ChangeError, Conflict, Update, UpdateStatus
 from reconciler.store.cluster import Cluster
 from reconciler.store.interface import StoreError
 from reconciler.store.view import Event
@@ -192,12 +194,14 @@ class Inbox:
     async def _take_in_one(self, unit: Unit) -> None:
         conflicts = 0
         while changes := unit():
+            if conflicts == ATTEMPTS:  # somebody writes all the time; what the node says is true whatever that is
+                changes = [_unconditional(change) for change in changes]
             try:
                 await self._cluster.apply(changes)
                 return
             except ChangeError as error:
                 conflicts += 1
-                if conflicts == ATTEMPTS or not isinstance(error, Conflict):
+                if conflicts > ATTEMPTS or not isinstance(error, Conflict):
                     self.refused += 1
                     log.warning("report of a node was refused object=%s error=%s", error.ref, error)
                     return
@@ -255,3 +259,11 @@ class Inbox:
                 kept.pop(node, None)
             self._clear(node, "status")
             self._clear(node, "online")
+
+
+def _unconditional(change: Change) -> Change:
+    """The same change to whatever version of the object there is."""
+    if not isinstance(change, Update | UpdateStatus):
+        return change
+    metadata = structs.replace(change.object.metadata, resource_version="")
+    return structs.replace(change, object=structs.replace(change.object, metadata=metadata))

@@ -368,3 +368,41 @@ async def test_large_payloads_go_through(broker: Broker, tmp_path: Path) -> None
         await cluster.apply([Create(pod("web", config="c"))])
         await until(lambda: "configmap/default/c" in agent.link.accepted.configs)
         assert decode(encode(agent.link.accepted.digest), Digest) == agent.link.accepted.digest
+
+
+async def test_reports_of_an_older_life_of_the_agent_are_ignored(broker: Broker, tmp_path: Path) -> None:
+    async with reconciler(broker, tmp_path / "r") as (cluster, _), Agent(broker, tmp_path / "a").running() as agent:
+        await cluster.apply([Create(pod("web"))])
+        await until(lambda: phase(cluster, "web") == "Running")
+        uid, report = next(iter(agent.link.reports.items()))
+        async with client(broker) as other:
+            for epoch, said in ((1, "Failed"), (report.epoch, "Unknown")):
+                changed = replace(report, epoch=epoch, status=PodStatus(phase=said))
+                await other.publish(TOPICS.pod_status(uid), encode(changed), qos=1)
+        seen = [phase(cluster, "web")]
+        cluster.cache.subscribe(lambda _: seen.append(phase(cluster, "web")))
+        await until(lambda: phase(cluster, "web") == "Unknown")
+        assert "Failed" not in seen
+
+
+async def test_the_report_of_a_pod_that_nobody_knows_waits_a_while_and_is_cleared(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.link.inbox.ORPHAN_SECONDS", 0.3)
+    report = PodReport(epoch=1, generation=1, namespace="default", name="web", status=PodStatus(phase="Running"))
+    async with client(broker) as other:
+        await other.publish(TOPICS.pod_status("u0"), encode(report), qos=1, retain=True)
+    async with reconciler(broker, tmp_path / "r"):
+        await until_retained(broker, lambda found: "status/pods/u0" not in found)
+
+
+async def test_two_changes_to_one_object_at_once_are_both_made(broker: Broker, tmp_path: Path) -> None:
+    async with reconciler(broker, tmp_path / "r") as (cluster, link), Agent(broker, tmp_path / "a").running() as agent:
+        await until(lambda: ready(cluster) == "True")
+        await cluster.apply([Create(pod(f"p{index}")) for index in range(20)])
+        async with asyncio.timeout(15):
+            while any(phase(cluster, f"p{index}") != "Running" for index in range(20)):
+                await set_image(cluster, "p0", f"app:{cluster.store.revision}")
+        await until(lambda: link.statistics().unacknowledged == 0)
+        assert len(agent.images()) == 20
+        assert link.statistics().refused == 0
