@@ -9,6 +9,7 @@ import hashlib
 import os
 import stat
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -196,10 +197,15 @@ class _Walk:
         self.bytes = 0
 
     def run(self) -> None:
-        waiting = [("", self.root)]
+        """Symlinked folders come last, so that what is reached both ways bears its own name."""
+        waiting = deque([("", self.root)])
         while waiting:
-            relative, place = waiting.pop()
-            waiting += self._list(relative, place)
+            relative, place = waiting.popleft()
+            for path, below in self._list(relative, place):
+                if os.path.islink(below):
+                    waiting.append((path, below))
+                else:
+                    waiting.appendleft((path, below))
 
     def _list(self, relative: str, place: str) -> Iterator[tuple[str, str]]:
         try:
@@ -243,9 +249,7 @@ class _Walk:
         if not is_directory and not is_manifest:
             return False
         if is_link and not self._is_inside(entry.path):
-            self.problems[path] = Problem(
-                1, "this symlink leaves the folder and is not followed; copy what it points to"
-            )
+            self.problems[path] = Problem(1, "this symlink leaves the folder; copy here what it points to")
             return False
         if is_directory:
             return True

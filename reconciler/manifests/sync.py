@@ -7,6 +7,7 @@ or cut short changes nothing but the delay.
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -62,6 +63,7 @@ class ManifestSync:
         self._files = 0
         self._unsaved: asyncio.TimerHandle | None = None
         self._saving: asyncio.Task[None] | None = None
+        self._writing_memory = threading.Lock()
         self._approvals: list[asyncio.Future[tuple[Ref, ...]]] = []
 
     async def run(self) -> None:
@@ -216,6 +218,7 @@ class ManifestSync:
     def _remember(self, memory: Memory) -> None:
         assert self._memory is not None
         try:
-            remember(self._memory, memory)
+            with self._writing_memory:  # the last one, at the end, may find an earlier one still at work
+                remember(self._memory, memory)
         except OSError as error:
             log.warning("memory of the manifests not written file=%s error=%r", self._memory, str(error))

@@ -35,19 +35,35 @@ def test_a_namespace_on_a_cluster_wide_object_is_left_out_with_a_warning() -> No
         pytest.param("kind: Pod\nmetadata: {name: a}\n", "a.yaml:1: Pod/a: apiVersion is missing", id="no apiVersion"),
         pytest.param("a: 1\n", "a.yaml:1: apiVersion is missing", id="neither"),
         pytest.param("- 1\n", "expected a mapping with apiVersion and kind, found a list", id="a list"),
-        pytest.param("apiVersion: apps/v1beta1\nkind: Deployment\nmetadata: {name: w}\n",
-                     "a.yaml:1: Deployment/w: apiVersion: Deployment is not served as apps/v1beta1; write apiVersion: apps/v1",
-                     id="old version"),
-        pytest.param("apiVersion: apps/v1\nkind: Deploymnet\nmetadata: {name: w}\n",
-                     "a.yaml:2: Deploymnet/w: kind: the kind Deploymnet (apps/v1) is not served; did you mean Deployment?",
-                     id="misspelt kind"),
-        pytest.param("apiVersion: x.io/v1\nkind: Certificate\nmetadata: {name: w}\n", "is not served", id="custom kind"),
+        pytest.param(
+            "apiVersion: apps/v1beta1\nkind: Deployment\nmetadata: {name: w}\n",
+            "a.yaml:1: Deployment/w: apiVersion: Deployment is not served as apps/v1beta1; write apiVersion: apps/v1",
+            id="old version",
+        ),
+        pytest.param(
+            "apiVersion: apps/v1\nkind: Deploymnet\nmetadata: {name: w}\n",
+            "a.yaml:2: Deploymnet/w: kind: the kind Deploymnet (apps/v1) is not served; did you mean Deployment?",
+            id="misspelt kind",
+        ),
+        pytest.param(
+            "apiVersion: x.io/v1\nkind: Certificate\nmetadata: {name: w}\n", "is not served", id="custom kind"
+        ),
         pytest.param("apiVersion: v1\nkind: ConfigMap\n", "metadata.name is missing", id="no metadata"),
-        pytest.param("apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: a-}\n", "fixed metadata.name", id="generated"),
-        pytest.param("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: 12}\n", "a.yaml:3: ConfigMap: metadata.name: has to be a string", id="number as a name"),
-        pytest.param("apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nsops: {mac: x}\n", "a.yaml:4: Secret/a: sops: ", id="SOPS"),
+        pytest.param(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: a-}\n", "fixed metadata.name", id="generated"
+        ),
+        pytest.param(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: 12}\n",
+            "a.yaml:3: ConfigMap: metadata.name: has to be a string",
+            id="number as a name",
+        ),
+        pytest.param(
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nsops: {mac: x}\n",
+            "a.yaml:4: Secret/a: sops: ",
+            id="SOPS",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_document_that_names_no_object_says_what_to_write_and_hides_what_it_declares(text: str, says: str) -> None:
     state = load("a.yaml", text.encode())
     assert state.hides

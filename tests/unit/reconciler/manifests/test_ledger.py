@@ -108,7 +108,7 @@ def test_what_was_last_good_before_a_restart_holds_as_far_as_the_files_bear_it_o
 
 FILES = "abc"
 NAMES = "uvw"
-ACTION = st.one_of(
+ACTION: st.SearchStrategy[tuple[str, str, list[str]]] = st.one_of(
     st.tuples(st.just("write"), st.sampled_from(FILES), st.lists(st.sampled_from(NAMES), max_size=3, unique=True)),
     st.tuples(st.just("break"), st.sampled_from(FILES), st.just([])),
     st.tuples(st.just("spoil"), st.sampled_from(FILES), st.lists(st.sampled_from(NAMES), min_size=1, max_size=1)),

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import pytest
@@ -14,6 +14,9 @@ from schemas.defaults import defaulted
 from schemas.meta import Object
 from tests.unit.reconciler.manifests.builders import NOW, config_map, deployment
 
+AnyLive: TypeAlias = Any
+"""A live object, whose kind the test knows."""
+
 
 def declared(text: str, file: str = "a.yaml") -> Declared:
     (claim,) = load(file, text.encode()).claims
@@ -25,12 +28,12 @@ def apply(text: str, live: Object | None, *, file: str = "a.yaml", commit: str =
     return settle(declared(text, file), live, defaulted, commit, NOW)
 
 
-def written(outcome: Outcome) -> Any:
+def written(outcome: Outcome) -> AnyLive:
     assert isinstance(outcome.change, Create | Update), outcome
     return outcome.change.object
 
 
-def edited(live: Object, **paths: object) -> Any:
+def edited(live: Object, **paths: object) -> AnyLive:
     """The object with fields set through the API: `spec__replicas=5`."""
     data = msgspec.to_builtins(live)
     for path, value in paths.items():
@@ -65,11 +68,15 @@ def test_a_real_change_renews_where_it_comes_from() -> None:
     [
         pytest.param({"spec__replicas": 5}, False, id="a declared field is put back"),
         pytest.param({"spec__paused": True}, True, id="a field left out keeps what the API set"),
-        pytest.param({"spec__template__metadata__annotations": {"kubectl.kubernetes.io/restartedAt": "now"}}, True, id="rollout restart"),
+        pytest.param(
+            {"spec__template__metadata__annotations": {"kubectl.kubernetes.io/restartedAt": "now"}},
+            True,
+            id="rollout restart",
+        ),
         pytest.param({"metadata__labels": {"team": "x"}}, True, id="a label of someone else"),
         pytest.param({"spec__minReadySeconds": 5}, True, id="a default that was changed"),
     ],
-)  # fmt: skip
+)
 def test_declared_fields_hold_and_the_others_are_free(change: dict[str, object], kept: bool) -> None:
     live = edited(written(apply(deployment("web"), None)), **change)
     outcome = apply(deployment("web"), live)

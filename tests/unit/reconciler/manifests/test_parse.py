@@ -64,16 +64,21 @@ def test_a_scalar_reads_as_kubernetes_reads_it(written: str, read: object) -> No
     ("text", "read"),
     [
         pytest.param("a: &x {b: 1}\nc: *x\n", {"a": {"b": 1}, "c": {"b": 1}}, id="alias"),
-        pytest.param("a: &x {b: 1, d: 2}\nc: {<<: *x, b: 3}\n", {"a": {"b": 1, "d": 2}, "c": {"d": 2, "b": 3}}, id="merge"),
-        pytest.param("p: &x {b: 1}\nq: &y {b: 2, c: 3}\nr: {<<: [*x, *y]}\n",
-                     {"p": {"b": 1}, "q": {"b": 2, "c": 3}, "r": {"b": 1, "c": 3}}, id="merge of several, first wins"),
+        pytest.param(
+            "a: &x {b: 1, d: 2}\nc: {<<: *x, b: 3}\n", {"a": {"b": 1, "d": 2}, "c": {"d": 2, "b": 3}}, id="merge"
+        ),
+        pytest.param(
+            "p: &x {b: 1}\nq: &y {b: 2, c: 3}\nr: {<<: [*x, *y]}\n",
+            {"p": {"b": 1}, "q": {"b": 2, "c": 3}, "r": {"b": 1, "c": 3}},
+            id="merge of several, first wins",
+        ),
         pytest.param("y: a\n1: b\n", {"true": "a", "1": "b"}, id="keys are strings of their values"),
         pytest.param("\ufeffa: 1\r\nb:\r\n  - 2\r\n", {"a": 1, "b": [2]}, id="BOM and CRLF"),
         pytest.param('{"a": "\\ud83d\\ude00", "b": [1.0]}', {"a": "😀", "b": [1.0]}, id="JSON with surrogates"),
         pytest.param("{a: 1, b: [x]}", {"a": 1, "b": ["x"]}, id="a flow mapping that is no JSON"),
         pytest.param("a: |\n  x\n  y\n", {"a": "x\ny\n"}, id="block text"),
     ],
-)  # fmt: skip
+)
 def test_what_yaml_can_say_is_read(text: str, read: object) -> None:
     assert only(text) == read
 
