@@ -81,6 +81,8 @@ class PodWorkers:
         self._accepted = accepted
         if self._relisted:
             self._apply(accepted)
+        elif self._available.is_set():
+            self._look_soon()  # the first look came before there was anything to hold it against
 
     def update_node(self, node: NodeFacts) -> None:
         """Facts that later starts and reports go by."""

@@ -28,12 +28,12 @@ EVICTION_COMPONENT = "taint-eviction-controller"
 
 
 def concerns(event: Event, view: View) -> Iterable[Ref]:
-    """The node itself; for a pod its node, where something is wrong with that."""
+    """The node itself; for a pod its node, where something is wrong with either."""
     if isinstance(event.object, Node):
         return () if event.new is None else (ref_of(event.new),)
     if isinstance(event.new, Pod) and event.new.spec.node_name:
         node = view.get(Node, "", event.new.spec.node_name)
-        if node is not None and (node.spec.taints or _readiness(node) != "True"):
+        if node is not None and (node.spec.taints or _readiness(node) != "True" or _is_wrongly_unready(event.new)):
             return (ref_of(node),)
     return ()
 
@@ -49,6 +49,8 @@ def reconcile(ref: Ref, view: View, now: datetime) -> Plan:
         changes.append(Update(node))
     executing = [taint for taint in taints if taint.effect == "NoExecute"]
     away = _readiness(node) in ("False", "Unknown")
+    if _readiness(node) == "True":
+        changes += [_restored(pod, now) for pod in view.pods_on(ref.name) if _is_wrongly_unready(pod)]
     if not executing and not away:
         return Plan(tuple(changes))
     next_look: float | None = None
@@ -97,6 +99,26 @@ def _evicted_in(pod: Pod, executing: Sequence[Taint], now: datetime) -> float | 
         left = (since + timedelta(seconds=max(0, min(limits))) - now).total_seconds()
         shortest = left if shortest is None else min(shortest, left)
     return None if shortest is None else max(0.0, shortest)
+
+
+def _is_wrongly_unready(pod: Pod) -> bool:
+    """Whether it was told to be not ready for its node alone: by its own state it is.
+
+    The node does not say again what has not changed for it, so this is to be put right from here.
+    """
+    ready = conditions.find(pod.status.conditions, "Ready")
+    needed = ("ContainersReady", *(gate.condition_type for gate in pod.spec.readiness_gates))
+    found = [conditions.find(pod.status.conditions, type_) for type_ in needed]
+    return (
+        ready is not None and ready.status == "False" and all(one is not None and one.status == "True" for one in found)
+    )
+
+
+def _restored(pod: Pod, now: datetime) -> Change:
+    generation = pod.status.observed_generation
+    ready = PodCondition("True", "Ready", last_transition_time=now, observed_generation=generation)
+    told = conditions.updated(pod.status.conditions, ready)
+    return UpdateStatus(structs.replace(pod, status=structs.replace(pod.status, conditions=told)), durable=False)
 
 
 def _pod_changes(pod: Pod, *, away: bool, evicted: bool, now: datetime) -> Iterable[Change]:
