@@ -1,9 +1,17 @@
 """A node without its link: it runs on, it boots, it comes back."""
 
+import pytest
+
 from tests.lab.fleet import Fleet
 from tests.lab.manifests import deployment
 from tests.lab.test_following_the_folder import settled
 from tests.waiting import eventually, holds
+
+
+@pytest.fixture(scope="module", autouse=True)
+def other(fleet: Fleet) -> None:
+    """An empty folder would hold deletions back."""
+    fleet.write("other.yaml", deployment("other", replicas=0))
 
 
 def pods_on(fleet: Fleet, app: str) -> dict[str, str]:

@@ -26,6 +26,7 @@ def restarts(fleet: Fleet, app: str) -> dict[str, int]:
 
 @pytest.fixture(scope="module", autouse=True)
 def workload(fleet: Fleet) -> None:
+    fleet.write("other.yaml", deployment("other", replicas=0))  # an empty folder would hold deletions back
     fleet.write("steady.yaml", deployment("steady", replicas=4))
     settled(fleet, "steady", 4)
 
