@@ -12,6 +12,7 @@ from nodeagent.config import Config
 from nodeagent.link import Link
 from nodeagent.network.cni import NetworkFailure
 from nodeagent.node import Machine, facts, labels, status
+from nodeagent.pods.checks import Reach
 from nodeagent.pods.node import Directories
 from nodeagent.pods.workers import PodWorkers
 from nodeagent.runtime.interface import Image, Runtime, RuntimeFailure
@@ -42,14 +43,14 @@ class Agent:
         machine: Callable[[], Machine],
         lay_network: Callable[[str], Awaitable[None]],
         prepare: Callable[[], Awaitable[None]],
-        may_mount: bool = True,
+        simulation: Reach | None = None,
     ) -> None:
         self._config, self._runtime, self._machine = config, runtime, machine
         self._lay_network, self._prepare = lay_network, prepare
         self.link = Link(config, Checkpoint(config.data / "accepted"), version=VERSION, clock=now)
         directories = Directories(data=config.data, run=config.run, logs=config.data / "logs")
         self.workers = PodWorkers(
-            runtime, self.link, directories=directories, node=facts(config, machine()), may_mount=may_mount
+            runtime, self.link, directories=directories, node=facts(config, machine()), simulation=simulation
         )
         self._stats = Stats(runtime, self.link, self.workers, config.metrics_seconds)
         self._look = asyncio.Event()

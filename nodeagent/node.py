@@ -72,7 +72,7 @@ def machine(config: Config) -> Machine:
     )
 
 
-def simulated_machine() -> Machine:
+def simulated_machine(name: str) -> Machine:
     """One that has room for a hundred small pods."""
     size = 64 * 1024**3
     return Machine(
@@ -82,7 +82,7 @@ def simulated_machine() -> Machine:
         storage=size,
         storage_free=size,
         addresses=("127.0.0.1",),
-        hostname="simulated",
+        hostname=name,
         architecture=ARCHITECTURES.get(platform.machine(), platform.machine()),
         kernel="simulated",
         os_image="simulated",

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,8 +17,10 @@ import msgspec
 from nodeagent.agent import Agent
 from nodeagent.config import Config
 from nodeagent.node import simulated_machine
+from nodeagent.pods.checks import Outcome, Reach, Result, address_of
 from nodeagent.runtime.fake import FakeRuntime
 from schemas.configuration import BrokerAddress, Section, load
+from schemas.core.container import Container, HTTPGetAction
 from schemas.daemon import lock, stop_signal
 
 log = logging.getLogger(__name__)
@@ -35,6 +38,26 @@ class Simulation(Section, frozen=True, kw_only=True):
     cluster: str = "default"
     start_seconds: float = 0.3
     """What the start of a simulated container takes."""
+
+
+async def _hear_http(action: HTTPGetAction, container: Container, pod_ip: str, timeout: float) -> Result:
+    """Only what is wrong with the probe itself shows."""
+    try:
+        return Result(Outcome.SUCCESS, address_of(action, container, pod_ip))
+    except ValueError as error:
+        return Result(Outcome.FAILURE, str(error))
+
+
+async def _hear_tcp(host: str, port: int, timeout: float) -> Result:
+    return Result(Outcome.SUCCESS)
+
+
+async def _hear_grpc(host: str, port: int, service: str, timeout: float) -> Result:
+    return Result(Outcome.SUCCESS)
+
+
+SIMULATED = Reach(_hear_http, _hear_tcp, _hear_grpc)
+"""A container that runs answers. Its address is made up: whoever really has it must never be asked."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -105,7 +128,7 @@ class SimulatedNode:
         endpoint = config.broker.endpoint()
         self._config = config
         self._wire = Wire(endpoint.host, endpoint.port)
-        self._runtime = FakeRuntime(start_seconds=start_seconds, version="simulated://1")
+        self._runtime = FakeRuntime(start_seconds=start_seconds, pod_cidr="", version="simulated://1")
         self._port = 0
         self._task: asyncio.Task[None] | None = None
 
@@ -119,12 +142,13 @@ class SimulatedNode:
         agent = Agent(
             config,
             self._runtime,
-            machine=simulated_machine,
-            lay_network=_no_network,
+            machine=partial(simulated_machine, config.node),
+            lay_network=self._lay_network,
             prepare=_nothing_to_prepare,
-            may_mount=False,
+            simulation=SIMULATED,
         )
         self._task = asyncio.create_task(agent.run(), name=f"node[{config.node}]")
+        self._task.add_done_callback(self._ended)
         return "started"
 
     async def stop(self) -> str:
@@ -152,9 +176,15 @@ class SimulatedNode:
         await self.stop()
         self._wire.take_up()
 
+    async def _lay_network(self, pod_cidr: str) -> None:
+        self._runtime.lay_network(pod_cidr)
 
-async def _no_network(_: str) -> None:
-    """Simulated pods have addresses without one."""
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        """A node whose agent broke is as good as stopped: to the cluster it is away, and it can be started again."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("simulated node broke node=%s", self._config.node, exc_info=error)
+            self._wire.cut()
+            self._task = None
 
 
 async def _nothing_to_prepare() -> None:
@@ -167,8 +197,7 @@ async def serve(path: Path) -> None:
     stop = stop_signal()
     with contextlib.closing(lock(simulation.data)):
         nodes = {config.node: SimulatedNode(config, simulation.start_seconds) for config in _configs(simulation)}
-        for node in nodes.values():
-            await node.start()
+        await asyncio.gather(*(node.start() for node in nodes.values()))
         simulation.control.unlink(missing_ok=True)
         control = await asyncio.start_unix_server(
             lambda reader, writer: _answer(nodes, reader, writer), simulation.control, limit=LINE_LIMIT

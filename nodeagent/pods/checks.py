@@ -6,8 +6,9 @@ HTTP is spoken on asyncio's streams: a client library would weigh more on an age
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
+from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
@@ -206,3 +207,14 @@ async def check_grpc(host: str, port: int, service: str, timeout: float) -> Resu
         return Result(Outcome.SUCCESS, "service healthy")
     said = f"service unhealthy (responded with {STATUS_NAMES.get(status, str(status))!r})"
     return Result(Outcome.FAILURE, said.replace("'", '"'))
+
+
+class Reach(NamedTuple):
+    """How containers are reached over the pod network. Where there is none, as in a simulation, nothing is sent."""
+
+    http: Callable[[HTTPGetAction, Container, str, float], Awaitable[Result]]
+    tcp: Callable[[str, int, float], Awaitable[Result]]
+    grpc: Callable[[str, int, str, float], Awaitable[Result]]
+
+
+NETWORK = Reach(check_http, check_tcp, check_grpc)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 from nodeagent.images import Images
+from nodeagent.pods.checks import NETWORK, Reach
 from nodeagent.pods.node import Directories, NodeFacts
 from nodeagent.reporter import Reporter
 from nodeagent.runtime.interface import Runtime
@@ -30,7 +31,10 @@ class SystemClock:
 
 
 class Context:
-    """`lost` is called by whoever finds that the runtime is away."""
+    """`simulation` is given where there are no processes: how containers are then reached; nothing is mounted.
+
+    `lost` is called by whoever finds that the runtime is away.
+    """
 
     def __init__(
         self,
@@ -41,7 +45,7 @@ class Context:
         images: Images,
         clock: Clock,
         start_limit: int,
-        may_mount: bool,
+        simulation: Reach | None,
     ) -> None:
         self.runtime = runtime
         self.reporter = reporter
@@ -49,7 +53,8 @@ class Context:
         self.node = node
         self.images = images
         self.clock = clock
-        self.volumes = Volumes(directories, may_mount)
+        self.reach = simulation or NETWORK
+        self.volumes = Volumes(directories, may_mount=simulation is None)
         self.start_slots = asyncio.Semaphore(start_limit)
         self.owners: dict[str, str] = {}
         """The pod's uid of each sandbox and container that is known."""

@@ -217,7 +217,8 @@ class Executor:
         handler, container, container_id, timeout = call
         ips = self._state.facts(self._context.node)
         address = next(iter(ips.ips or ips.node.addresses), "127.0.0.1")
-        return await run_hook(self._context.runtime, handler, container, container_id, address, timeout)
+        runtime, reach = self._context.runtime, self._context.reach
+        return await run_hook(runtime, reach, handler, container, container_id, address, timeout)
 
     async def _stop_sandbox(self, action: StopSandbox) -> Update:
         if action.changed:

@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-from nodeagent.pods.checks import Outcome, Result, check_exec, check_grpc, check_http, check_tcp, port_of
+from nodeagent.pods.checks import Outcome, Reach, Result, check_exec, port_of
 from nodeagent.pods.memory import Verdict
 from nodeagent.runtime.interface import Runtime
 from schemas.core.container import Container, Probe
@@ -79,6 +79,7 @@ class ContainerProbes:
     def __init__(
         self,
         runtime: Runtime,
+        reach: Reach,
         container: Container,
         container_id: str,
         address: str,
@@ -90,6 +91,7 @@ class ContainerProbes:
         """`address`: of the pod. `running_for`: seconds since the container's start."""
         self.container_id = container_id
         self._runtime = runtime
+        self._reach = reach
         self._container = container
         self._address = address
         self._changed = changed
@@ -179,12 +181,12 @@ class ContainerProbes:
             if probe.exec:
                 return await check_exec(self._runtime, self.container_id, probe.exec.command, timeout)
             if probe.http_get:
-                return await check_http(probe.http_get, self._container, self._address, timeout)
+                return await self._reach.http(probe.http_get, self._container, self._address, timeout)
             if probe.tcp_socket:
                 port = port_of(probe.tcp_socket.port, self._container)
-                return await check_tcp(probe.tcp_socket.host or self._address, port, timeout)
+                return await self._reach.tcp(probe.tcp_socket.host or self._address, port, timeout)
             if probe.grpc:
-                return await check_grpc(self._address, probe.grpc.port, probe.grpc.service, timeout)
+                return await self._reach.grpc(self._address, probe.grpc.port, probe.grpc.service, timeout)
         except ValueError as error:
             return Result(Outcome.UNKNOWN, str(error))
         return Result(Outcome.SUCCESS, "a probe that asks nothing is content")

@@ -58,6 +58,7 @@ class Probing:
             started_at = latest.started_at or latest.created_at
             self._probes[name] = ContainerProbes(
                 context.runtime,
+                context.reach,
                 container,
                 latest.id,
                 address,

@@ -15,6 +15,7 @@ import msgspec
 from nodeagent.accepted import Accepted
 from nodeagent.images import Images
 from nodeagent.pods import files
+from nodeagent.pods.checks import Reach
 from nodeagent.pods.context import Clock, Context, SystemClock
 from nodeagent.pods.logs import LogLimits, rotate
 from nodeagent.pods.node import Directories, NodeFacts
@@ -51,12 +52,12 @@ class PodWorkers:
         start_limit: int = 10,
         parallel_pulls: int = 3,
         logs: LogLimits | None = None,
-        may_mount: bool = True,
+        simulation: Reach | None = None,
     ) -> None:
-        """`may_mount=False`: a simulation, whose volumes are plain directories."""
+        """`simulation`: how containers are reached where they only seem to run; volumes are then plain directories."""
         clock = clock or SystemClock()
         self.images = Images(runtime, clock.monotonic, parallel_pulls)
-        self._context = Context(runtime, reporter, directories, node, self.images, clock, start_limit, may_mount)
+        self._context = Context(runtime, reporter, directories, node, self.images, clock, start_limit, simulation)
         self._context.lost = self._lost
         self._logs = logs or LogLimits()
         self._accepted: Accepted | None = None

@@ -44,7 +44,10 @@ async def succeed(container_id: str, command: Sequence[str]) -> ExecResult:
 
 
 class FakeRuntime:
-    """`start_seconds` is what a container's start takes. With `pull_seconds` images are not there before a pull."""
+    """`start_seconds` is what a container's start takes. With `pull_seconds` images are not there before a pull.
+
+    With an empty `pod_cidr` pods that have an address of their own wait for `lay_network`.
+    """
 
     def __init__(
         self,
@@ -63,7 +66,7 @@ class FakeRuntime:
         self._version = version
         self._available = True
         self._made = 0
-        self._addresses = ipaddress.ip_network(pod_cidr)
+        self._addresses = ipaddress.ip_network(pod_cidr) if pod_cidr else None
         self._next_address = 2  # the network's own and the bridge's come before
         self._used: set[str] = set()
         self._sandboxes: dict[str, Sandbox] = {}
@@ -88,6 +91,12 @@ class FakeRuntime:
         """The machine was off: nothing runs, and containerd finds on its disk what did."""
         for sandbox in list(self._sandboxes.values()):
             self._end_sandbox(sandbox, LOST, "Unknown")
+
+    def lay_network(self, pod_cidr: str) -> None:
+        """From here on pods have addresses of this range. Those that run keep theirs."""
+        laid = ipaddress.ip_network(pod_cidr)
+        if laid != self._addresses:
+            self._addresses, self._next_address = laid, 2
 
     # Runtime
 
@@ -264,6 +273,8 @@ class FakeRuntime:
 
     def _take_address(self) -> str:
         """The next that is free, as host-local does: an address is not used again at once."""
+        if self._addresses is None:
+            raise RuntimeFailure("cni plugin not initialized")
         size = self._addresses.num_addresses
         for _ in range(size):
             address = str(self._addresses[self._next_address])

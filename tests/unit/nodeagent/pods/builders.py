@@ -13,6 +13,7 @@ from nodeagent.pods.node import Directories, NodeFacts
 from nodeagent.pods.workers import PodWorkers
 from nodeagent.runtime.fake import FakeRuntime
 from nodeagent.runtime.interface import Container, State
+from nodeagent.simulation import SIMULATED
 from schemas.core.pod import Pod
 from schemas.core.podstatus import ContainerStatus, PodStatus
 from schemas.messages import Assignment, Config, Digest, NodeEvent
@@ -89,7 +90,7 @@ class Node:
             directories=self.directories,
             node=facts,
             clock=self.clock,
-            may_mount=False,
+            simulation=SIMULATED,
         )
         self._task = asyncio.create_task(self.workers.run())
 
