@@ -206,7 +206,7 @@ class Link:
 
     def _leftover(self, uid: str) -> None:
         """A report of an earlier life that nothing here stands for any more."""
-        if uid not in self._outbox.pods and uid not in self.accepted.pods:
+        if uid not in self._outbox.pods and uid not in self.accepted.digest.pods:
             self._outbox.forget(uid)
 
     def _desired_said(self, rest: str, payload: bytes) -> None:

@@ -2,7 +2,8 @@
 
 What is accepted is wanted, what the runtime lists is there; a pod that is either has a worker. One subscription to
 the runtime's events serves them all, and a full look, when the stream begins and every few minutes, makes up for
-whatever it did not tell.
+whatever it did not tell. A pod that the digest names and whose body is not here (the checkpoint was damaged) runs on
+as it is, without a worker, until the body comes: only the digest takes pods away.
 """
 
 import asyncio
@@ -63,6 +64,7 @@ class PodWorkers:
         self._accepted: Accepted | None = None
         self._workers: dict[str, PodWorker] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._without_body: set[str] = set()
         self._available = asyncio.Event()
         self._relisted = False
         self._swept = False
@@ -116,14 +118,15 @@ class PodWorkers:
     def _apply(self, accepted: Accepted) -> None:
         for uid, worker in self._workers.items():
             assignment = accepted.pods.get(uid)
-            if assignment is None:
-                if not worker.dropped:
-                    worker.drop()
-            else:
+            if assignment is not None:
                 worker.assign(assignment.pod, accepted.configs)
+            elif uid not in accepted.digest.pods and not worker.dropped:
+                worker.drop()
         for uid, assignment in accepted.pods.items():
-            if uid not in self._workers:
+            if uid not in self._workers and uid not in self._without_body:
                 self._employ(PodWorker(self._context, assignment.pod, accepted.configs, Observed()))
+        if any(not _lacks_body(uid, accepted) for uid in self._without_body):
+            self._look_soon()  # what runs of it has to be found again before there is a worker for it
         self._sweep(accepted)
 
     def _employ(self, worker: PodWorker) -> None:
@@ -197,8 +200,9 @@ class PodWorkers:
 
     def _take_in(self, accepted: Accepted, found: Mapping[str, Observed]) -> None:
         """Adopts what runs; what runs and is not wanted gets a worker that ends it."""
+        self._without_body = {uid for uid in found if uid not in self._workers and _lacks_body(uid, accepted)}
         for uid, what in found.items():
-            if uid in self._workers:
+            if uid in self._workers or uid in self._without_body:
                 continue
             assignment = accepted.pods.get(uid)
             pod = assignment.pod if assignment else orphan(what)
@@ -229,7 +233,7 @@ class PodWorkers:
             return
         self._swept = True
         directories = self._context.directories
-        kept = {*accepted.pods, *self._workers}
+        kept = {*accepted.digest.pods, *accepted.pods, *self._workers}
         for uid in self._context.volumes.known() - kept:
             try:
                 self._context.volumes.remove(uid)
@@ -251,6 +255,10 @@ class PodWorkers:
                     if instance.state is State.RUNNING:
                         path = files.log_path(self._context.directories, state.pod, instance)
                         await rotate(self._context.runtime, instance.id, path, self._logs)
+
+
+def _lacks_body(uid: str, accepted: Accepted) -> bool:
+    return uid in accepted.digest.pods and uid not in accepted.pods
 
 
 def _by_pod(sandboxes: Sequence[Sandbox], containers: Sequence[Container]) -> dict[str, Observed]:

@@ -38,11 +38,14 @@ def deleted(of: Pod, grace: int = 30) -> Pod:
     return msgspec.structs.replace(of, metadata=meta)
 
 
-def accepted(pods: Iterable[Pod], configs: Iterable[Config] = ()) -> Accepted:
+def accepted(pods: Iterable[Pod], configs: Iterable[Config] = (), *, damaged: Iterable[str] = ()) -> Accepted:
+    """`damaged`: uids that the digest names and whose bodies were lost."""
+    bodies, lost = {one.metadata.uid: one for one in pods}, set(damaged)
     return Accepted(
-        Digest("store", 1),
-        {one.metadata.uid: Assignment(one) for one in pods},
+        Digest("store", 1, dict.fromkeys(lost, 1) | {uid: one.metadata.generation for uid, one in bodies.items()}),
+        {uid: Assignment(one) for uid, one in bodies.items()},
         {one.key: one for one in configs},
+        complete=not lost,
     )
 
 
@@ -103,8 +106,8 @@ class Node:
         self.reporter = Recorder()
         self._start()
 
-    def accept(self, *pods: Pod, configs: Iterable[Config] = ()) -> None:
-        self.workers.accept(accepted(pods, configs))
+    def accept(self, *pods: Pod, configs: Iterable[Config] = (), damaged: Iterable[str] = ()) -> None:
+        self.workers.accept(accepted(pods, configs, damaged=damaged))
 
     def status(self, uid: str = "u1") -> PodStatus:
         return self.reporter.statuses.get(uid, PodStatus())

@@ -1,33 +1,15 @@
 """Whole pods on the simulated runtime, in virtual time."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from nodeagent.runtime.fake import FakeRuntime
 from nodeagent.runtime.interface import ExecResult, State
 from schemas.messages import Config
-from tests.unit.nodeagent.pods.builders import Node, deleted, node, pod
-from tests.unit.nodeagent.pods.virtual import VirtualClock, run, until
-
-Scene = Callable[[Node], Coroutine[None, None, None]]
-
-
-@pytest.fixture
-def play(tmp_path: Path) -> Callable[..., None]:
-    """Runs a scene on a node of its own."""
-
-    def played(scene: Scene, runtime: FakeRuntime | None = None) -> None:
-        async def whole() -> None:
-            async with node(tmp_path, runtime) as one:
-                await scene(one)
-
-        run(whole())
-
-    return played
-
+from tests.unit.nodeagent.pods.builders import Node, deleted, pod
+from tests.unit.nodeagent.pods.virtual import VirtualClock, until
 
 Play = Callable[..., None]
 
