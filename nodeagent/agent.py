@@ -73,11 +73,16 @@ class Agent:
         self._look.set()
 
     def _accept(self, accepted: Accepted) -> None:
-        """Pods wait until the network of their CIDR is there; that is once in the life of a node."""
-        if accepted.digest.pod_cidr in ("", self._laid):
+        """Pods wait until the network of their CIDR is there; that is once in the life of a node.
+
+        The first pods of a new node may come with a digest from before it was given its CIDR.
+        """
+        if accepted.digest.pod_cidr not in ("", self._laid):
+            self._network_wanted.set()
+        elif self._laid or not accepted.digest.pods:
             self.workers.accept(accepted)
         else:
-            self._network_wanted.set()
+            log.info("pods wait for the node's pod CIDR pods=%d", len(accepted.digest.pods))
 
     async def _run_pods(self) -> None:
         await self._prepare()
