@@ -19,11 +19,12 @@ import msgspec
 import yaml
 
 from reconciler.config import load_config, split_address
-from schemas.configuration import BadConfiguration
+from schemas.configuration import BadConfiguration, load
 from schemas.daemon import holder, stop_process
 
 PATIENCE = 30.0
 """Seconds that a process gets to end by itself."""
+HEADER = "# Written by `wherry up`, which keeps settings that you add here; they count from the next `wherry up` on.\n"
 
 
 class Box(msgspec.Struct, frozen=True):
@@ -48,6 +49,10 @@ class Box(msgspec.Struct, frozen=True):
         return self.directory / "logs" / "wherry.log"
 
     @property
+    def agent_errors(self) -> Path:
+        return self.directory / "logs" / "agent.err"
+
+    @property
     def control_socket(self) -> Path:
         """Of the simulation."""
         return self.directory / "simulation.sock"
@@ -63,62 +68,72 @@ class Box(msgspec.Struct, frozen=True):
     @property
     def simulated(self) -> int:
         """How many nodes are simulated; 0: the node is real."""
-        return int(_read(self.agent_config).get("nodes", 0))
+        nodes = _read(self.agent_config).get("nodes", 0)
+        if not isinstance(nodes, int):
+            raise BadConfiguration(f"{self.agent_config}: nodes: expected a number, found {nodes!r}")
+        return nodes
 
 
-def prepare(directory: Path, manifests: Path | None, port: int | None, simulate: int) -> Box:
-    """Writes the configuration of both daemons, keeping what an earlier `up` chose. Raises `BadConfiguration`."""
+def prepare(directory: Path, manifests: Path | None, port: int | None, simulate: int | None) -> Box:
+    """Writes the configuration of both daemons. What is None is as the last time.
+
+    Settings that a person added to the files are kept. Raises `BadConfiguration`.
+    """
     box = Box(directory.absolute())
-    for folder in (box.directory, box.directory / "images", box.directory / "logs"):
-        folder.mkdir(parents=True, exist_ok=True)
-    secret = box.directory / "broker.secret"
-    if not secret.exists():
-        secret.touch(0o600)
-        secret.write_text(secrets.token_urlsafe(24))
     known = _read(box.reconciler_config)
     folder = (manifests or Path(known.get("manifests", box.directory / "manifests"))).absolute()
     if manifests is not None and not folder.is_dir():
         raise BadConfiguration(f"{manifests}: there is no such folder; name the folder that holds your manifests")
-    folder.mkdir(parents=True, exist_ok=True)
-    broker_port = _port_of(known.get("embeddedBroker", {}).get("listen")) or _free_port()
-    api_port = port if port is not None else _port_of(known.get("api", {}).get("listen")) or 6443
+    for needed in (box.directory, box.directory / "images", box.directory / "logs", folder):
+        needed.mkdir(parents=True, exist_ok=True)
+    secret = box.directory / "broker.secret"
+    if not secret.exists():
+        secret.touch(0o600)
+        secret.write_text(secrets.token_urlsafe(24))
+    api = _listening(box, known, "api", 6443 if port is None else port, keep=port is None)
+    broker = _listening(box, known, "embeddedBroker", 0, keep=True)
+    if box.agent_pid is None and not _is_free(broker):
+        broker = f"{broker.rpartition(':')[0]}:{_free_port()}"  # it was ours alone, and nobody depends on it now
+    nodes = box.simulated if simulate is None else simulate
+    if nodes and not box.simulated and (box.directory / "agent").exists():
+        raise BadConfiguration(
+            f"{box.directory} holds a real node: remove it first with `wherry down --data {directory}`"
+        )
     reconciler = {
         "manifests": str(folder),
         "data": str(box.directory / "reconciler"),
-        "embeddedBroker": {"listen": f"127.0.0.1:{broker_port}", "passwordFile": str(secret)},
-        "api": {"listen": f"127.0.0.1:{api_port}"},
+        "embeddedBroker": _section(known, "embeddedBroker") | {"listen": broker, "passwordFile": str(secret)},
+        "api": _section(known, "api") | {"listen": api},
     }
-    agent: dict[str, Any] = {
-        "data": str(box.directory / "agent"),
-        "broker": {
-            "url": f"mqtt://127.0.0.1:{broker_port}",
-            "username": "wherry",
-            "passwordFile": str(secret),
-        },
-    }
-    if simulate:
-        agent |= {"nodes": simulate, "control": str(box.control_socket)}
-    else:
-        agent |= {
-            "run": str(box.directory / "agent" / "run"),
-            "containerd": "own",
-            "images": str(box.directory / "images"),
-        }
-    _write(box.reconciler_config, reconciler)
+    agent = _agent_settings(box, broker, secret, nodes)
+    if box.agent_pid is not None and agent != _read(box.agent_config):
+        stop_process(box.agent_pid, PATIENCE)  # of an earlier life; the new one goes by the new settings
+    _write(box.reconciler_config, known | reconciler)
     _write(box.agent_config, agent)
     load_config(box.reconciler_config)
     return box
 
 
+def _agent_settings(box: Box, broker: str, secret: Path, nodes: int) -> dict[str, Any]:
+    """Those of one real node, or of several simulated ones; what was added to the other kind does not apply."""
+    known = _read(box.agent_config) if bool(box.simulated) == bool(nodes) else {}
+    url = f"mqtt://127.0.0.1:{broker.rpartition(':')[2]}"
+    settings = known | {
+        "data": str(box.directory / "agent"),
+        "broker": _section(known, "broker") | {"url": url, "username": "wherry", "passwordFile": str(secret)},
+    }
+    if nodes:
+        return settings | {"nodes": nodes, "control": str(box.control_socket)}
+    run, images = box.directory / "agent" / "run", box.directory / "images"
+    return settings | {"run": str(run), "containerd": "own", "images": str(images)}
+
+
 def check_port(box: Box) -> None:
     """Raises `BadConfiguration` when the API's port is taken by somebody else."""
-    host, port = split_address(load_config(box.reconciler_config).api.listen, "api.listen")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            raise BadConfiguration(f"port {port} is in use by another program: choose one with --port") from None
+    listen = load_config(box.reconciler_config).api.listen
+    if not _is_free(listen):
+        port = listen.rpartition(":")[2]
+        raise BadConfiguration(f"port {port} is in use by another program: choose one with --port")
 
 
 def agent_command(box: Box) -> list[str]:
@@ -130,13 +145,20 @@ def agent_command(box: Box) -> list[str]:
 def start_agent(box: Box) -> "subprocess.Popen[bytes]":
     """Starts it in a session of its own, so that an interrupt from the terminal reaches only its parent."""
     log = box.directory / "logs" / "agent.log"
-    return subprocess.Popen(
-        [*agent_command(box), "--log-file", str(log)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=(box.directory / "logs" / "agent.err").open("ab"),
-        start_new_session=True,
-    )
+    with box.agent_errors.open("wb") as errors:
+        return subprocess.Popen(
+            [*agent_command(box), "--log-file", str(log)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            start_new_session=True,
+        )
+
+
+def agent_said(box: Box) -> str:
+    """Why the agent that was started last ended, where it said so."""
+    lines = box.agent_errors.read_text(errors="replace").splitlines() if box.agent_errors.exists() else []
+    return next((line for line in reversed(lines) if line.startswith("nodeagent: ")), "")
 
 
 def stop(box: Box) -> list[str]:
@@ -173,6 +195,15 @@ def facts(box: Box) -> dict[str, Any]:
     }
 
 
+def _listening(box: Box, known: dict[str, Any], section: str, port: int, *, keep: bool) -> str:
+    """The address that the file gives, with this port (0: a free one) where it gives none or is not to be kept."""
+    listen = _section(known, section).get("listen")
+    if listen is None:
+        return f"127.0.0.1:{port or _free_port()}"
+    host, _ = split_address(str(listen), f"{box.reconciler_config}: {section}.listen")
+    return str(listen) if keep else f"{host}:{port}"
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -180,19 +211,29 @@ def _free_port() -> int:
         return port
 
 
-def _port_of(listen: str | None) -> int | None:
-    return int(listen.rpartition(":")[2]) if listen else None
+def _is_free(listen: str) -> bool:
+    host, port = split_address(listen, "listen")
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def _section(settings: dict[str, Any], name: str) -> dict[str, Any]:
+    section = settings.get(name)
+    return section if isinstance(section, dict) else {}
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        return yaml.safe_load(path.read_text()) or {}
-    except FileNotFoundError:
-        return {}
+    """Empty where there is no such file. Raises `BadConfiguration`."""
+    return load(path, dict[str, Any]) if path.exists() else {}
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    text = f"# Written by `wherry up`.\n{yaml.safe_dump(json.loads(json.dumps(content)), sort_keys=False)}"
+    text = f"{HEADER}{yaml.safe_dump(content, sort_keys=False)}"
     if not path.exists() or path.read_text() != text:
         path.write_text(text)
 

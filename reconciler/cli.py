@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 from reconciler import box as boxes
@@ -15,6 +16,8 @@ from schemas.daemon import AlreadyRunning, log_to
 
 START_LIMIT = 60.0
 """Seconds that `up --detach` waits for the API to answer."""
+MAX_SIMULATED = 250
+"""So many ranges of pod addresses there are."""
 
 
 def main() -> None:
@@ -23,7 +26,7 @@ def main() -> None:
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:
         sys.exit(run(arguments))
-    except (BadConfiguration, AlreadyRunning, ConnectionError) as error:
+    except (BadConfiguration, AlreadyRunning, OSError) as error:
         print(f"wherry: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
@@ -32,7 +35,15 @@ def main() -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line of `wherry`."""
-    top = argparse.ArgumentParser(prog="wherry", description="Kubernetes-shaped orchestration for small machines.")
+    top = argparse.ArgumentParser(
+        prog="wherry",
+        description="Kubernetes-shaped orchestration for small machines.",
+        epilog="example:\n"
+        "  wherry up examples/hello --data /tmp/try --simulate 3 --detach\n"
+        "  wherry status --data /tmp/try",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"wherry {version('wherry')}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     up = _command(
@@ -46,7 +57,12 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument("manifests", nargs="?", type=Path, metavar="MANIFESTS", help="folder (default: DIR/manifests)")
     up.add_argument("--port", type=int, help="of the API on 127.0.0.1 (default: 6443, or as the last time)")
     up.add_argument("--detach", action="store_true", help="return when it answers, and leave it running")
-    up.add_argument("--simulate", type=int, default=0, metavar="N", help="N simulated nodes in place of containerd")
+    up.add_argument(
+        "--simulate",
+        type=_number_of_nodes,
+        metavar="N",
+        help="N simulated nodes in place of containerd (default: as the last time; 0: none)",
+    )
     up.add_argument("--log-file", type=Path, help=argparse.SUPPRESS)
     _output(up)
 
@@ -95,6 +111,12 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _number_of_nodes(text: str) -> int:
+    if not text.isdecimal() or int(text) > MAX_SIMULATED:
+        raise argparse.ArgumentTypeError(f"expected a number of nodes from 0 to {MAX_SIMULATED}, found {text!r}")
+    return int(text)
+
+
 def _command(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
     name: str,
@@ -130,26 +152,33 @@ def _up(arguments: argparse.Namespace) -> int:
         return _print_facts(box, arguments.output)
     from reconciler.daemon import run_box  # the whole reconciler, which no other command needs
 
+    if arguments.log_file is None:
+        _print_facts(box, arguments.output)
     log_to(arguments.log_file)
     run_box(box)
     return 0
 
 
 def _detach(box: Box, data: Path) -> None:
+    """Returns when the API answers and the node agent runs. Raises `BadConfiguration` where that does not come."""
     box.kubeconfig.unlink(missing_ok=True)
     errors = box.directory / "logs" / "wherry.err"
     with errors.open("wb") as stream:
         command = [sys.executable, "-m", "reconciler", "up", "--data", str(data), "--log-file", str(box.log_file)]
-        if box.simulated:
-            command += ["--simulate", str(box.simulated)]
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stream, start_new_session=True
         )
     limit = time.monotonic() + START_LIMIT
     while not box.kubeconfig.exists():
         if child.poll() is not None or time.monotonic() > limit:
-            said = errors.read_text().strip().splitlines()[-1:] or [f"see {box.log_file}"]
-            raise BadConfiguration(f"it did not start: {said[0]}")
+            last = errors.read_text(errors="replace").strip().rpartition("\n")[2].removeprefix("wherry: ")
+            raise BadConfiguration(f"it did not start: {last or f'see {box.log_file}'}")
+        time.sleep(0.05)
+    while box.agent_pid is None:
+        if time.monotonic() > limit or (said := boxes.agent_said(box)):
+            raise BadConfiguration(
+                f"the node agent does not start, and is tried again: {said or f'see {box.log_file}'}"
+            )
         time.sleep(0.05)
 
 
@@ -158,10 +187,14 @@ def _print_facts(box: Box, output: str) -> int:
     if output == "json":
         print(json.dumps(known))
         return 0
-    print(f"Wherry runs. It follows {known['manifests']}: edit and save.")
+    nodes = f"{known['simulatedNodes']} simulated nodes" if known["simulatedNodes"] else "this machine"
+    print(f"Wherry runs {known['manifests']} on {nodes}: edit and save.")
     print(f"  kubectl --kubeconfig {known['kubeconfig']} get pods -A")
-    print(f"  images:  {known['images']}")
-    print(f"  log:     {known['log']}")
+    print(f"  wherry status --data {known['data']}")
+    if not known["simulatedNodes"]:
+        print(f"  images:  {known['images']}")
+    if known["reconcilerPid"]:
+        print(f"  log:     {known['log']}")
     print(f"  stop:    wherry down --data {known['data']}")
     return 0
 
@@ -190,9 +223,10 @@ def _get(arguments: argparse.Namespace) -> int:
 
 def _status(arguments: argparse.Namespace) -> int:
     from reconciler.api import client
+    from reconciler.statustext import say_status
 
     status = client.call(Box(arguments.data.absolute()).kubeconfig, "GET", "/wherry/v1/status")
-    print(json.dumps(status) if arguments.output == "json" else client.say_status(status))
+    print(json.dumps(status) if arguments.output == "json" else say_status(status, str(arguments.data)))
     return 0
 
 
@@ -213,8 +247,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
     if not box.simulated:
         raise BadConfiguration(f"{box.directory} has no simulated nodes: start it with `wherry up --simulate N`")
     answer = boxes.tell_simulation(box, arguments.what, arguments.node)
-    if arguments.output == "json":
-        print(json.dumps(answer))
-    else:
-        print(answer["said"])
-    return 0 if answer["ok"] else 1
+    if not answer["ok"]:
+        raise BadConfiguration(answer["said"])
+    print(json.dumps(answer) if arguments.output == "json" else answer["said"])
+    return 0

@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from reconciler.link.link import Link, Settings
 from reconciler.manifests.prune import Limits
 from reconciler.manifests.sync import ManifestSync
 from reconciler.metrics import registry
+from reconciler.overview import overview
 from reconciler.scheduler.loop import SchedulerLoop
 from reconciler.store.changes import AlreadyExists, Create
 from reconciler.store.cluster import Cluster
@@ -39,6 +41,7 @@ from schemas.meta import Object, ObjectMeta
 
 log = logging.getLogger(__name__)
 
+VERSION = version("wherry")
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 FLUSH_SECONDS = 60.0
 """Status that agents hold anyway reaches the disk this late."""
@@ -209,7 +212,13 @@ def _api(config: Config, cluster: Cluster, sync: ManifestSync, metrics: Any) -> 
         host=host,
         port=port,
         names=config.api.names,
-        status=lambda: {"revision": cluster.cache.revision, "manifests": msgspec.to_builtins(sync.status)},
+        status=lambda: {
+            "version": VERSION,
+            "revision": cluster.cache.revision,
+            "folder": str(config.manifests),
+            "manifests": msgspec.to_builtins(sync.status),
+            "cluster": msgspec.to_builtins(overview(cluster.cache)),
+        },
         approve=approve,
         metrics=metrics,
     )

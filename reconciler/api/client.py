@@ -7,7 +7,7 @@ import http.client
 import json
 import ssl
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -127,36 +127,6 @@ def _formatted(kind: Kind, objects: Mapping[str, Any], output: str) -> str:
 
         return yaml.safe_dump(objects, sort_keys=True, allow_unicode=True)
     return json.dumps(objects, indent=4, ensure_ascii=False) + "\n"
-
-
-def say_status(status: object) -> str:
-    """Facts as indented lines, for people."""
-    return "\n".join(_said(status, 0))
-
-
-def _said(value: object, depth: int) -> Iterator[str]:
-    indent = "  " * depth
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            if isinstance(inner, Mapping | list) and inner:
-                yield f"{indent}{key}:"
-                yield from _said(inner, depth + 1)
-            else:
-                yield f"{indent}{key}: {_word(inner)}"
-    elif isinstance(value, list):
-        for inner in value:
-            lines = list(_said(inner, depth + 1))
-            yield f"{indent}- {lines[0].lstrip()}" if lines else f"{indent}-"
-            yield from lines[1:]
-    else:
-        yield f"{indent}{_word(value)}"
-
-
-def _word(value: object) -> str:
-    words = {None: "-", True: "yes", False: "no"}
-    if value is None or isinstance(value, bool):
-        return words[value]
-    return "none" if value in ([], {}) else str(value)
 
 
 def format_table(table: Mapping[str, Any], *, wide: bool = False, namespaces: bool = False) -> str:
