@@ -1,14 +1,17 @@
 """`wherry up` prepares its folder, and prepares it the same way again."""
 
+import re
+import socket
 from pathlib import Path
 
 import pytest
 import yaml
 
 from nodeagent.config import load_config as load_agent
-from reconciler.box import Box, facts, prepare, stop
+from nodeagent.simulation import Simulation
+from reconciler.box import Box, check_port, facts, prepare, stop
 from reconciler.config import load_config
-from schemas.configuration import BadConfiguration
+from schemas.configuration import BadConfiguration, load
 
 
 def test_both_daemons_can_read_what_up_writes(tmp_path: Path) -> None:
@@ -27,7 +30,7 @@ def test_a_second_up_keeps_what_the_first_one_chose(tmp_path: Path) -> None:
     (tmp_path / "m").mkdir()
     box = prepare(tmp_path / "box", tmp_path / "m", 7443, 0)
     before = {path: path.read_text() for path in (box.reconciler_config, box.agent_config)}
-    prepare(tmp_path / "box", None, None, 0)
+    prepare(tmp_path / "box", None, None, None)
     assert before == {path: path.read_text() for path in before}
 
 
@@ -56,3 +59,70 @@ def test_the_facts_name_what_a_person_needs(tmp_path: Path) -> None:
     assert known["api"] == "https://127.0.0.1:7443"
     assert known["reconcilerPid"] is None
     assert known["simulatedNodes"] == 2
+
+
+def test_settings_that_a_person_added_are_kept(tmp_path: Path) -> None:
+    box = prepare(tmp_path / "box", None, 7443, 2)
+    box.reconciler_config.write_text(
+        box.reconciler_config.read_text().replace("127.0.0.1:7443", "0.0.0.0:7443\n  names: [box.local]")
+        + "tolerationSeconds: 5\n"
+    )
+    box.agent_config.write_text(box.agent_config.read_text() + "startSeconds: 2.5\n")
+    prepare(tmp_path / "box", None, 8443, None)
+    reconciler, agent = load_config(box.reconciler_config), load(box.agent_config, Simulation)
+    assert reconciler.toleration_seconds == 5
+    assert (reconciler.api.listen, reconciler.api.names) == ("0.0.0.0:8443", ("box.local",))
+    assert (agent.nodes, agent.start_seconds) == (2, 2.5)
+
+
+def test_what_was_set_for_simulated_nodes_is_nothing_to_a_real_one(tmp_path: Path) -> None:
+    box = prepare(tmp_path / "box", None, None, 2)
+    prepare(tmp_path / "box", None, None, 0)
+    assert load_agent(box.agent_config).containerd == "own"
+
+
+def test_a_real_node_is_not_left_behind_by_simulated_ones(tmp_path: Path) -> None:
+    prepare(tmp_path / "box", None, None, 0)
+    (tmp_path / "box" / "agent").mkdir()
+    with pytest.raises(BadConfiguration, match="holds a real node: remove it first with `wherry down --data "):
+        prepare(tmp_path / "box", None, None, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("api: [", "this is not YAML", id="no YAML"),
+        pytest.param("api: {listen: here}", "api.listen: expected ADDRESS:PORT", id="no address"),
+        pytest.param("tolerationSeconds: soon", "tolerationSeconds: Expected `int`, got `str`", id="no number"),
+        pytest.param("speed: 3", "unknown field `speed`", id="unknown"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_said_with_its_file(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "box").mkdir()
+    file = tmp_path / "box" / "reconciler.yaml"
+    file.write_text(text)
+    with pytest.raises(BadConfiguration, match=f"^{re.escape(str(file))}: .*{re.escape(said)}"):
+        prepare(tmp_path / "box", None, None, 0)
+
+
+def test_a_port_of_the_broker_that_was_taken_meanwhile_is_given_up(tmp_path: Path) -> None:
+    box = prepare(tmp_path / "box", None, None, 0)
+    before = load_agent(box.agent_config).broker.endpoint()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", before.port))
+        other.listen()
+        prepare(tmp_path / "box", None, None, None)
+    after, reconciler = load_agent(box.agent_config).broker.endpoint(), load_config(box.reconciler_config)
+    assert after.port != before.port
+    assert reconciler.embedded_broker is not None
+    assert reconciler.embedded_broker.listen == f"127.0.0.1:{after.port}"
+
+
+def test_a_port_of_the_api_that_is_taken_is_said(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        box = prepare(tmp_path / "box", None, other.getsockname()[1], 0)
+        with pytest.raises(BadConfiguration, match="in use by another program: choose one with --port"):
+            check_port(box)
+    check_port(box)

@@ -91,3 +91,14 @@ async def test_addresses_are_given_out_until_none_is_left_and_then_again() -> No
         await runtime.run_sandbox(bench.sandbox("full"))
     await runtime.remove_sandbox(made[2].id)
     assert (await runtime.run_sandbox(bench.sandbox("again"))).ips == made[2].ips
+
+
+async def test_pods_wait_for_the_network_and_have_addresses_of_its_range() -> None:
+    runtime = FakeRuntime(pod_cidr="")
+    bench = Bench(runtime, "app", Path(), lambda _, __: asyncio.sleep(0), (), Path())
+    with pytest.raises(Exception, match="cni plugin not initialized"):
+        await runtime.run_sandbox(bench.sandbox("early"))
+    runtime.lay_network("10.2.3.0/24")
+    assert (await runtime.run_sandbox(bench.sandbox("a"))).ips == ("10.2.3.2",)
+    runtime.lay_network("10.2.3.0/24")
+    assert (await runtime.run_sandbox(bench.sandbox("b"))).ips == ("10.2.3.3",)
