@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
 # The demo: examples/hello on this machine, on a containerd of its own. `--stop` removes all that it made.
+#
+#   demo.sh [--stop] FOLDER        FOLDER is made; WHERRY_DEMO_PORT is the API's port (default: 6443)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
 
 if [ "${1:-}" = --stop ]; then
-  demo=$PWD/${2:?folder}
+  demo=$(realpath -m "${2:?folder}")
   if [ -d "$demo/data" ]; then wherry down --data "$demo/data"; fi
   rm -rf "$demo"
   echo "The demo is gone."
   exit 0
 fi
 
-demo=$PWD/${1:?folder}
+demo=$(realpath -m "${1:?folder}")
 if [ "$(id -u)" -ne 0 ]; then
   echo "Containers need root: run 'sudo make demo', or without root: .venv/bin/wherry up examples/hello --data .demo/data --simulate 3" >&2
   exit 1
@@ -21,7 +23,7 @@ mkdir -p "$demo/data/images"
 [ -d "$demo/manifests" ] || cp -r examples/hello "$demo/manifests"
 echo "Building the images (no registry needed)"
 examples/images/build.sh "$demo/data/images"
-wherry up "$demo/manifests" --data "$demo/data" --detach
+wherry up "$demo/manifests" --data "$demo/data" --detach ${WHERRY_DEMO_PORT:+--port "$WHERRY_DEMO_PORT"}
 
 pods() { wherry get pods --data "$demo/data" -l app=web --output json; }
 ready() { pods | python3 -c 'import json, sys
