@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from reconciler.api import client
 from tests.preflight import reasons
 from tests.waiting import eventually
 
@@ -28,10 +27,7 @@ class Box:
         self.facts: dict[str, Any] = {}
 
     def up(self, *arguments: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = str(probe.getsockname()[1])
-        command = [*WHERRY, "up", str(self.manifests), "--data", str(self.data), "--port", port, "--detach"]
+        command = [*WHERRY, "up", str(self.manifests), "--data", str(self.data), "--port", str(free_port()), "--detach"]
         done = subprocess.run([*command, "--output", "json", *arguments], capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
         self.facts = json.loads(done.stdout)
@@ -47,11 +43,6 @@ class Box:
         items: list[dict[str, Any]] = json.loads(done.stdout)["items"]
         return items
 
-    def status(self) -> dict[str, Any]:
-        """What `wherry status` says of the manifests."""
-        answer: dict[str, Any] = client.call(self.data / "kubeconfig", "GET", "/wherry/v1/status")["manifests"]
-        return answer
-
     def write(self, name: str, text: str) -> None:
         temporary = self.manifests / f".{name}.tmp"
         temporary.write_text(text)
@@ -59,6 +50,13 @@ class Box:
 
     def wait(self, condition: Callable[[], Any], limit: float, what: str) -> None:
         eventually(condition, limit, what)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @contextlib.contextmanager
