@@ -9,6 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
@@ -86,8 +87,23 @@ class Carrier:
         self._undeclared = set(self._owned)
         return end
 
-    async def take(self, changed: Mapping[str, FileState | None], commit: str | None) -> None:
-        """Takes in what the folder says now; without a commit (None), what it said before a restart."""
+    async def take(
+        self,
+        changed: Mapping[str, FileState | None],
+        commit: str | None,
+        earlier: Mapping[str, FileState] = MappingProxyType({}),
+    ) -> None:
+        """Takes in what the folder says now; without a commit (None), what it said before a restart.
+
+        `earlier` are the states that some of those files had in between.
+        """
+        await self._follow({**changed, **earlier})
+        await self._follow({file: changed[file] for file in earlier})
+        self._stale |= bool(changed)
+        if commit is not None:
+            self.commit, self._has_looked = commit, True
+
+    async def _follow(self, changed: Mapping[str, FileState | None]) -> None:
         ledger, breath = self.ledger, Breath()
         touched = ledger.unsettled() if changed else set()
         for file, state in changed.items():
@@ -100,9 +116,6 @@ class Carrier:
             ledger.settle(ref, lambda ref: source_of(self._view.find(ref)))
             self._touch(ref, 0)
             await breath.take()
-        self._stale |= bool(changed)
-        if commit is not None:
-            self.commit, self._has_looked = commit, True
 
     async def carry_out(self, faults: tuple[SourceFault, ...], *, hold_prune: bool) -> tuple[Ref, ...]:
         """Commits what differs, in one transaction, and returns what was deleted. Raises `StoreError`.

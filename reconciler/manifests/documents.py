@@ -15,7 +15,7 @@ import msgspec
 
 from reconciler.manifests.parse import Document, Problem, Value, parse
 from reconciler.manifests.positions import lines
-from schemas.decode import decode
+from schemas.decode import Decoded, decode
 from schemas.defaults import defaulted
 from schemas.faults import Fault, Path, field_name
 from schemas.kinds import BY_GROUP_VERSION_KIND, KINDS, Kind
@@ -69,6 +69,11 @@ class FileState(msgspec.Struct, frozen=True):
     faults: tuple[SourceFault, ...] = ()
     hides: bool = False
     mentions: frozenset[str] = frozenset()
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it says all that the file declares: nothing of what came before it matters any more."""
+        return not self.hides and all(claim.data is not None for claim in self.claims)
 
 
 class _Read(msgspec.Struct, frozen=True):
@@ -141,9 +146,10 @@ def _read(document: Document) -> _Read:
     if document.problems:
         return _Read(label, Claim(ref, document.line, None), (), document.problems)
     declared, warnings = _declared(kind, ref, data)
-    faults = (*warnings, *_faults(kind, declared))
+    decoded = decode(kind, declared)
+    faults = (*warnings, *_faults(decoded))
     sound = not any(fault.severity == "error" for fault in faults)
-    encoded = msgspec.json.encode(_as_stored(declared)) if sound else None
+    encoded = msgspec.json.encode(_as_stored(decoded.document)) if sound else None
     return _Read(label, Claim(ref, document.line, encoded), faults)
 
 
@@ -193,12 +199,12 @@ def _ref(kind: Kind, data: dict[str, Value]) -> Ref | Fault:
 
 
 def _declared(kind: Kind, ref: Ref, data: dict[str, Value]) -> tuple[dict[str, Any], list[Fault]]:
-    """What the document declares, without nulls and without what the cluster itself writes; and warnings of that."""
-    declared = _without_nulls(data)
+    """What the document declares, without what the cluster itself writes; and warnings of that."""
+    metadata = dict(data["metadata"])
+    declared = {**data, "metadata": metadata}
     warnings: list[Fault] = []
     if declared.pop("status", None):
         warnings.append(_ignored(("status",)))
-    metadata = declared["metadata"]
     stamped = [field for field in _STAMPED if metadata.pop(field, None) is not None]
     warnings += [_ignored(("metadata", field)) for field in stamped]
     if ref.namespace:
@@ -222,16 +228,7 @@ def _ignored(path: Path) -> Fault:
     return Fault(path, "is written by the cluster and left out here; remove it from the file", "warning")
 
 
-def _without_nulls(value: Value) -> Value:
-    if isinstance(value, dict):
-        return {name: _without_nulls(child) for name, child in value.items() if child is not None}
-    if isinstance(value, list):
-        return [_without_nulls(child) for child in value]
-    return value
-
-
-def _faults(kind: Kind, declared: dict[str, Value]) -> Iterable[Fault]:
-    decoded = decode(kind, declared)
+def _faults(decoded: Decoded) -> Iterable[Fault]:
     yield from decoded.faults
     if decoded.object is not None:
         yield from validate(defaulted(decoded.object))

@@ -117,6 +117,24 @@ class Ledger:
             self.duplicates[ref] = tuple(_duplicate(ref, file, one, holder, claim) for file, one in others)
 
 
+def overlaid(before: FileState, after: FileState) -> FileState:
+    """One state that leaves the same declarations behind as these two of one file, one after the other.
+
+    It stands in for versions that a later one has overwritten: their faults are of no interest any more.
+    """
+    good: dict[Ref, Claim] = {}
+    for claim in before.claims:
+        good.setdefault(claim.ref, claim)
+    claims: dict[Ref, Claim] = {}
+    for claim in after.claims:
+        if claim.data is not None or (claim.ref not in good and before.hides):
+            claims.setdefault(claim.ref, claim)
+        elif claim.ref in good:
+            claims.setdefault(claim.ref, good[claim.ref])
+    kept = good if after.hides else {}
+    return FileState(claims=tuple((kept | claims).values()), hides=before.hides and after.hides)
+
+
 def _duplicate(ref: Ref, file: str, claim: Claim, holder: str, held: Claim) -> SourceFault:
     message = f"{ref} is declared in {holder}:{held.line} already, which holds; take one of the two out"
     return SourceFault(file, claim.line, f"{ref.kind}/{ref.name}", "", message)

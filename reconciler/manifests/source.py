@@ -10,7 +10,7 @@ import os
 import stat
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -19,6 +19,7 @@ import msgspec
 from reconciler.manifests.checkout import Checkout, checkout_of
 from reconciler.manifests.documents import FileState, broken, load
 from reconciler.manifests.parse import MAX_BYTES, Problem, too_large
+from reconciler.manifests.versions import Versions, left_by
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -29,6 +30,10 @@ SUFFIXES = (".yaml", ".yml", ".json")
 IGNORE_FILE = ".wherryignore"
 _RACY_NS = 2_000_000_000
 """A file written this shortly before it was read may change again without a new time stamp; it is read again."""
+
+
+EMPTY_SECONDS = 0.1
+"""How long a file has to be empty before it is taken to be so on purpose."""
 
 
 class Unsettled(Exception):
@@ -71,6 +76,8 @@ class Scan(msgspec.Struct, frozen=True):
     present: frozenset[str]
     suspects: dict[str, Signature]
     problems: dict[str, Problem]
+    strays: frozenset[str]
+    """Files of which versions were read, and that are no manifests of this folder."""
     mark: object
     """As it was when the scan began; another one at the end means that the folder moved."""
 
@@ -81,6 +88,10 @@ class Look(msgspec.Struct, frozen=True):
     changed: dict[str, FileState | None]
     files: int
     commit: str
+    earlier: dict[str, FileState] = {}
+    """Of changed files that are not sound: what versions left that were there since the look before."""
+    is_early: bool = False
+    """Files that have just been emptied are as before: most often their writer is about to fill them."""
 
 
 class Source:
@@ -89,8 +100,10 @@ class Source:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.known: dict[str, Known] = {}
+        self.versions = Versions()
         self.checkout: Checkout | None = None
         self._problems: dict[str, Problem] = {}
+        self._state = ("", "")
         self.reads = 0
         self.parses = 0
 
@@ -100,32 +113,51 @@ class Source:
         self.checkout = checkout_of(root)
         if self.checkout is not None:
             watch.add_git(self.checkout.directory)
-        mark = self._mark()
+        mark, noted = self._mark(), self.versions.paths()
         walk = _Walk(str(root), watch.add, _ignored(root))
         walk.run()
         now = time.time_ns()
         suspects = {}
         for path, signature in walk.files.items():
-            known = self.known.get(path)
-            if known is not None and known.signature == signature:
-                continue
-            if os.path.join(root, path) in writing:
+            known, place = self.known.get(path), os.path.join(root, path)
+            if place in writing or (known is not None and known.signature == signature and place not in noted):
                 continue
             suspects[path] = signature if now - max(signature[:2]) > _RACY_NS else signature._replace(inode=0)
         present = walk.files.keys() - {
             path for path in walk.files if path not in self.known and os.path.join(root, path) in writing
         }
         commit = self.checkout.commit() if self.checkout else ""
-        return Scan(str(root), commit, frozenset(present), suspects, walk.problems, mark)
+        strays = noted - writing - {os.path.join(root, path) for path in walk.files} if noted else noted
+        return Scan(str(root), commit, frozenset(present), suspects, walk.problems, strays, mark)
 
-    def read(self, scan: Scan) -> Look:
-        """Reads and parses what may have changed. Raises `Unsettled` where the folder moved meanwhile."""
+    def read(self, scan: Scan, written: Callable[[], frozenset[str]] = frozenset) -> Look:
+        """Reads and parses what may have changed. Raises `Unsettled` where the folder moved meanwhile.
+
+        `written` tells the files that are being written by the time that all are read.
+        """
+        histories: dict[str, list[bytes]] = {}
+        try:
+            return self._read(scan, histories, written)
+        except Unsettled:
+            self._put_back(scan, histories)
+            raise
+
+    def _read(self, scan: Scan, histories: dict[str, list[bytes]], written: Callable[[], frozenset[str]]) -> Look:
         changed: dict[str, FileState | None] = {}
         known: dict[str, Known] = {}
+        emptied: set[str] = set()
+        state = scan.root, scan.commit
+        is_edited = self._state in (state, ("", ""))  # else swapped, or checked out: what is there now is all of it
         for path, signature in scan.suspects.items():
-            content = self._content(scan, path)
+            history, content = self._contents(scan, path)
+            histories[path] = history
             digest = hashlib.blake2b(content, digest_size=16).digest()
-            if (before := self.known.get(path)) is None or before.digest != digest:
+            before = self.known.get(path)
+            is_new = before is None or before.digest != digest
+            if not content and before is not None and is_new and is_edited and self._is_young(scan, path):
+                emptied.add(path)
+                continue
+            if is_new or any(version != content for version in history):
                 changed[path] = load(path, content)
                 self.parses += 1
             known[path] = Known(digest, signature if signature.inode else None)
@@ -134,20 +166,40 @@ class Source:
                 changed[path] = broken(path, problem)
         gone = (self.known.keys() | self._problems.keys()) - scan.present - scan.problems.keys()
         changed.update(dict.fromkeys(gone))
-        if self._mark() != scan.mark:
-            raise Unsettled("the folder changed while it was read")
+        earlier = _earlier(changed, histories) if is_edited else {}
+        self._check(scan, written())
+        self._state = state
+        self.versions.forget(scan.strays)
+        self._put_back(scan, {path: histories[path] for path in emptied})
         for path in gone | scan.problems.keys():
             self.known.pop(path, None)
         self.known.update(known)
         self._problems = scan.problems
-        return Look(changed, len(scan.present), scan.commit)
+        return Look(changed, len(scan.present), scan.commit, earlier, bool(emptied))
 
-    def _content(self, scan: Scan, path: str) -> bytes:
+    def _is_young(self, scan: Scan, path: str) -> bool:
+        try:
+            age = time.time() - os.stat(os.path.join(scan.root, path)).st_mtime
+        except OSError as error:
+            raise Unsettled(f"{path} was there and is not: {error.strerror}") from None
+        return 0 <= age < EMPTY_SECONDS
+
+    def _put_back(self, scan: Scan, histories: Mapping[str, list[bytes]]) -> None:
+        for path, history in histories.items():
+            self.versions.put_back(os.path.join(scan.root, path), history)
+
+    def _check(self, scan: Scan, written: frozenset[str]) -> None:
+        """Whether all that was read is of one moment, and whole."""
+        if self._mark() != scan.mark:
+            raise Unsettled("the folder changed while it was read")
+        for path in scan.suspects:
+            if os.path.join(scan.root, path) in written:
+                raise Unsettled(f"{path} is being written")
+
+    def _contents(self, scan: Scan, path: str) -> tuple[list[bytes], bytes]:
         self.reads += 1
         try:
-            descriptor = os.open(os.path.join(scan.root, path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            with open(descriptor, "rb") as file:
-                return file.read(MAX_BYTES + 1)
+            return self.versions.take(os.path.join(scan.root, path))
         except OSError as error:
             raise Unsettled(f"{path} was there and could not be read: {error.strerror}") from None
 
@@ -159,6 +211,13 @@ class Source:
             lock = self.checkout.directory / "index.lock"
             raise Unsettled(f"git is at work ({lock} exists; remove it should no git be running)")
         return os.path.realpath(self.folder), self.checkout.index_mark()
+
+
+def _earlier(changed: Mapping[str, FileState | None], histories: Mapping[str, list[bytes]]) -> dict[str, FileState]:
+    """Of the files that are not sound now, what earlier versions left."""
+    unsound = [path for path, state in changed.items() if state and not state.is_sound and path in histories]
+    found = {path: left_by(path, histories[path]) for path in unsound}
+    return {path: state for path, state in found.items() if state is not None}
 
 
 def _resolved(folder: Path) -> Path:

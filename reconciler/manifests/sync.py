@@ -19,7 +19,7 @@ from reconciler.manifests.documents import SourceFault
 from reconciler.manifests.gathering import Gathering
 from reconciler.manifests.memory import Memory, recall, remember
 from reconciler.manifests.prune import Limits
-from reconciler.manifests.source import Known, Look, Source, Unreadable, Unsettled
+from reconciler.manifests.source import EMPTY_SECONDS, Known, Look, Source, Unreadable, Unsettled
 from reconciler.manifests.status import SyncStatus
 from reconciler.manifests.watch import RESCAN_SECONDS, FolderWatch
 from reconciler.store.cluster import Cluster
@@ -55,6 +55,8 @@ class ManifestSync:
         limits: Limits | None = None,
     ) -> None:
         self.status = SyncStatus()
+        self.seen = asyncio.Event()
+        """Set once the folder has been read whole and what it declares is committed."""
         self._folder, self._clock, self._memory = folder, clock, memory
         self._source = Source(folder)
         self._carrier = Carrier(cluster, clock, admit, limits or Limits())
@@ -69,7 +71,7 @@ class ManifestSync:
     async def run(self) -> None:
         """Runs until it is cancelled."""
         self._gathering = Gathering()
-        self._watch = FolderWatch(self._gathering)
+        self._watch = FolderWatch(self._gathering, self._source.versions)
         unsubscribe = self._carrier.start(self._gathering.note)
         try:
             await self._recall()
@@ -120,16 +122,24 @@ class ManifestSync:
             self._watch.changed = False
             if (look := await self._look()) is not None:
                 self._files = look.files
-                await self._carrier.take(look.changed, look.commit)
+                if look.is_early:
+                    asyncio.get_running_loop().call_later(EMPTY_SECONDS, self._look_again)
+                await self._carrier.take(look.changed, look.commit, look.earlier)
                 if look.changed:
                     self._save_soon()
         deleted = await self._carrier.carry_out(self._unreadable, hold_prune=bool(self._holding))
         if self._carrier.has_written:
             self._save_soon()
+        if not self._holding:
+            self.seen.set()
         self._show(time() - started)
         for answer in answers:
             if not answer.done():
                 answer.set_result(deleted)
+
+    def _look_again(self) -> None:
+        self._watch.changed = True
+        self._gathering.note()
 
     async def _look(self) -> Look | None:
         """One state of the folder, None while there is none to be had."""
@@ -158,10 +168,11 @@ class ManifestSync:
             scan = source.scan(watch, writing)
         else:
             scan = await asyncio.to_thread(source.scan, watch, writing)
-        if source.known and sum(suspect.size for suspect in scan.suspects.values()) <= _FEW_BYTES:
-            look = source.read(scan)
+        size = max(source.versions.held, sum(suspect.size for suspect in scan.suspects.values()))
+        if source.known and size <= _FEW_BYTES:
+            look = source.read(scan, watch.written)
         else:
-            look = await asyncio.to_thread(source.read, scan)
+            look = await asyncio.to_thread(source.read, scan, watch.written)
         watch.end_round()
         return look
 

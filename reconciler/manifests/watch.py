@@ -3,20 +3,31 @@
 Built on watchdog's inotify thread, which sleeps in the kernel while nothing happens. Directories are watched one by
 one, so that `.git` and what is ignored cost nothing, and no event waits for a partner as in watchdog's observers.
 An event only says "look again": what changed is for the look to find out. All that is remembered of events is which
-files are open for writing, since half a file may read as a sound one.
+files are open for writing, since half a file may read as a sound one. Each finished file is read at once, since a
+good version may be gone by the time of the look.
 """
 
 import asyncio
 import errno
 import logging
 import os
+import select
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyEvent, InotifyFD, Mask, WatchDescriptor
+from watchdog.observers.inotify_c import (
+    CallbackId,
+    InotifyConstants,
+    InotifyEvent,
+    InotifyFD,
+    Mask,
+    WatchDescriptor,
+)
 
 from reconciler.manifests.gathering import QUIET_SECONDS, Gathering
+from reconciler.manifests.source import SUFFIXES
+from reconciler.manifests.versions import Versions
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +53,9 @@ _MENDING = {
 _GIT_MOVES = (b"index", b"HEAD")
 _GIT_NAMES = (*_GIT_MOVES, b"index.lock")
 _MOST_LINKS = 40
+_EVENT_BYTES = 1024 * 1024
+"""Holds all events that the kernel keeps for one who is slow (fs.inotify.max_queued_events)."""
+_ENDINGS = tuple(map(os.fsencode, SUFFIXES))
 
 
 class _Role:
@@ -53,6 +67,35 @@ class _Role:
         self.is_git = False
 
 
+class _Inotify(InotifyFD):
+    """Reads each finished manifest before it tells of it."""
+
+    def __init__(self, manifest_of: Callable[[InotifyEvent], str], versions: Versions) -> None:
+        super().__init__()
+        self._manifest_of, self._versions = manifest_of, versions
+        self._more = select.poll()
+        self._more.register(self._inotify_fd, select.POLLIN)
+
+    def read_events(self, *, event_buffer_size: int = _EVENT_BYTES) -> list[InotifyEvent]:
+        """A change that came while a file was read is among the events that wait right after it, if there are any."""
+        if not self._more.poll(0):
+            self._versions.confirm()
+        events = super().read_events(event_buffer_size=event_buffer_size)
+        finished: dict[str, bool] = {}
+        for event in events:
+            if path := self._manifest_of(event):
+                finished[path] = event.is_close_write or event.is_moved_to
+                if event.is_modify:
+                    self._versions.doubt(path)
+            elif event.is_queue_overflow:
+                self._versions.doubt_all()
+        self._versions.confirm()
+        for path, is_finished in finished.items():
+            if is_finished:
+                self._versions.read(path)
+        return events
+
+
 class FolderWatch:
     """Watches the directories that a scan names, and notes what happens there.
 
@@ -60,12 +103,12 @@ class FolderWatch:
     all of it can be watched, and how to mend that; then rescan every `RESCAN_SECONDS`.
     """
 
-    def __init__(self, gathering: Gathering) -> None:
+    def __init__(self, gathering: Gathering, versions: Versions) -> None:
         self.limit = ""
         self.changed = True
-        self._gathering = gathering
+        self._gathering, self._versions = gathering, versions
         self._loop = asyncio.get_running_loop()
-        self._inotify: InotifyFD | None = None
+        self._inotify: _Inotify | None = None
         self._watched: dict[tuple[int, int], WatchDescriptor] = {}
         self._roles: dict[WatchDescriptor, _Role] = {}
         self._round: dict[tuple[int, int], _Role] = {}
@@ -130,7 +173,7 @@ class FolderWatch:
             return None
         try:
             if self._inotify is None:
-                self._inotify = InotifyFD()
+                self._inotify = _Inotify(self._manifest_of, self._versions)
                 self._inotify.start()
             return self._inotify.add_callback(os.fsencode(directory), _MASK, self, CallbackId(id(self)))
         except OSError as error:
@@ -141,6 +184,13 @@ class FolderWatch:
             return None
 
     # What happens there: told by watchdog's thread
+
+    def _manifest_of(self, event: InotifyEvent) -> str:
+        """The path of the manifest that the event is about, empty where it is about none."""
+        role = self._roles.get(event.wd)
+        if role is None or not role.path or event.is_directory or not event.name.endswith(_ENDINGS):
+            return ""
+        return "" if is_passing(event.name) else os.path.join(role.path, os.fsdecode(event.name))
 
     def on_event(self, event: InotifyEvent) -> None:
         role = self._roles.get(event.wd)
@@ -200,8 +250,13 @@ class FolderWatch:
         with self._lock:
             return bool(self._writing - self._slow)
 
+    def written(self) -> frozenset[str]:
+        """The files that are open for writing and have changed since."""
+        with self._lock:
+            return frozenset(self._writing)
+
     def writing(self) -> frozenset[str]:
-        """The files that are open for writing and have changed since. Their writers are waited for no longer."""
+        """The same. Their writers are waited for no longer."""
         with self._lock:
             self._slow = set(self._writing)
             return frozenset(self._writing)

@@ -118,6 +118,12 @@ def test_nulls_declare_nothing() -> None:
     assert set(msgspec.json.decode(state.claims[0].data or b"")) == {"apiVersion", "kind", "metadata", "data"}
 
 
+def test_base64_broken_over_lines_is_declared_in_one_piece() -> None:
+    state = sound("apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata:\n  a: |\n    aGVs\n    bG8=\n  b: null\n")
+    assert state.claims[0].data is not None
+    assert msgspec.json.decode(state.claims[0].data)["data"] == {"a": "aGVsbG8="}
+
+
 def test_the_texts_of_a_secret_are_declared_as_its_data() -> None:
     state = sound("apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: eA==, b: eA==}\nstringData: {b: z}\n")
     declared = msgspec.json.decode(state.claims[0].data or b"")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.manifests.documents import FileState, load
 from reconciler.manifests.source import Look, Source, Unreadable, Unsettled
 from tests.unit.reconciler.manifests.builders import config_map
 
@@ -83,11 +84,76 @@ def test_a_file_that_is_being_written_stays_as_it_was(tmp_path: Path) -> None:
     source = Source(tmp_path)
     half, new = write(tmp_path, "a.yaml"), tmp_path / "b.yaml"
     look(source)
-    half.write_text("")
-    new.write_text("")
+    half.write_text("a")
+    new.write_text("a")
     found = look(source, writing=frozenset({str(half), str(new)}))
     assert found.changed == {}
     assert set(look(source).changed) == {"a.yaml", "b.yaml"}
+
+
+def test_a_file_that_is_written_while_it_is_read_unsettles_the_look(tmp_path: Path) -> None:
+    source, path = Source(tmp_path), write(tmp_path, "a.yaml")
+    with pytest.raises(Unsettled, match=r"a\.yaml is being written"):
+        source.read(source.scan(Named()), lambda: frozenset({str(path)}))
+    assert set(look(source).changed) == {"a.yaml"}
+
+
+def test_a_file_emptied_just_now_is_as_before_and_empty_when_it_stays_so(tmp_path: Path) -> None:
+    source, path = Source(tmp_path), write(tmp_path, "a.yaml")
+    look(source)
+    path.write_text("")
+    found = look(source)
+    assert (found.changed, found.is_early) == ({}, True)
+    write(tmp_path, "a.yaml", "#")
+    path.write_text("")
+    os.utime(path, (1, 1))
+    found = look(source)
+    assert (found.changed["a.yaml"], found.is_early) == (FileState(), False)
+
+
+def read_at_once(source: Source, path: Path, *texts: str) -> None:
+    """Versions that the watching thread sees, the last one being what stays."""
+    for text in texts:
+        path.write_text(text)
+        source.versions.read(str(path))
+        source.versions.confirm()
+
+
+def test_a_good_version_overwritten_by_a_broken_one_is_told_with_it(tmp_path: Path) -> None:
+    source, path = Source(tmp_path), write(tmp_path, "a.yaml")
+    look(source)
+    good, broken = config_map("a", "2"), "a: ["
+    read_at_once(source, path, good, broken)
+    found = look(source)
+    assert found.earlier["a.yaml"].claims == load("a.yaml", good.encode()).claims
+    read_at_once(source, path, good, broken)
+    found = look(source)
+    assert (set(found.changed), set(found.earlier)) == ({"a.yaml"}, {"a.yaml"})
+    read_at_once(source, path, broken, good)
+    assert look(source).earlier == {}
+    assert source.versions.held == 0
+
+
+def test_versions_of_what_is_no_manifest_are_forgotten(tmp_path: Path) -> None:
+    source, path = Source(tmp_path), write(tmp_path, "drafts/a.yaml")
+    write(tmp_path, ".wherryignore", "drafts/\n")
+    look(source)
+    read_at_once(source, path, "1", "2")
+    look(source)
+    assert source.versions.held == 0
+
+
+def test_only_what_a_checkout_leaves_counts_and_not_what_was_there_before_it(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.yaml")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "one")
+    source = Source(tmp_path)
+    look(source)
+    read_at_once(source, path, config_map("a", "2"), "a: [")
+    git(tmp_path, "commit", "-qam", "two")
+    found = look(source)
+    assert (set(found.changed), found.earlier, source.versions.held) == ({"a.yaml"}, {}, 0)
 
 
 def test_the_ignore_file_reads_as_gitignore_does(tmp_path: Path) -> None:

@@ -351,6 +351,25 @@ async def test_a_start_without_the_folder_deletes_nothing(cluster: Cluster, fold
         assert lab.value("x")
 
 
+async def test_a_secret_whose_base64_is_broken_over_lines_enters_and_is_settled(lab: Lab) -> None:
+    lab.write("s.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata:\n  a: |\n    aGVs\n    bG8=\n")
+    secret = Ref("Secret", "default", "s")
+    await lab.until(lambda: found(lab, secret))
+    assert found(lab, secret).data == {"a": b"hello"}
+    assert lab.sync.status.faults == ()
+    revision = lab.cluster.cache.revision
+    await lab.pass_after(lambda: lab.write("s.yaml", (lab.folder / "s.yaml").read_text() + "# a note\n"))
+    assert lab.cluster.cache.revision == revision
+
+
+async def test_a_file_emptied_on_purpose_takes_its_objects_along(lab: Lab) -> None:
+    lab.write("a.yaml", config_map("x"))
+    lab.write("b.yaml", config_map("other"))
+    await lab.until(lambda: lab.value("x") and lab.value("other"))
+    (lab.folder / "a.yaml").write_text("")
+    await lab.until(lambda: lab.value("x") is None)
+
+
 async def test_a_writer_that_is_quicker_is_looked_at_again(lab: Lab) -> None:
     lab.write("x.yaml", config_map("x"))
     await lab.until(lambda: lab.value("x"))

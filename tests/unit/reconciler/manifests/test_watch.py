@@ -10,13 +10,14 @@ import pytest
 from watchdog.observers.inotify_c import InotifyFD
 
 from reconciler.manifests.gathering import LONGEST_SECONDS, QUIET_SECONDS, Gathering
+from reconciler.manifests.versions import Versions
 from reconciler.manifests.watch import FolderWatch, is_passing
 
 
 @asynccontextmanager
 async def watching(folder: Path, *more: Path) -> AsyncIterator[tuple[FolderWatch, Gathering]]:
     gathering = Gathering()
-    watch = FolderWatch(gathering)
+    watch = FolderWatch(gathering, Versions())
     name_all(watch, folder, *more)
     watch.changed = False
     try:
@@ -121,7 +122,7 @@ async def test_a_folder_that_is_not_there_yet_is_seen_to_come(tmp_path: Path) ->
 @asynccontextmanager
 async def watching_nothing(folder: Path) -> AsyncIterator[tuple[FolderWatch, Gathering]]:
     gathering = Gathering()
-    watch = FolderWatch(gathering)
+    watch = FolderWatch(gathering, Versions())
     watch.start_round(folder)
     watch.end_round()
     watch.changed = False
@@ -160,19 +161,18 @@ async def test_a_writer_that_takes_its_time_is_not_waited_for_twice(tmp_path: Pa
             assert monotonic() - started < LONGEST_SECONDS / 2
 
 
-async def test_edits_that_keep_coming_are_gathered_and_still_told_within_a_second(tmp_path: Path) -> None:
-    async with watching(tmp_path) as (watch, gathering):
-        loop, started = asyncio.get_running_loop(), monotonic()
+async def test_edits_that_keep_coming_are_gathered_and_still_told_within_a_second() -> None:
+    gathering, loop, started = Gathering(), asyncio.get_running_loop(), monotonic()
 
-        def edit() -> None:
-            rename(tmp_path, "a.yaml")
-            again.append(loop.call_later(QUIET_SECONDS / 2, edit))
+    def edit() -> None:
+        gathering.note()
+        again.append(loop.call_later(QUIET_SECONDS / 2, edit))
 
-        again: list[asyncio.TimerHandle] = []
-        edit()
-        assert await is_told(watch, gathering)
-        again[-1].cancel()
-        assert LONGEST_SECONDS * 0.9 <= monotonic() - started < LONGEST_SECONDS * 1.5
+    again: list[asyncio.TimerHandle] = []
+    edit()
+    assert await gathering.at_rest(lambda: False)
+    again[-1].cancel()
+    assert LONGEST_SECONDS * 0.9 <= monotonic() - started < LONGEST_SECONDS * 1.5
 
 
 @pytest.mark.parametrize(
