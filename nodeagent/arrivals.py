@@ -49,16 +49,17 @@ class Arrivals:
         self._configs = {version: body for version, body in self._configs.items() if version[0] != key}
 
     def taken(self, accepted: Accepted) -> None:
-        """What is accepted is held there, and what is older than that is of no more use."""
-        named, held = accepted.digest.pods, accepted.digest.configs
+        """What is accepted is held there, and what is older than that is of no more use.
+
+        What came in while it was being saved stays, though the digest names it: it has not been looked at yet.
+        """
+        named, pods, configs = accepted.digest.pods, accepted.pods, accepted.configs
         self._pods = {
             (uid, generation): body
             for (uid, generation), body in self._pods.items()
-            if uid not in named or generation > named[uid]
+            if generation >= named.get(uid, generation) and body != pods.get(uid)
         }
-        self._configs = {
-            (key, content): body for (key, content), body in self._configs.items() if held.get(key) != content
-        }
+        self._configs = {version: body for version, body in self._configs.items() if body != configs.get(version[0])}
 
 
 def _add(bodies: dict[Version, Body], version: Version, body: Body) -> None:
