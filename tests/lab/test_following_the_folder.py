@@ -1,6 +1,7 @@
 """What is in the folder is what runs: rolled out, put back, removed, and kept where a file is broken."""
 
 import random
+import time
 from pathlib import Path
 
 import yaml
@@ -8,6 +9,10 @@ import yaml
 from tests.lab.fleet import Fleet
 from tests.lab.manifests import deployment
 from tests.waiting import eventually, holds
+
+
+EDIT_SECONDS = 0.02
+"""How long each of the quick edits stays on disk: a version that nobody could have read cannot be the last good one."""
 
 
 def images_of(fleet: Fleet, app: str) -> set[str]:
@@ -148,6 +153,7 @@ def test_200_quick_edits_half_of_them_broken_end_at_the_last_good_version_of_eac
         else:
             fleet.write(f"quick/{name}.yaml", text)
             last[name] = str(number)
+        time.sleep(EDIT_SECONDS)
 
     def contents() -> dict[str, str]:
         return {
