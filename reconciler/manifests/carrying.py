@@ -100,6 +100,8 @@ class Carrier:
         await self._follow({**changed, **earlier})
         await self._follow({file: changed[file] for file in earlier})
         self._stale |= bool(changed)
+        if commit is not None and not self._has_looked:
+            await self._doubt()
         if commit is not None:
             self.commit, self._has_looked = commit, True
 
@@ -116,6 +118,19 @@ class Carrier:
             ledger.settle(ref, lambda ref: source_of(self._view.find(ref)))
             self._touch(ref, 0)
             await breath.take()
+
+    async def _doubt(self) -> None:
+        """Lets go of last good declarations that were outlived: remembered before a kill, and another one after that.
+
+        Nobody changes an object while there is no reconciler. One that is not as the memory has it was declared anew.
+        """
+        breath, outlived = Breath(), list[Ref]()
+        for declared in self.ledger.last_good():
+            await breath.take()
+            live = self._view.find(declared.ref)
+            if live is not None and self.synced.get(declared.ref) != fingerprint(declared, live):
+                outlived.append(declared.ref)
+        self.ledger.forget(outlived)
 
     async def carry_out(self, faults: tuple[SourceFault, ...], *, hold_prune: bool) -> tuple[Ref, ...]:
         """Commits what differs, in one transaction, and returns what was deleted. Raises `StoreError`.
@@ -159,6 +174,7 @@ class Carrier:
         """What the objects of the batch need."""
         now, breath, writes = self._clock(), Breath(), list[Create | Update]()
         for ref in batch:
+            await breath.take()
             declared = self.ledger.declared.get(ref)
             faults = self._object_faults.pop(ref, ())
             if declared is None:
@@ -177,7 +193,6 @@ class Carrier:
             elif live is not None:
                 self.synced[ref] = fingerprint(declared, live)
             self._stale |= bool(faults or outcome.faults)
-            await breath.take()
         return writes
 
     def _prune(self, hold: bool) -> Pruning:
@@ -208,6 +223,7 @@ class Carrier:
         if pruning.held_back != self.held_back:
             self.held_back = pruning.held_back
             self._untold += self._reports.held(self.held_back, self._view)
+        self._reports.is_starting &= not self._has_looked
         return self._untold
 
     async def _done(self, batch: Mapping[Ref, int], changes: Sequence[Change], applied: Applied) -> None:

@@ -32,6 +32,7 @@ class Ledger:
         self._claims: dict[Ref, dict[str, list[Claim]]] = {}
         self._hiding: dict[str, FileState] = {}
         self._kept: set[Ref] = set()
+        self._outlasting: dict[Ref, Declared] = {}
 
     def take(self, changed: Mapping[str, FileState | None], source_of: Callable[[Ref], str]) -> set[Ref]:
         """Takes the new states (None: the file has gone), and returns the objects that may follow another one.
@@ -52,16 +53,19 @@ class Ledger:
     def restore(self, declared: Iterable[Declared]) -> None:
         """Remembers last good declarations from before a restart. They hold as far as the files bear them out."""
         for one in declared:
-            self.declared[one.ref] = one
+            self.declared[one.ref] = self._outlasting[one.ref] = one
             self._kept.add(one.ref)
+
+    def forget(self, refs: Iterable[Ref]) -> None:
+        """Drops last good declarations, as if they had never been."""
+        for ref in refs:
+            for known in (self.declared, self._outlasting):
+                known.pop(ref, None)
+            self._kept.discard(ref)
 
     def last_good(self) -> tuple[Declared, ...]:
         """The declarations that hold although no file says them any more, or not without a fault."""
-        return tuple(one for one in self.declared.values() if not self._bears_out(one))
-
-    def _bears_out(self, one: Declared) -> bool:
-        claims = self._claims.get(one.ref, {}).get(one.file, ())
-        return any(claim.data == one.data for claim in claims)
+        return tuple(self._outlasting.values())
 
     def is_claimed(self, ref: Ref) -> bool:
         """Whether a file names the object, be its document good or broken."""
@@ -97,6 +101,14 @@ class Ledger:
 
     def settle(self, ref: Ref, source_of: Callable[[Ref], str]) -> None:
         """The second half of `take`, for one object."""
+        self._settle(ref, source_of)
+        self._outlasting.pop(ref, None)
+        if (one := self.declared.get(ref)) is not None:
+            claims = self._claims.get(ref, {}).get(one.file, ())
+            if all(claim.data != one.data for claim in claims):
+                self._outlasting[ref] = one
+
+    def _settle(self, ref: Ref, source_of: Callable[[Ref], str]) -> None:
         self.duplicates.pop(ref, None)
         self._kept.discard(ref)
         before = self.declared.get(ref)

@@ -9,6 +9,7 @@ from reconciler.manifests.documents import SourceFault
 from reconciler.manifests.ledger import Ledger
 from reconciler.manifests.prune import HeldBack
 from reconciler.store.changes import Emit
+from reconciler.store.events import event_ref
 from reconciler.store.view import View
 from schemas.core.reference import ObjectReference
 from schemas.meta import Object, Ref
@@ -23,9 +24,13 @@ _Key = tuple[str, str, str, str]
 
 
 class Reports:
-    """Remembers which faults were told. A fault that only moved to another line is the same one."""
+    """Remembers which faults were told. A fault that only moved to another line is the same one.
+
+    As long as `is_starting`, an Event that is there already was told before the restart.
+    """
 
     def __init__(self) -> None:
+        self.is_starting = True
         self._told: frozenset[_Key] = frozenset()
         self._held: frozenset[Ref] = frozenset()
 
@@ -40,7 +45,7 @@ class Reports:
             log.log(level, "manifest fault: %s", fault)
         if mended:
             log.info("manifest faults mended count=%d left=%d", mended, len(by_key))
-        return [_event(fault, ledger, view) for fault in fresh[:MOST_AT_ONCE]]
+        return self._untold((_event(fault, ledger, view) for fault in fresh[:MOST_AT_ONCE]), view)
 
     def held(self, held_back: Sequence[HeldBack], view: View) -> list[Emit]:
         """The same for deletions that are held back."""
@@ -53,7 +58,10 @@ class Reports:
             if (live := view.find(one.ref)) is not None:
                 message = f"no manifest declares this any more, its deletion is held back: {one.reason}"
                 emits.append(Emit(live, "Warning", "PruneHeldBack", message, COMPONENT))
-        return emits
+        return self._untold(emits, view)
+
+    def _untold(self, emits: Iterable[Emit], view: View) -> list[Emit]:
+        return [emit for emit in emits if not self.is_starting or view.find(event_ref(emit)) is None]
 
 
 def _event(fault: SourceFault, ledger: Ledger, view: View) -> Emit:

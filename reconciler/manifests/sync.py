@@ -19,7 +19,7 @@ from reconciler.manifests.documents import SourceFault
 from reconciler.manifests.gathering import Gathering
 from reconciler.manifests.memory import Memory, recall, remember
 from reconciler.manifests.prune import Limits
-from reconciler.manifests.source import EMPTY_SECONDS, Known, Look, Source, Unreadable, Unsettled
+from reconciler.manifests.source import EMPTY_SECONDS, Look, Source, Unreadable, Unsettled
 from reconciler.manifests.status import SyncStatus
 from reconciler.manifests.watch import RESCAN_SECONDS, FolderWatch
 from reconciler.store.cluster import Cluster
@@ -63,6 +63,7 @@ class ManifestSync:
         self._holding = ""
         self._unreadable: tuple[SourceFault, ...] = ()
         self._files = 0
+        self._is_passing = False
         self._unsaved: asyncio.TimerHandle | None = None
         self._saving: asyncio.Task[None] | None = None
         self._writing_memory = threading.Lock()
@@ -76,7 +77,9 @@ class ManifestSync:
         try:
             await self._recall()
             while True:
+                self._is_passing = True
                 await self._guarded_pass()
+                self._is_passing = False
                 await self._wait()
         finally:
             unsubscribe()
@@ -164,7 +167,7 @@ class ManifestSync:
         except OSError as error:
             raise Unsettled(f"{self._folder} was swapped just now: {error.strerror}") from None
         writing = watch.writing()
-        if len(source.known) <= _FEW_FILES:
+        if 0 < len(source.known) <= _FEW_FILES:
             scan = source.scan(watch, writing)
         else:
             scan = await asyncio.to_thread(source.scan, watch, writing)
@@ -203,10 +206,10 @@ class ManifestSync:
         if self._memory is None:
             return
         memory = await asyncio.to_thread(recall, self._memory)
-        self._source.known = {path: Known(digest) for path, (digest, _) in memory.files.items()}
+        self._source.known = dict(memory.known)
         self._carrier.ledger.restore(memory.kept)
         self._carrier.synced = dict(memory.synced)
-        await self._carrier.take({path: state for path, (_, state) in memory.files.items()}, None)
+        await self._carrier.take(memory.states, None)
 
     def _save_soon(self) -> None:
         if self._memory is not None and self._unsaved is None:
@@ -214,17 +217,26 @@ class ManifestSync:
 
     def _save(self) -> None:
         self._unsaved = None
+        if self._is_passing:  # what was read and what was made of it go together only when it is over
+            self._save_soon()
+            return
         self._saving = asyncio.create_task(asyncio.to_thread(self._remember, self._snapshot()), name="manifests-memory")
 
     def _save_now(self) -> None:
         if self._unsaved is not None:
             self._unsaved.cancel()
-            self._remember(self._snapshot())
+            if not self._is_passing:
+                self._remember(self._snapshot())
 
     def _snapshot(self) -> Memory:
+        """Copies alone, for there may be thousands."""
         ledger = self._carrier.ledger
-        files = {path: (known.digest, ledger.files[path]) for path, known in self._source.known.items()}
-        return Memory(files=files, kept=ledger.last_good(), synced=tuple(self._carrier.synced.items()))
+        return Memory(
+            known=dict(self._source.known),
+            states=dict(ledger.files),
+            kept=ledger.last_good(),
+            synced=dict(self._carrier.synced),
+        )
 
     def _remember(self, memory: Memory) -> None:
         assert self._memory is not None

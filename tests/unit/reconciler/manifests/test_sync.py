@@ -326,6 +326,59 @@ async def test_without_a_usable_memory_all_is_found_out_again(
     assert cluster.cache.revision == revision
 
 
+async def test_a_memory_from_before_a_kill_does_not_bring_back_what_was_good_before_the_last_good_version(
+    cluster: Cluster, folder: Path, tmp_path: Path
+) -> None:
+    memory = tmp_path / "memory"
+    (folder / "a.yaml").write_text(config_map("x", "1"))
+    async with syncing(cluster, folder, memory=memory) as lab:
+        assert lab.value("x") == "1"
+    remembered = memory.read_bytes()
+    async with syncing(cluster, folder, memory=memory) as lab:
+        lab.write("a.yaml", config_map("x", "2"))
+        await lab.until(lambda: lab.value("x") == "2")
+    (folder / "a.yaml").write_text("broken: [\n")
+    memory.write_bytes(remembered)
+    async with syncing(cluster, folder, memory=memory) as lab:
+        assert (lab.value("x"), lab.sync.status.objects) == ("2", 0)
+        assert "a.yaml has faults" in lab.sync.status.held_back[0].reason
+        lab.write("a.yaml", config_map("x", "3"))
+        await lab.until(lambda: lab.value("x") == "3")
+
+
+async def test_a_file_broken_while_nobody_looked_keeps_its_objects_as_remembered(
+    cluster: Cluster, folder: Path, tmp_path: Path
+) -> None:
+    memory = tmp_path / "memory"
+    (folder / "a.yaml").write_text(config_map("x", "1"))
+    async with syncing(cluster, folder, memory=memory) as lab:
+        assert lab.value("x") == "1"
+    (folder / "a.yaml").write_text("broken: [\n")
+    async with syncing(cluster, folder, memory=memory) as lab:
+        await cluster.apply([Delete(config_ref("x"))])
+        await lab.until(lambda: lab.value("x") == "1")
+
+
+async def test_a_restart_and_a_file_that_is_only_touched_write_nothing(
+    cluster: Cluster, folder: Path, tmp_path: Path
+) -> None:
+    memory = tmp_path / "memory"
+    (folder / "a.yaml").write_text(config_map("x"))
+    (folder / "b.yaml").write_text("broken: [\n")
+    async with syncing(cluster, folder, memory=memory):
+        pass
+    written, revision = memory.stat(), cluster.cache.revision
+    async with syncing(cluster, folder, memory=memory) as lab:
+        for file in ("a.yaml", "b.yaml"):
+            text = (lab.folder / file).read_text()
+            (lab.folder / file).touch()
+            await lab.pass_after((lab.folder / file).open("ab").close)
+            await lab.pass_after(lambda: lab.write(file, text))  # noqa: B023  # called in this round only
+        assert lab.sync.status.counts.parses == 0
+    assert cluster.cache.revision == revision
+    assert (memory.stat().st_ino, memory.stat().st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
+
+
 async def test_a_start_over_a_broken_file_keeps_the_objects_that_say_they_came_from_it(
     cluster: Cluster, folder: Path
 ) -> None:

@@ -166,7 +166,7 @@ async def test_edits_that_keep_coming_are_gathered_and_still_told_within_a_secon
 
     def edit() -> None:
         gathering.note()
-        again.append(loop.call_later(QUIET_SECONDS / 2, edit))
+        again.append(loop.call_later(QUIET_SECONDS / 10, edit))
 
     again: list[asyncio.TimerHandle] = []
     edit()
