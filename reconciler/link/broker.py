@@ -16,7 +16,7 @@ from typing import Any
 from amqtt.adapters import ReaderAdapter, WriterAdapter
 from amqtt.broker import Broker
 from amqtt.contexts import BrokerConfig, ListenerConfig
-from amqtt.errors import AMQTTError
+from amqtt.errors import AMQTTError, BrokerError
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.session import Session
 
@@ -33,15 +33,24 @@ async def embedded_broker(host: str, port: int, username: str, password: str) ->
 
     Raises `OSError` where the address cannot be had.
     """
-    for name in LOGGERS:  # it tells each packet at INFO, and each client that was killed as a warning
-        logging.getLogger(name).setLevel(logging.ERROR)
+    _log_from(logging.CRITICAL)  # it logs what it raises, with a traceback
     broker = _Broker(host, port, username, password)
-    await broker.start()
+    try:
+        await broker.start()
+    except BrokerError as error:
+        raise error.__cause__ if isinstance(error.__cause__, OSError) else OSError(0, str(error)) from None
+    _log_from(logging.ERROR)  # it tells each packet at INFO, and each client that was killed as a warning
     try:
         yield broker.port
     finally:
         broker.abort_connections()
         await broker.shutdown()
+        await asyncio.sleep(0)  # in which the aborted connections close their sockets
+
+
+def _log_from(level: int) -> None:
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(level)
 
 
 class _Broker(Broker):  # type: ignore[misc]  # amqtt is not typed
@@ -50,6 +59,7 @@ class _Broker(Broker):  # type: ignore[misc]  # amqtt is not typed
         # No plugin at all: the default ones publish $SYS topics, log each packet and let anybody in.
         super().__init__(BrokerConfig(listeners={"default": ListenerConfig(bind=bind)}, plugins={}))
         self._credentials = (username, password)
+        self._writers: set[WriterAdapter] = set()
 
     @property
     def port(self) -> int:
@@ -57,9 +67,21 @@ class _Broker(Broker):  # type: ignore[misc]  # amqtt is not typed
         return int(next(iter(sockets)).getsockname()[1])
 
     def abort_connections(self) -> None:
-        """Before the end: a close waits for each client to take what is unsent, and one may be gone."""
-        for _, handler in self._sessions.values():
-            _abort(handler.writer)
+        """Before the end: a close waits for each client to take what is unsent, and one may be gone.
+
+        All of them, also those that have not said who they are, and those whose session has just ended.
+        """
+        for writer in list(self._writers):
+            _abort(writer)
+
+    async def _client_connected(self, listener_name: str, reader: ReaderAdapter, writer: WriterAdapter) -> None:
+        """However it goes, the connection is closed in the end; the original leaves some to the garbage collector."""
+        self._writers.add(writer)
+        try:
+            await super()._client_connected(listener_name, reader, writer)
+        finally:
+            self._writers.discard(writer)
+            _abort(writer)
 
     async def _session_monitor(self) -> None:
         """The original looks for dead sessions every second; here each one is removed when it ends."""
