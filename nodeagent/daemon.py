@@ -17,7 +17,8 @@ from nodeagent.runtime.containerd import OwnContainerd
 from nodeagent.runtime.cri import CriRuntime
 from nodeagent.runtime.interface import Unavailable
 from nodeagent.volumes import mounts
-from schemas.daemon import lock, stop_signal
+from schemas.configuration import BadConfiguration
+from schemas.daemon import lock, run_until, stop_signal
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ SYSTEM_CNI = Path("/etc/cni/net.d")
 async def serve(path: Path) -> None:
     """Runs until SIGTERM or SIGINT. Raises `BadConfiguration`, `AlreadyRunning` or `OSError`."""
     config = load_config(path)
+    config.broker.check()
     stop = stop_signal()
     with contextlib.closing(lock(config.data)):
         own = _own(config)
@@ -41,19 +43,15 @@ async def serve(path: Path) -> None:
             lay_network=lambda cidr: cni.lay(*_network(config, own, cidr)),
             prepare=lambda: _first_images(runtime, archives, config.pause_image),
         )
-        rooms: list[Coroutine[Any, Any, None]] = [agent.run()]
+        rooms: dict[str, Coroutine[Any, Any, None]] = {"agent": agent.run()}
         if own is not None:
-            rooms.append(own.supervise())
+            rooms["containerd"] = own.supervise()
         if archives is not None:
-            rooms.append(archives.run())
+            rooms["archives"] = archives.run()
         log.info("node agent starts node=%s epoch=%d", config.node, agent.link.epoch)
         try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(room) for room in rooms]
-                await stop.wait()
-                log.info("stopping; containers run on")
-                for task in tasks:
-                    task.cancel()
+            await run_until(stop, rooms)
+            log.info("stopped; containers run on")
         finally:
             runtime.close()
 
@@ -100,7 +98,12 @@ async def _remove_sandboxes(config: Config) -> None:
 
 
 def _own(config: Config) -> OwnContainerd | None:
-    return OwnContainerd(config.data, pause_image=config.pause_image) if config.containerd == OWN else None
+    if config.containerd != OWN:
+        return None
+    try:
+        return OwnContainerd(config.data, pause_image=config.pause_image)
+    except ValueError as error:
+        raise BadConfiguration(f"data: {error}") from None
 
 
 def _network(config: Config, own: OwnContainerd | None, cidr: str) -> tuple[cni.PodNetwork, Path]:

@@ -22,6 +22,7 @@ from nodeagent.arrivals import Arrivals
 from nodeagent.checkpoint import Checkpoint
 from nodeagent.config import Config
 from nodeagent.outbox import PODS, Outbox, Outgoing
+from schemas.configuration import BadConfiguration
 from schemas.core.node import NodeStatus
 from schemas.core.podstatus import PodStatus
 from schemas.messages import (
@@ -49,6 +50,8 @@ EVENT_SECONDS = 0.25
 DISK_RETRY_SECONDS = 5.0
 GOODBYE_SECONDS = 1.0
 MAX_RETRY_SECONDS = 30.0
+REFUSED = (134, 135)
+"""Reason codes of a broker that does not let us in."""
 STEADY_SECONDS = 30.0
 MAX_OUTSTANDING = 100
 MAX_COMPLAINTS = 200
@@ -62,6 +65,7 @@ class Link:
 
     def __init__(self, config: Config, checkpoint: Checkpoint, *, version: str, clock: Callable[[], datetime]) -> None:
         self._config, self._checkpoint, self._version = config, checkpoint, version
+        self._url = config.broker.shown()
         self._topics = Topics(config.cluster, config.node)
         self._reconciler = reconciler_online(config.cluster)
         self.accepted = checkpoint.load()
@@ -140,8 +144,8 @@ class Link:
             began = loop.time()
             try:
                 await self._connected_once()
-            except* (aiomqtt.MqttError, OSError) as lost:
-                log.warning("no link to the broker url=%s error=%s", self._url(), _first(lost))
+            except* (aiomqtt.MqttError, OSError, BadConfiguration) as lost:
+                log.warning("no link to the broker url=%s error=%s", self._url, _reason(lost))
             attempt = 0 if loop.time() - began > STEADY_SECONDS else attempt + 1
             await asyncio.sleep(min(MAX_RETRY_SECONDS, 2.0 ** (attempt - 1)) * random.uniform(0.5, 1))
 
@@ -168,7 +172,7 @@ class Link:
                 if not isinstance(code, int) and code.is_failure:
                     log.error("the broker refuses a subscription; allow it for this user topic=%s", topic)
         await client.publish(topics.online, ONLINE, qos=1, retain=True, timeout=math.inf)
-        log.info("link to the broker is up url=%s", self._url())
+        log.info("link to the broker is up url=%s", self._url)
         self.connected = True
         self._events_due = True
         self._outbox.everything()
@@ -299,12 +303,10 @@ class Link:
         client.pending_calls_threshold = MAX_OUTSTANDING * 2  # it logs each call above this
         return client
 
-    def _url(self) -> str:
-        endpoint = self._config.broker.endpoint()
-        return f"{'mqtts' if endpoint.tls else 'mqtt'}://{endpoint.host}:{endpoint.port}"
 
-
-def _first(error: BaseException) -> BaseException:
+def _reason(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return error
+    if isinstance(error, aiomqtt.MqttCodeError) and getattr(error.rc, "value", 0) in REFUSED:
+        return "the broker refuses user name or password: check broker.username and broker.passwordFile"
+    return str(error) or repr(error)

@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +17,7 @@ from reconciler import box as boxes
 from reconciler.admission import AdmissionSettings, admission
 from reconciler.api import kubeconfig
 from reconciler.api.auth import load_token
+from reconciler.api.certificate import CannotCertify
 from reconciler.api.server import ApiServer
 from reconciler.box import Box
 from reconciler.config import Config, load_config, split_address
@@ -34,18 +35,20 @@ from reconciler.store.cluster import Cluster
 from reconciler.store.interface import StoreError
 from reconciler.store.sqlite import SqliteStore
 from reconciler.store.view import View
-from schemas.configuration import BadConfiguration, BrokerAddress
+from reconciler.upkeep import Upkeep, settle_memory
+from schemas.configuration import BadConfiguration, BrokerAddress, content
 from schemas.core.config import Namespace
-from schemas.daemon import AlreadyRunning, ended, lock, log_to, stop_process, stop_signal
+from schemas.core.node import Node
+from schemas.daemon import AlreadyRunning, ended, lock, log_to, run_until, stop_process, stop_signal
 from schemas.meta import Object, ObjectMeta
 
 log = logging.getLogger(__name__)
 
 VERSION = version("wherry")
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
-FLUSH_SECONDS = 60.0
-"""Status that agents hold anyway reaches the disk this late."""
 AGENT_RETRY_SECONDS = (1.0, 30.0)
+FAILURES = (BadConfiguration, AlreadyRunning, CannotCertify, StoreError, OSError)
+"""What `serve` raises for a person to mend: the text says it all."""
 
 
 def main() -> None:
@@ -63,18 +66,21 @@ def main() -> None:
     try:
         config = load_config(arguments.config)
         asyncio.run(serve(config, config.data / "kubeconfig"))
-    except (BadConfiguration, AlreadyRunning, StoreError, OSError) as error:
+    except FAILURES as error:
         print(f"reconciler: {error}", file=sys.stderr)
         sys.exit(1)
 
 
 def run_box(box: Box) -> None:
     """The reconciler of `wherry up`, with the node agent beside it as a process of its own."""
-    asyncio.run(serve(load_config(box.reconciler_config), box.kubeconfig, box))
+    try:
+        asyncio.run(serve(load_config(box.reconciler_config), box.kubeconfig, box))
+    except (CannotCertify, StoreError) as error:
+        raise BadConfiguration(str(error)) from error
 
 
 async def serve(config: Config, kubeconfig_path: Path, box: Box | None = None) -> None:
-    """Runs until SIGTERM or SIGINT. Raises what `lock`, the store or a listening address raise."""
+    """Runs until SIGTERM or SIGINT. Raises one of `FAILURES`."""
     stop = stop_signal()
     with contextlib.closing(lock(config.data)):
         async with opened(config) as cluster, broker(config) as address:
@@ -94,42 +100,49 @@ async def serve(config: Config, kubeconfig_path: Path, box: Box | None = None) -
                 Settings(broker=address, cluster=config.cluster, node_grace_seconds=config.node_grace_seconds),
                 clock=now,
             )
+            upkeep = Upkeep(cluster.store)
             metrics = registry(
                 {
                     "store": cluster.store.statistics,
                     "controllers": loop.statistics,
                     "scheduler": scheduler.statistics,
                     "link": link.statistics,
+                    "loop": upkeep.statistics,
                 },
                 lambda: link.usage,
             )
-            rooms = {
-                "controllers": loop.run(),
-                "scheduler": scheduler.run(),
-                "manifests": sync.run(),
-                "link": link.run(),
-                "flush": _flush(cluster),
-            }
-            if box is not None:
-                rooms["agent"] = _keep_agent(box)
             async with _serving(_api(config, cluster, sync, metrics), kubeconfig_path):
-                await _until(stop, rooms)
+                settle_memory()
+                rooms = {
+                    "controllers": loop.run(),
+                    "scheduler": scheduler.run(),
+                    "manifests": sync.run(),
+                    "link": _link(link, cluster, sync, loop),
+                    "upkeep": upkeep.run(),
+                }
+                if box is not None:
+                    rooms["agent"] = _keep_agent(box)
+                await run_until(stop, rooms)
 
 
-async def _until(stop: asyncio.Event, rooms: Mapping[str, Coroutine[Any, Any, None]]) -> None:
-    """Runs all rooms until the event; the failure of one is the failure of the daemon."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(room, name=name) for name, room in rooms.items()]
-        await stop.wait()
-        log.info("stopping")
-        for task in tasks:
-            task.cancel()
+async def _link(link: Link, cluster: Cluster, sync: ManifestSync, loop: ControllerLoop) -> None:
+    """A store that knows no node may be one that was lost: the fleet is told nothing before it is built up again.
+
+    Else every node would be told at once that it shall run nothing.
+    """
+    if not cluster.cache.list(Node):
+        await sync.seen.wait()
+        await loop.at_rest()
+    await link.run()
 
 
 @contextlib.asynccontextmanager
 async def _serving(api: ApiServer, kubeconfig_path: Path) -> AsyncIterator[None]:
-    await api.start()
     try:
+        try:
+            await api.start()
+        except OSError as error:
+            raise _cannot_listen("api.listen", error) from None
         kubeconfig.write(kubeconfig_path, api.access)
         yield
     finally:
@@ -154,26 +167,30 @@ async def opened(config: Config) -> AsyncIterator[Cluster]:
 async def broker(config: Config) -> AsyncIterator[BrokerAddress]:
     """The broker that the configuration names; the embedded one runs while the context lasts."""
     if config.broker is not None:
+        config.broker.check()
         yield config.broker
         return
     embedded = config.embedded_broker
     assert embedded is not None
     host, port = split_address(embedded.listen, "embeddedBroker.listen")
-    async with embedded_broker(host, port, embedded.username, embedded.password_file.read_text().strip()) as at:
+    password = content("embeddedBroker.passwordFile", embedded.password_file).strip()
+    async with contextlib.AsyncExitStack() as running:
+        try:
+            at = await running.enter_async_context(embedded_broker(host, port, embedded.username, password))
+        except OSError as error:
+            raise _cannot_listen("embeddedBroker.listen", error) from None
         reach = "127.0.0.1" if host in ("0.0.0.0", "::") else host
         yield BrokerAddress(
             url=f"mqtt://{reach}:{at}", username=embedded.username, password_file=embedded.password_file
         )
 
 
+def _cannot_listen(field: str, error: OSError) -> BadConfiguration:
+    return BadConfiguration(f"{field}: {error.strerror}; stop what listens there, or choose another address")
+
+
 def _admit(config: Config) -> Callable[[Object, View], Object]:
     return admission(AdmissionSettings(default_toleration_seconds=config.toleration_seconds))
-
-
-async def _flush(cluster: Cluster) -> None:
-    while True:
-        await asyncio.sleep(FLUSH_SECONDS)
-        await cluster.store.flush()
 
 
 async def _keep_agent(box: Box) -> None:

@@ -30,20 +30,37 @@ class BrokerAddress(Section, frozen=True, kw_only=True):
     keepalive_seconds: int = 10
 
     def password(self) -> str:
-        return self.password_file.read_text().strip() if self.password_file else ""
+        """Raises `BadConfiguration`."""
+        return content("broker.passwordFile", self.password_file).strip() if self.password_file else ""
+
+    def check(self) -> None:
+        """Raises `BadConfiguration` for what has to be mended before any broker can be reached."""
+        self.endpoint()
+        if self.ca_file and "BEGIN CERTIFICATE" not in content("broker.caFile", self.ca_file):
+            raise BadConfiguration(f"broker.caFile: {self.ca_file} holds no certificate: expected PEM")
+
+    def shown(self) -> str:
+        """The address for logs: without user name and password."""
+        host, port, tls = self._place()
+        return f"{'mqtts' if tls else 'mqtt'}://{f'[{host}]' if ':' in host else host}:{port}"
 
     def endpoint(self) -> "Endpoint":
         """The address in parts; user name and password of the URL give way to the fields. Raises `BadConfiguration`."""
+        host, port, tls = self._place()
+        url = urlsplit(self.url)
+        username = self.username or unquote(url.username or "")
+        return Endpoint(host, port, tls, username, self.password() or unquote(url.password or ""))
+
+    def _place(self) -> tuple[str, int, bool]:
         try:
             url = urlsplit(self.url)
             port = url.port
         except ValueError as error:
             raise BadConfiguration(f"broker.url: {error}") from None
         if url.scheme not in DEFAULT_PORTS or not url.hostname:
-            raise BadConfiguration(f"broker.url: expected mqtt://HOST:1883 or mqtts://HOST:8883, found {self.url!r}")
-        username = self.username or unquote(url.username or "")
-        password = self.password() or unquote(url.password or "")
-        return Endpoint(url.hostname, port or DEFAULT_PORTS[url.scheme], url.scheme == "mqtts", username, password)
+            shown = self.url.rpartition("@")[2]  # what may hold a password is not repeated
+            raise BadConfiguration(f"broker.url: expected mqtt://HOST:1883 or mqtts://HOST:8883, found {shown!r}")
+        return url.hostname, port or DEFAULT_PORTS[url.scheme], url.scheme == "mqtts"
 
 
 DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -76,6 +93,15 @@ def load(path: Path, type_: type[T]) -> T:
         return msgspec.convert(data if data is not None else {}, type_, strict=True, dec_hook=_decode_path)
     except msgspec.ValidationError as error:
         raise BadConfiguration(f"{path}: {_say(str(error))}") from None
+
+
+def content(field: str, path: Path) -> str:
+    """The text of a file that a field of the configuration names. Raises `BadConfiguration`."""
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "this is not text"
+        raise BadConfiguration(f"{field}: {path} cannot be read: {reason}") from None
 
 
 def _decode_path(type_: type, value: object) -> object:

@@ -9,9 +9,14 @@ import os
 import select
 import signal
 import time
+from collections.abc import Coroutine, Iterator, Mapping
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+from schemas.configuration import BadConfiguration
+
+log = logging.getLogger(__name__)
 
 LOG_BYTES = 1024 * 1024
 
@@ -23,10 +28,13 @@ class AlreadyRunning(Exception):
 def lock(directory: Path) -> IO[str]:
     """Holds the directory for this process, until the file is closed or the process ends however it ends.
 
-    Raises `AlreadyRunning`.
+    Raises `AlreadyRunning`, `BadConfiguration` where nothing can be written there.
     """
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = (directory / "lock").open("a+")
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = (directory / "lock").open("a+")
+    except OSError as error:
+        raise _unusable(directory, error) from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -34,12 +42,21 @@ def lock(directory: Path) -> IO[str]:
         pid = file.read().strip()
         file.close()
         raise AlreadyRunning(f"{directory} is in use by process {pid}: stop that one first") from None
-    file.seek(0)
-    if file.read() != str(os.getpid()):
+    try:
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
+    except OSError as error:
+        file.close()
+        raise _unusable(directory, error) from None
     return file
+
+
+def _unusable(directory: Path, error: OSError) -> BadConfiguration:
+    return BadConfiguration(
+        f"{directory}: the data directory cannot be written: {error.strerror}; "
+        "make room there, name another one, or run as a user who may write to it"
+    )
 
 
 def holder(directory: Path) -> int | None:
@@ -89,6 +106,30 @@ def stop_signal() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, event.set)
     return event
+
+
+async def run_until(stop: asyncio.Event, rooms: Mapping[str, Coroutine[Any, Any, None]]) -> None:
+    """Runs all rooms until the event. The failure of one ends them all, and is raised as it is, not in a group."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(room, name=name) for name, room in rooms.items()]
+            await stop.wait()
+            log.info("stopping")
+            for task in tasks:
+                task.cancel()
+    except BaseExceptionGroup as failures:
+        failure, *others = _leaves(failures)
+        for other in others:
+            log.error("and failed at the same time error=%r", other)
+        raise failure from None
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 def stop_process(pid: int, patience_seconds: float) -> None:

@@ -72,6 +72,7 @@ class ControllerLoop:
         self._failures: Counter[Key] = Counter()
         self._applying: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
+        self._rested = asyncio.Event()
         self._reconciled: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
         self._longest_step = 0.0
@@ -108,6 +109,12 @@ class ControllerLoop:
         """Nothing is queued or being applied; what is due later may remain."""
         return not (self._queue or self._events or self._working)
 
+    async def at_rest(self) -> None:
+        """Returns when all that has happened so far has had its consequences."""
+        while not self.idle:
+            self._rested.clear()
+            await self._rested.wait()
+
     def _everything(self) -> Sequence[Event]:
         revision = self._cache.revision
         return [Event(revision, None, found) for kind in KINDS for found in self._cache.list(kind.type)]
@@ -118,6 +125,8 @@ class ControllerLoop:
 
     async def _rest(self) -> None:
         """Until an event comes, a commit is done, or something is due."""
+        if self.idle:
+            self._rested.set()
         self._wake.clear()
         due = self._next_due()
         wait = None if due is None else max(0.0, due - time.monotonic())

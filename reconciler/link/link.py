@@ -24,7 +24,7 @@ from reconciler.link.outbound import Outbound
 from reconciler.link.retained import DIGEST
 from reconciler.store.cluster import Cluster
 from reconciler.store.view import Event
-from schemas.configuration import BrokerAddress
+from schemas.configuration import BadConfiguration, BrokerAddress
 from schemas.core.node import Node
 from schemas.messages import VERSION, MetricsBatch, Topics, reconciler_online, split_topic
 
@@ -36,6 +36,8 @@ CLIENT_LOG.setLevel(logging.CRITICAL)  # it tells calls that were cancelled as e
 REPORTS = ("status", "status/pods/+", "online", "events", "metrics")
 FENCE_SECONDS = 30.0
 MAX_RETRY_SECONDS = 30.0
+REFUSED = (134, 135)
+"""Reason codes of a broker that does not let us in."""
 MAX_OUTSTANDING = 500
 STEADY_SECONDS = 30.0
 """A connection that held for so long was a good one: the next attempt does not wait longer than the first."""
@@ -64,6 +66,7 @@ class Link:
 
     def __init__(self, cluster: Cluster, settings: Settings, *, clock: Callable[[], datetime]) -> None:
         self._cluster, self._settings = cluster, settings
+        self._url = settings.broker.shown()
         self._root = f"wherry/{VERSION}/{settings.cluster}"
         self._fence = f"{self._root}/reconciler/fence"
         self._inbox = Inbox(cluster, clock, self._presence_changed, self._acknowledged, self._clear)
@@ -107,8 +110,8 @@ class Link:
             began = asyncio.get_running_loop().time()
             try:
                 await self._connected_once()
-            except* (aiomqtt.MqttError, OSError) as lost:
-                log.warning("no link to the broker url=%s error=%s", self._url(), _first(lost))
+            except* (aiomqtt.MqttError, OSError, BadConfiguration) as lost:
+                log.warning("no link to the broker url=%s error=%s", self._url, _reason(lost))
             held = asyncio.get_running_loop().time() - began
             attempt = 0 if held > STEADY_SECONDS else attempt + 1
             await asyncio.sleep(min(MAX_RETRY_SECONDS, 2.0 ** (attempt - 1)) * random.uniform(0.5, 1))
@@ -144,7 +147,7 @@ class Link:
         await client.unsubscribe(f"{nodes}/#")
 
     def _begin(self, connection: "_Connection") -> None:
-        log.info("link to the broker is up url=%s", self._url())
+        log.info("link to the broker is up url=%s", self._url)
         self._connection = connection
         self._connections += 1
         self._outbound.begin(self._publish, connection.room)
@@ -201,10 +204,6 @@ class Link:
         if self._connection is not None:
             self._published += 1
             self._connection.publish(f"{Topics(self._settings.cluster, node).root}/{rest}", payload)
-
-    def _url(self) -> str:
-        endpoint = self._settings.broker.endpoint()
-        return f"{'mqtts' if endpoint.tls else 'mqtt'}://{endpoint.host}:{endpoint.port}"
 
 
 class _Connection:
@@ -280,7 +279,9 @@ async def _subscribe(client: aiomqtt.Client, topic: str, qos: int) -> None:
             log.error("the broker refuses a subscription; allow it for this user topic=%s", topic)
 
 
-def _first(error: BaseException) -> BaseException:
+def _reason(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return error
+    if isinstance(error, aiomqtt.MqttCodeError) and getattr(error.rc, "value", 0) in REFUSED:
+        return "the broker refuses user name or password: check broker.username and broker.passwordFile"
+    return str(error) or repr(error)

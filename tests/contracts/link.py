@@ -406,3 +406,28 @@ async def test_two_changes_to_one_object_at_once_are_both_made(broker: Broker, t
         await until(lambda: link.statistics().unacknowledged == 0)
         assert len(agent.images()) == 20
         assert link.statistics().refused == 0
+
+
+async def test_a_password_that_the_broker_refuses_is_said_on_both_sides(
+    broker: Broker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = BrokerAddress(url=f"mqtt://{broker.username}:wrong@127.0.0.1:{broker.port}")
+    cluster = await Cluster.open(await SqliteStore.open(tmp_path / "store.db"), clock=now)
+    config = Config(broker=wrong, cluster=CLUSTER, node="n1", data=tmp_path)
+    agent = AgentLink(config, Checkpoint(tmp_path / "a"), version="test", clock=now)
+    links = [Link(cluster, Settings(broker=wrong, cluster=CLUSTER), clock=now).run(), agent.run(lambda _: None)]
+    running = [asyncio.create_task(link) for link in links]
+    said = "refuses user name or password: check broker.username and broker.passwordFile"
+    try:
+        await until(
+            lambda: (
+                {one.name for one in caplog.records if said in one.message}
+                == {"reconciler.link.link", "nodeagent.link"}
+            )
+        )
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await cluster.close()
+    assert "wrong@" not in caplog.text

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.daemon import AlreadyRunning, ended, holder, lock, log_to, stop_process
+from schemas.configuration import BadConfiguration
+from schemas.daemon import AlreadyRunning, ended, holder, lock, log_to, run_until, stop_process
 
 HOLD = "import sys; from pathlib import Path; from schemas.daemon import lock; f = lock(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"  # noqa: E501
 STUBBORN = "import signal; signal.signal(15, signal.SIG_IGN); print('held', flush=True); signal.pause()"
@@ -71,3 +72,46 @@ def test_logs_are_one_json_object_a_line_where_asked(tmp_path: Path) -> None:
             handler.close()
             root.removeHandler(handler)
     assert (line["level"], line["logger"], line["message"]) == ("info", "part", "objects=3")
+
+
+def test_a_data_directory_that_cannot_be_made_is_named_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadConfiguration, match="file/data: the data directory cannot be written: Not a directory"):
+        lock(tmp_path / "file" / "data")
+
+
+async def test_rooms_run_until_they_are_to_stop() -> None:
+    stop, ended_rooms = asyncio.Event(), []
+
+    async def room(name: str) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended_rooms.append(name)
+
+    running = asyncio.create_task(run_until(stop, {"a": room("a"), "b": room("b")}))
+    await asyncio.sleep(0)
+    stop.set()
+    await running
+    assert sorted(ended_rooms) == ["a", "b"]
+
+
+async def test_the_failure_of_one_room_ends_the_others_and_is_told_as_it_is() -> None:
+    ended_rooms = []
+
+    async def waits() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended_rooms.append("waits")
+
+    async def fails() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(wrong())
+
+    async def wrong() -> None:
+        raise BadConfiguration("wrong")
+
+    with pytest.raises(BadConfiguration, match="wrong"):
+        await run_until(asyncio.Event(), {"waits": waits(), "fails": fails()})
+    assert ended_rooms == ["waits"]
