@@ -6,7 +6,7 @@ Holds what a pass has to know: which objects to look at again (`_dirty`), which 
 
 import asyncio
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
@@ -74,6 +74,7 @@ class Carrier:
         self._object_faults: dict[Ref, tuple[SourceFault, ...]] = {}
         self._folder_faults: tuple[SourceFault, ...] = ()
         self._untold: list[Emit] = []
+        self._unseen: deque[Event] = deque()
         self._stale = True
         self._has_looked = False
         self._is_applying = False
@@ -166,8 +167,15 @@ class Carrier:
     async def _apply(self, changes: Sequence[Change]) -> Applied:
         self._is_applying = True
         try:
-            return await self._cluster.apply(changes)
+            applied = await self._cluster.apply(changes)
+            breath = Breath()
+            while self._unseen:
+                self._see(self._unseen.popleft())
+                await breath.take()
+            return applied
         finally:
+            while self._unseen:  # where nothing was applied, they are those of others
+                self._see(self._unseen.popleft())
             self._is_applying = False
 
     async def _writes(self, batch: Mapping[Ref, int]) -> list[Create | Update]:
@@ -283,21 +291,28 @@ class Carrier:
     # What happens to the live objects
 
     def _on_events(self, events: Sequence[Event]) -> None:
+        if self._is_applying:  # they may be thousands, and are of use only afterwards
+            self._unseen.extend(events)
+            return
         for event in events:
-            if event.object.kind == "Event":
-                continue
-            ref = ref_of(event.object)
-            old, new = event.old, event.new
-            if new is None or old is None or new.metadata.managed_fields is not old.metadata.managed_fields:
-                self._owns(ref, new)
-            if ref not in self.ledger.declared and ref not in self._owned and ref not in self._homeless:
-                continue
-            if old is None or new is None or old.metadata.uid != new.metadata.uid or differs(old, new):
-                self._touch(ref, event.revision)
-        if self._dirty and not self._is_applying:
+            self._see(event)
+        if self._dirty:
             self._note()
 
-    def _owns(self, ref: Ref, live: Object | None) -> None:
+    def _see(self, event: Event) -> None:
+        if event.object.kind == "Event":
+            return
+        ref = ref_of(event.object)
+        old, new = event.old, event.new
+        if new is None or old is None or new.metadata.managed_fields is not old.metadata.managed_fields:
+            self._owns(ref)
+        if ref not in self.ledger.declared and ref not in self._owned and ref not in self._homeless:
+            return
+        if old is None or new is None or old.metadata.uid != new.metadata.uid or differs(old, new):
+            self._touch(ref, event.revision)
+
+    def _owns(self, ref: Ref) -> None:
+        live = self._view.find(ref)
         if live is not None and owned_fields(live) is not None:
             self._owned.add(ref)
         else:
