@@ -26,6 +26,8 @@ LOOK_SECONDS = 60.0
 """How often the node's own state (addresses, disk, memory) is looked at; it is reported only when it changed."""
 AWAY_SECONDS = 0.2
 """The same while the runtime does not answer."""
+AWAY_LONG_SECONDS = 5.0
+"""From then on it is said: a containerd that only starts is there by then."""
 NETWORK_RETRY_SECONDS = 5.0
 
 
@@ -54,6 +56,8 @@ class Agent:
         )
         self._stats = Stats(runtime, self.link, self.workers, config.metrics_seconds)
         self._look = asyncio.Event()
+        self._away_since: float | None = None
+        self._said_away = False
         self._laid = ""
         self._network_wanted = asyncio.Event()
 
@@ -127,9 +131,20 @@ class Agent:
     async def _ask_runtime(self) -> tuple[str, Sequence[Image]]:
         """Its version and images; no version while it does not answer."""
         try:
-            return await self._runtime.version(), await self._runtime.list_images()
-        except RuntimeFailure:
+            found = await self._runtime.version(), await self._runtime.list_images()
+        except RuntimeFailure as failure:
+            self._say_away(failure)
             return "", ()
+        self._away_since, self._said_away = None, False
+        return found
+
+    def _say_away(self, failure: RuntimeFailure) -> None:
+        """Once, when it has been away for longer than it takes to start."""
+        time = asyncio.get_running_loop().time()
+        self._away_since = self._away_since or time
+        if time - self._away_since >= AWAY_LONG_SECONDS and not self._said_away:
+            self._said_away = True
+            log.error("the container runtime does not answer, no pod can be started: %s", failure)
 
 
 def now() -> datetime:
