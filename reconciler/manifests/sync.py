@@ -31,8 +31,7 @@ from schemas.meta import Object, Ref
 log = logging.getLogger(__name__)
 
 _FEW_FILES = 200
-_FEW_BYTES = 16_384
-"""Up to these, a look is over within milliseconds and a thread would only cost time."""
+"""Up to these, a walk is over within milliseconds and a thread would only cost time."""
 _MEMORY_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
 
@@ -171,11 +170,7 @@ class ManifestSync:
             scan = source.scan(watch, writing)
         else:
             scan = await asyncio.to_thread(source.scan, watch, writing)
-        size = max(source.versions.held, sum(suspect.size for suspect in scan.suspects.values()))
-        if source.known and size <= _FEW_BYTES:
-            look = source.read(scan, watch.written)
-        else:
-            look = await asyncio.to_thread(source.read, scan, watch.written)
+        look = await asyncio.to_thread(source.read, scan, watch.written)  # a first fault alone takes 90 ms of imports
         watch.end_round()
         return look
 
