@@ -2,7 +2,6 @@
 
 import random
 import time
-import time
 from pathlib import Path
 
 import yaml
@@ -154,7 +153,6 @@ def test_200_quick_edits_half_of_them_broken_end_at_the_last_good_version_of_eac
         else:
             fleet.write(f"quick/{name}.yaml", text)
             last[name] = str(number)
-        time.sleep(0.01)  # a version counts that is there long enough to be read, on a machine that is busy
         time.sleep(EDIT_SECONDS)
 
     def contents() -> dict[str, str]:
