@@ -145,11 +145,12 @@ class Carrier:
             try:
                 writes = await self._writes(batch)
                 pruning = self._prune(hold_prune)
-                changes = [
+                changes: list[Change] = [
                     *ordered(writes),
                     *ordered_deletes(pruning.deletes),
                     *self._news(faults, pruning),
                 ]
+                writes.clear()
                 if changes:
                     await self._done(batch, changes, await self._apply(changes))
             except ChangeError as error:
@@ -234,8 +235,8 @@ class Carrier:
         self._reports.is_starting &= not self._has_looked
         return self._untold
 
-    async def _done(self, batch: Mapping[Ref, int], changes: Sequence[Change], applied: Applied) -> None:
-        """Takes note of what was committed; its own events call for nothing more."""
+    async def _done(self, batch: Mapping[Ref, int], changes: list[Change], applied: Applied) -> None:
+        """Takes note of what was committed, and lets go of it; its own events call for nothing more."""
         self._dirty = {ref: revision for ref, revision in self._dirty.items() if revision != applied.revision}
         self._untold = []
         self.revision = applied.revision
@@ -250,7 +251,11 @@ class Carrier:
                     put_back += 1
                     log.info("put back what had drifted object=%r", str(ref))
                 await breath.take()
-        self._count(Counter(type(change) for change in changes), put_back)
+        kinds: Counter[type[Change]] = Counter()
+        while changes:  # one by one: to free thousands at once takes long
+            kinds[type(changes.pop())] += 1
+            await breath.take()
+        self._count(kinds, put_back)
 
     def _count(self, kinds: Counter[type[Change]], put_back: int) -> None:
         created, updated, deleted = kinds[Create], kinds[Update], kinds[Delete]
