@@ -10,7 +10,6 @@ from tests.lab.fleet import Fleet
 from tests.lab.manifests import deployment
 from tests.waiting import eventually, holds
 
-
 EDIT_SECONDS = 0.02
 """How long each of the quick edits stays on disk: a version that nobody could have read cannot be the last good one."""
 
