@@ -6,10 +6,16 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+PATIENCE = 4.0
+"""Limits are for a quiet machine; one that others share may be this many times slower."""
+
 
 def eventually(condition: Callable[[], T], limit: float = 30.0, what: str = "") -> T:
-    """The first truthy answer of the condition. Fails with its last answer or error when the limit is over."""
-    end = time.monotonic() + limit
+    """The first truthy answer of the condition.
+
+    Fails with its last answer or error when the limit, in seconds on a quiet machine, is over.
+    """
+    end = time.monotonic() + limit * PATIENCE
     last: object = None
     while time.monotonic() < end:
         try:

@@ -115,6 +115,5 @@ def test_nothing_is_left_over_when_all_is_deleted(fleet: Fleet) -> None:
     fleet.delete("steady.yaml")
     eventually(lambda: not fleet.get("pods", "-A")["items"], 60, "no pods")
     eventually(lambda: not containers(fleet), 30, "no containers")
-    for node in fleet.nodes:
-        eventually(lambda node=node: not fleet.sandboxes(node), 30, f"no sandboxes on {node}")
+    eventually(lambda: not any(fleet.sandboxes(node) for node in fleet.nodes), 30, "no sandboxes")
     holds(lambda: not containers(fleet), 1.0)
