@@ -5,11 +5,11 @@ import asyncio
 import contextlib
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -42,10 +42,15 @@ from schemas.core.node import Node
 from schemas.daemon import AlreadyRunning, ended, lock, log_to, run_until, stop_process, stop_signal
 from schemas.meta import Object, ObjectMeta
 
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
 log = logging.getLogger(__name__)
 
 VERSION = version("wherry")
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+FOLDER_SECONDS = 5.0
+"""How long a start waits for a folder that cannot be read."""
 AGENT_RETRY_SECONDS = (1.0, 30.0)
 FAILURES = (BadConfiguration, AlreadyRunning, CannotCertify, StoreError, OSError)
 """What `serve` raises for a person to mend: the text says it all."""
@@ -114,15 +119,23 @@ async def serve(config: Config, kubeconfig_path: Path, box: Box | None = None) -
             async with _serving(_api(config, cluster, sync, metrics), kubeconfig_path):
                 settle_memory()
                 rooms = {
-                    "controllers": loop.run(),
-                    "scheduler": scheduler.run(),
                     "manifests": sync.run(),
+                    "controllers": _following(sync, loop.run),
+                    "scheduler": _following(sync, scheduler.run),
                     "link": _link(link, cluster, sync, loop),
                     "upkeep": upkeep.run(),
                 }
                 if box is not None:
                     rooms["agent"] = _keep_agent(box)
                 await run_until(stop, rooms)
+
+
+async def _following(sync: ManifestSync, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """The folder is taken in first, so that nobody acts on what it no longer says; but nobody waits for it for long."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(FOLDER_SECONDS):
+            await sync.seen.wait()
+    await run()
 
 
 async def _link(link: Link, cluster: Cluster, sync: ManifestSync, loop: ControllerLoop) -> None:
@@ -196,7 +209,7 @@ def _admit(config: Config) -> Callable[[Object, View], Object]:
 async def _keep_agent(box: Box) -> None:
     """Has one node agent running: the one of an earlier life, or a new one. Ends it with this process."""
     least, most = AGENT_RETRY_SECONDS
-    delay = least
+    delay = 0.0
     process = None
     try:
         while True:
@@ -208,7 +221,8 @@ async def _keep_agent(box: Box) -> None:
             await ended(pid)
             if process is not None:
                 process.poll()
-            delay = least if asyncio.get_running_loop().time() - began > most else min(delay * 2, most)
+            steady = asyncio.get_running_loop().time() - began > most
+            delay = least if steady else min(max(least, delay * 2), most)
             log.warning("the node agent ended process=%d restart_in=%.0fs", pid, delay)
             await asyncio.sleep(delay)
     finally:
@@ -216,7 +230,7 @@ async def _keep_agent(box: Box) -> None:
             await asyncio.shield(asyncio.to_thread(stop_process, pid, boxes.PATIENCE))
 
 
-def _api(config: Config, cluster: Cluster, sync: ManifestSync, metrics: Any) -> ApiServer:  # noqa: ANN401
+def _api(config: Config, cluster: Cluster, sync: ManifestSync, metrics: "CollectorRegistry") -> ApiServer:
     host, port = split_address(config.api.listen, "api.listen")
 
     async def approve(_: dict[str, Any]) -> object:

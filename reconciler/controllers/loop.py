@@ -72,6 +72,7 @@ class ControllerLoop:
         self._failures: Counter[Key] = Counter()
         self._applying: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
+        self._has_begun = False
         self._rested = asyncio.Event()
         self._reconciled: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
@@ -80,6 +81,7 @@ class ControllerLoop:
     async def run(self) -> None:
         """Looks at every object once, and from then on at what changes. Ends only when cancelled."""
         end = self._cache.subscribe(self._listen)
+        self._has_begun = True
         try:
             self._events.extend(self._everything())
             while True:
@@ -110,8 +112,8 @@ class ControllerLoop:
         return not (self._queue or self._events or self._working)
 
     async def at_rest(self) -> None:
-        """Returns when all that has happened so far has had its consequences."""
-        while not self.idle:
+        """Returns when the loop has begun, and all that has happened so far has had its consequences."""
+        while not (self._has_begun and self.idle):
             self._rested.clear()
             await self._rested.wait()
 
