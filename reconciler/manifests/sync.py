@@ -8,7 +8,7 @@ or cut short changes nothing but the delay.
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -66,6 +66,7 @@ class ManifestSync:
         self._unsaved: asyncio.TimerHandle | None = None
         self._saving: asyncio.Task[None] | None = None
         self._writing_memory = threading.Lock()
+        self._remembered: Mapping[Ref, bytes] = {}
         self._approvals: list[asyncio.Future[tuple[Ref, ...]]] = []
 
     async def run(self) -> None:
@@ -204,6 +205,7 @@ class ManifestSync:
         self._source.known = dict(memory.known)
         self._carrier.ledger.restore(memory.kept)
         self._carrier.synced = dict(memory.synced)
+        self._remembered = memory.synced
         await self._carrier.take(memory.states, None)
 
     def _save_soon(self) -> None:
@@ -218,10 +220,13 @@ class ManifestSync:
         self._saving = asyncio.create_task(asyncio.to_thread(self._remember, self._snapshot()), name="manifests-memory")
 
     def _save_now(self) -> None:
+        """At the end, also what was only looked at again since: not worth a write of its own, but a quick restart."""
         if self._unsaved is not None:
             self._unsaved.cancel()
-            if not self._is_passing:
-                self._remember(self._snapshot())
+        elif self._memory is None or self._carrier.synced == self._remembered:
+            return
+        if not self._is_passing:
+            self._remember(self._snapshot())
 
     def _snapshot(self) -> Memory:
         """Copies alone, for there may be thousands."""
@@ -238,5 +243,6 @@ class ManifestSync:
         try:
             with self._writing_memory:  # the last one, at the end, may find an earlier one still at work
                 remember(self._memory, memory)
+                self._remembered = memory.synced
         except OSError as error:
             log.warning("memory of the manifests not written file=%s error=%r", self._memory, str(error))

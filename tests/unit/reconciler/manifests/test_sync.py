@@ -310,6 +310,28 @@ async def test_a_restart_parses_nothing_again_and_keeps_what_only_it_remembers(
     assert cluster.cache.revision > revision
 
 
+async def test_what_was_only_looked_at_again_is_remembered_at_the_end_and_not_before(
+    cluster: Cluster, folder: Path, tmp_path: Path
+) -> None:
+    memory = tmp_path / "memory"
+    async with syncing(cluster, folder, memory=memory) as lab:
+        lab.write("a.yaml", config_map("x"))
+        await lab.until(memory.exists)
+        before = memory.read_bytes()
+        live = cluster.cache.get(ConfigMap, "default", "x")
+        assert live is not None
+        noted = replace(live.metadata, annotations=live.metadata.annotations | {"example.org/note": "mine"})
+        passes = lab.sync.status.counts.passes
+        await cluster.apply([Update(replace(live, metadata=noted))])
+        await lab.until(lambda: lab.sync.status.counts.passes > passes)
+        assert memory.read_bytes() == before
+    after = memory.read_bytes()
+    assert after != before
+    async with syncing(cluster, folder, memory=memory) as lab:
+        assert lab.value("x")
+    assert memory.read_bytes() == after
+
+
 @pytest.mark.parametrize("content", [None, b"", b"\x00rubbish", b"{}"])
 async def test_without_a_usable_memory_all_is_found_out_again(
     cluster: Cluster, folder: Path, tmp_path: Path, content: bytes | None
