@@ -11,6 +11,7 @@ from pathlib import Path
 
 from reconciler import box as boxes
 from reconciler.box import Box
+from reconciler.start import loading
 from schemas.configuration import BadConfiguration
 from schemas.daemon import AlreadyRunning, log_to
 
@@ -150,7 +151,8 @@ def _up(arguments: argparse.Namespace) -> int:
     if arguments.detach:
         _detach(box, arguments.data)
         return _print_facts(box, arguments.output)
-    from reconciler.daemon import run_box  # the whole reconciler, which no other command needs
+    with loading():
+        from reconciler.daemon import run_box  # the whole reconciler, which no other command needs
 
     if arguments.log_file is None:
         _print_facts(box, arguments.output)

@@ -1,10 +1,8 @@
 """The reconciler as a process: opens the store, joins the rooms, and ends in good order."""
 
-import argparse
 import asyncio
 import contextlib
 import logging
-import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -35,11 +33,11 @@ from reconciler.store.cluster import Cluster
 from reconciler.store.interface import StoreError
 from reconciler.store.sqlite import SqliteStore
 from reconciler.store.view import View
-from reconciler.upkeep import Upkeep, settle_memory
+from reconciler.upkeep import Upkeep
 from schemas.configuration import BadConfiguration, BrokerAddress, content
 from schemas.core.config import Namespace
 from schemas.core.node import Node
-from schemas.daemon import AlreadyRunning, ended, lock, log_to, run_until, stop_process, stop_signal
+from schemas.daemon import AlreadyRunning, ended, lock, run_until, stop_process, stop_signal
 from schemas.meta import Object, ObjectMeta
 
 if TYPE_CHECKING:
@@ -56,24 +54,10 @@ FAILURES = (BadConfiguration, AlreadyRunning, CannotCertify, StoreError, OSError
 """What `serve` raises for a person to mend: the text says it all."""
 
 
-def main() -> None:
-    """Entry point of `reconciler`."""
-    parser = argparse.ArgumentParser(
-        prog="reconciler",
-        description="The brain of a Wherry cluster.",
-        epilog="example:\n  reconciler --config /etc/wherry/reconciler.yaml",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE")
-    parser.add_argument("--log-format", choices=("text", "json"), default="text")
-    arguments = parser.parse_args()
-    log_to(None, as_json=arguments.log_format == "json")
-    try:
-        config = load_config(arguments.config)
-        asyncio.run(serve(config, config.data / "kubeconfig"))
-    except FAILURES as error:
-        print(f"reconciler: {error}", file=sys.stderr)
-        sys.exit(1)
+def run(config: Path) -> None:
+    """The reconciler of the configuration file `config`, until it is told to end. Raises one of `FAILURES`."""
+    loaded = load_config(config)
+    asyncio.run(serve(loaded, loaded.data / "kubeconfig"))
 
 
 def run_box(box: Box) -> None:
@@ -117,13 +101,12 @@ async def serve(config: Config, kubeconfig_path: Path, box: Box | None = None) -
                 lambda: link.usage,
             )
             async with _serving(_api(config, cluster, sync, metrics), kubeconfig_path):
-                settle_memory()
                 rooms = {
                     "manifests": sync.run(),
                     "controllers": _following(sync, loop.run),
                     "scheduler": _following(sync, scheduler.run),
                     "link": _link(link, cluster, sync, loop),
-                    "upkeep": upkeep.run(),
+                    "upkeep": _following(sync, upkeep.run),
                 }
                 if box is not None:
                     rooms["agent"] = _keep_agent(box)
@@ -257,7 +240,3 @@ def _api(config: Config, cluster: Cluster, sync: ManifestSync, metrics: "Collect
 
 def now() -> datetime:
     return datetime.now(UTC)
-
-
-if __name__ == "__main__":
-    main()

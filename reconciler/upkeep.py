@@ -40,6 +40,7 @@ class Upkeep:
     async def run(self) -> None:
         """Until cancelled. What fails is said and tried again a minute later: the disk may be full for a while."""
         loop = asyncio.get_running_loop()
+        settle_memory()
         while True:
             await self._keep(loop.time())
             due = loop.time() + FLUSH_SECONDS
@@ -63,7 +64,7 @@ class Upkeep:
 
 
 def settle_memory() -> None:
-    """Call it once all that stays is loaded: the garbage collector never looks at that again.
+    """Once all that stays is loaded: the garbage collector never looks at that again.
 
     With 5,000 pods a full collection held the loop for 31 ms; for what is made later it takes one. API objects
     are not looked at in any case, for they hold no cycles, but the code and the tables of the cache are.
@@ -71,3 +72,4 @@ def settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNGEST, 10, 10)
+    gc.enable()

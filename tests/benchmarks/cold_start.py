@@ -35,7 +35,7 @@ def started(data: Path) -> float:
     """Seconds from the start of a reconciler to the end of its first pass; it is ended again when it has settled."""
     began = time.time()
     process = subprocess.Popen(
-        [sys.executable, "-m", "reconciler.daemon", "--config", str(data / "reconciler.yaml")],
+        [sys.executable, "-m", "reconciler.start", "--config", str(data / "reconciler.yaml")],
         stderr=subprocess.DEVNULL,
     )
     kubeconfig = data / "reconciler" / "kubeconfig"

@@ -61,7 +61,7 @@ class Fleet:
         self._spawn("broker", HUB, ["mosquitto", "-c", self._config("broker")])
 
     def start_reconciler(self) -> None:
-        self._spawn("reconciler", HUB, [sys.executable, "-m", "reconciler.daemon", "--config", self._config("hub")])
+        self._spawn("reconciler", HUB, [sys.executable, "-m", "reconciler.start", "--config", self._config("hub")])
         eventually((self.directory / "hub" / "kubeconfig").exists, 30, "the reconciler's kubeconfig")
         eventually(lambda: self.try_kubectl("get", "--raw", "/readyz").returncode == 0, 30, "the API")
 

@@ -1,6 +1,7 @@
 """The reconciler as a process: a person's mistake is one line, and the fleet hears nothing too early."""
 
 import asyncio
+import contextlib
 import socket
 import sqlite3
 import sys
@@ -13,7 +14,7 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from reconciler import daemon
+from reconciler import daemon, start
 from reconciler.controllers.loop import ControllerLoop
 from reconciler.link.link import Link
 from reconciler.manifests.sync import ManifestSync
@@ -30,7 +31,7 @@ Refused = Callable[..., str]
 def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refused:
     """Starts the reconciler over a sound configuration with these changes, and returns what it says as it gives up."""
 
-    def start(**changes: Any) -> str:  # noqa: ANN401 - as YAML
+    def begin(**changes: Any) -> str:  # noqa: ANN401 - as YAML
         (tmp_path / "manifests").mkdir()
         (tmp_path / "password").write_text("secret\n")
         sound = {
@@ -42,16 +43,17 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         config = {field: value for field, value in (sound | changes).items() if value is not None}
         (tmp_path / "reconciler.yaml").write_text(yaml.safe_dump(config))
         monkeypatch.setattr(sys, "argv", ["reconciler", "--config", str(tmp_path / "reconciler.yaml")])
-        monkeypatch.setattr(daemon, "log_to", lambda *_, **__: None)
+        monkeypatch.setattr(start, "log_to", lambda *_, **__: None)
+        monkeypatch.setattr(start, "loading", contextlib.nullcontext)
         with pytest.raises(SystemExit) as ended:
-            daemon.main()
+            start.main()
         assert ended.value.code == 1
         said = capsys.readouterr().err
         assert said.startswith("reconciler: ")
         assert said.count("\n") == 1, said
         return said
 
-    return start
+    return begin
 
 
 @pytest.fixture
