@@ -46,6 +46,7 @@ INT64 = frozenset(
         "runAsUser",
         "seconds",
         "sizeBytes",
+        "startingDeadlineSeconds",
         "supplementalGroups",
         "terminationGracePeriodSeconds",
         "tolerationSeconds",
@@ -57,6 +58,7 @@ INT64 = frozenset(
 ATOMIC_TYPES = frozenset(
     (
         "ConfigMapKeySelector",
+        "EndpointPort",
         "FileKeySelector",
         "LabelSelector",
         "LocalObjectReference",
@@ -66,13 +68,21 @@ ATOMIC_TYPES = frozenset(
         "ObjectReference",
         "OwnerReference",
         "ResourceFieldSelector",
+        "RoleRef",
+        "ScopeSelector",
         "SecretKeySelector",
+        "SecretReference",
+        "ServiceBackendPort",
+        "Subject",
+        "TopologySelectorTerm",
         "TypedLocalObjectReference",
     )
 )
 """Records that have one owner as a whole (`x-kubernetes-map-type: atomic`)."""
 
-_ATOMIC_MAPS = frozenset((("PodSpec", "nodeSelector"), ("ServiceSpec", "selector")))
+_ATOMIC_MAPS = frozenset(
+    (("PodSpec", "nodeSelector"), ("ReplicationControllerSpec", "selector"), ("ServiceSpec", "selector"))
+)
 """Maps that have one owner as a whole."""
 
 _RETAIN_KEYS = frozenset(

@@ -264,13 +264,63 @@ VOLUMES = (
     _refuse("VolumeProjection.serviceAccountToken", "tokens are not made yet; the file would be missing"),
 )
 
+_NOT_RUN = "stored and shown; no controller runs it yet"
+_NOT_HELD_TO = "stored and shown; nothing is held to it yet"
+_NO_VOLUMES = "stored and shown; no volume is made, bound or attached yet"
+_NO_ACCESS = "stored and shown; who holds the token of the cluster may do everything, nobody else anything"
+_NO_NETWORK = "stored and shown; no address or name leads to the pods yet"
+
+KIND_GAPS = (
+    *(
+        _warn(f"{kind}.spec", _NOT_RUN)
+        for kind in (
+            "CronJob",
+            "DaemonSet",
+            "HorizontalPodAutoscaler",
+            "Job",
+            "ReplicationController",
+            "StatefulSet",
+        )
+    ),
+    *(
+        _warn(f"{kind}.spec", _NOT_HELD_TO)
+        for kind in ("LimitRange", "NetworkPolicy", "PodDisruptionBudget", "ResourceQuota")
+    ),
+    *(_warn(f"PriorityClass.{field}", _NOT_HELD_TO) for field in ("globalDefault", "preemptionPolicy", "value")),
+    _warn("PersistentVolume.spec", _NO_VOLUMES),
+    _warn("PersistentVolumeClaim.spec", _NO_VOLUMES),
+    *(
+        _warn(f"StorageClass.{field}", _NO_VOLUMES)
+        for field in (
+            "allowVolumeExpansion",
+            "allowedTopologies",
+            "mountOptions",
+            "parameters",
+            "provisioner",
+            "reclaimPolicy",
+            "volumeBindingMode",
+        )
+    ),
+    *(_warn(f"{kind}.spec", _NO_NETWORK) for kind in ("Ingress", "IngressClass", "Service")),
+    *(_warn(f"EndpointSlice.{field}", _NO_NETWORK) for field in ("addressType", "endpoints", "ports")),
+    *(
+        _warn(f"{kind}.{field}", _NO_ACCESS)
+        for kind, fields in (
+            ("ClusterRole", ("aggregationRule", "rules")),
+            ("ClusterRoleBinding", ("roleRef", "subjects")),
+            ("Role", ("rules",)),
+            ("RoleBinding", ("roleRef", "subjects")),
+        )
+        for field in fields
+    ),
+)
+
 OTHERS = (
     _warn("NodeSpec.configSource", "Kubernetes itself has ignored it since 1.22"),
     _warn("NodeSpec.externalID", "Kubernetes itself ignores it"),
-    _warn("Service.spec", "Services are stored and shown, but no address or name leads to their pods yet"),
     _warn("ServiceAccount.automountServiceAccountToken", _NO_TOKEN, _is(True), "where `true`"),
     _warn("ServiceAccount.imagePullSecrets", "only those named in the pod itself are used yet"),
     _warn("ServiceAccount.secrets", "no token of a service account is made yet"),
 )
 
-GAPS: tuple[Gap, ...] = (*POD, *SECURITY, *CONTAINER, *VOLUMES, *OTHERS)
+GAPS: tuple[Gap, ...] = (*POD, *SECURITY, *CONTAINER, *VOLUMES, *OTHERS, *KIND_GAPS)

@@ -12,6 +12,8 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
     for type_, fields in {
         "Affinity": "nodeAffinity podAffinity podAntiAffinity",
         "Capabilities": "add drop",
+        "ClusterRole": _EVERY_KIND,
+        "ClusterRoleBinding": _EVERY_KIND,
         "ConfigMap": f"{_EVERY_KIND} binaryData data immutable",
         "ConfigMapEnvSource": "name optional",
         "ConfigMapKeySelector": "key name optional",
@@ -23,6 +25,8 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
             "terminationMessagePolicy tty volumeMounts workingDir"
         ),
         "ContainerPort": "containerPort hostIP hostPort name protocol",
+        "CronJob": _WITH_STATUS,
+        "DaemonSet": _WITH_STATUS,
         "Deployment": f"{_WITH_STATUS} spec",
         "DeploymentSpec": (
             "minReadySeconds paused progressDeadlineSeconds replicas revisionHistoryLimit selector strategy template"
@@ -32,6 +36,7 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "DownwardAPIVolumeFile": "fieldRef mode path resourceFieldRef",
         "DownwardAPIVolumeSource": "defaultMode items",
         "EmptyDirVolumeSource": "sizeLimit",
+        "EndpointSlice": _EVERY_KIND,
         "EnvFromSource": "configMapRef prefix secretRef",
         "EnvVar": "name value valueFrom",
         "EnvVarSource": "configMapKeyRef fieldRef resourceFieldRef secretKeyRef",
@@ -45,17 +50,27 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "GRPCAction": "port service",
         "HTTPGetAction": "host httpHeaders path port scheme",
         "HTTPHeader": "name value",
+        "HorizontalPodAutoscaler": _WITH_STATUS,
         "HostAlias": "hostnames ip",
         "HostPathVolumeSource": "path type",
+        "Ingress": _WITH_STATUS,
+        "IngressClass": _EVERY_KIND,
+        "Job": _WITH_STATUS,
         "KeyToPath": "key mode path",
         "LabelSelector": "matchExpressions matchLabels",
         "LabelSelectorRequirement": "key operator values",
+        "Lease": f"{_EVERY_KIND} spec",
+        "LeaseSpec": (
+            "acquireTime holderIdentity leaseDurationSeconds leaseTransitions preferredHolder renewTime strategy"
+        ),
         "Lifecycle": "postStart preStop",
         "LifecycleHandler": "exec httpGet sleep",
+        "LimitRange": _EVERY_KIND,
         "LocalObjectReference": "name",
         "ManagedFieldsEntry": "apiVersion fieldsType fieldsV1 manager operation subresource time",
         "Namespace": f"{_WITH_STATUS} spec",
         "NamespaceSpec": "finalizers",
+        "NetworkPolicy": _EVERY_KIND,
         "Node": f"{_WITH_STATUS} spec",
         "NodeAffinity": (
             "preferredDuringSchedulingIgnoredDuringExecution requiredDuringSchedulingIgnoredDuringExecution"
@@ -71,9 +86,12 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         ),
         "ObjectReference": "apiVersion fieldPath kind name namespace resourceVersion uid",
         "OwnerReference": "apiVersion blockOwnerDeletion controller kind name uid",
+        "PersistentVolume": _WITH_STATUS,
+        "PersistentVolumeClaim": _WITH_STATUS,
         "Pod": f"{_WITH_STATUS} spec",
         "PodDNSConfig": "nameservers options searches",
         "PodDNSConfigOption": "name value",
+        "PodDisruptionBudget": _WITH_STATUS,
         "PodReadinessGate": "conditionType",
         "PodSchedulingGate": "name",
         "PodSecurityContext": "fsGroup runAsGroup runAsNonRoot runAsUser supplementalGroups sysctls",
@@ -83,8 +101,10 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
             "readinessGates restartPolicy schedulerName schedulingGates securityContext serviceAccount "
             "setHostnameAsFQDN shareProcessNamespace terminationGracePeriodSeconds tolerations volumes"
         ),
+        "PodTemplate": f"{_EVERY_KIND} template",
         "PodTemplateSpec": "metadata spec",
         "PreferredSchedulingTerm": "preference weight",
+        "PriorityClass": f"{_EVERY_KIND} description",
         "Probe": (
             "exec failureThreshold grpc httpGet initialDelaySeconds periodSeconds successThreshold tcpSocket "
             "terminationGracePeriodSeconds timeoutSeconds"
@@ -92,7 +112,11 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "ProjectedVolumeSource": "defaultMode sources",
         "ReplicaSet": f"{_WITH_STATUS} spec",
         "ReplicaSetSpec": "minReadySeconds replicas selector template",
+        "ReplicationController": _WITH_STATUS,
         "ResourceFieldSelector": "containerName divisor resource",
+        "ResourceQuota": _WITH_STATUS,
+        "Role": _EVERY_KIND,
+        "RoleBinding": _EVERY_KIND,
         "RollingUpdateDeployment": "maxSurge maxUnavailable",
         "Secret": f"{_EVERY_KIND} data immutable stringData type",
         "SecretEnvSource": "name optional",
@@ -105,6 +129,8 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "Service": _WITH_STATUS,
         "ServiceAccount": _EVERY_KIND,
         "SleepAction": "seconds",
+        "StatefulSet": _WITH_STATUS,
+        "StorageClass": _EVERY_KIND,
         "Sysctl": "name value",
         "TCPSocketAction": "host port",
         "Taint": "effect key timeAdded value",

@@ -4,16 +4,17 @@
 """
 
 from reconciler.api.tables.column import Cell, Column, Layout
-from reconciler.api.tables.config import CONFIG_MAP, NAMESPACE, SECRET, SERVICE_ACCOUNT
+from reconciler.api.tables.config import CONFIG_MAP, NAMESPACE, PLAIN, SECRET, SERVICE_ACCOUNT
 from reconciler.api.tables.event import EVENT
 from reconciler.api.tables.node import NODE
 from reconciler.api.tables.pod import POD
 from reconciler.api.tables.service import SERVICE
 from reconciler.api.tables.workload import DEPLOYMENT, REPLICA_SET
+from schemas.kinds import KINDS
 
 __all__ = ["LAYOUTS", "Cell", "Column", "Layout"]
 
-LAYOUTS: dict[str, Layout] = {
+_OWN: dict[str, Layout] = {
     "ConfigMap": CONFIG_MAP,
     "Deployment": DEPLOYMENT,
     "Event": EVENT,
@@ -25,4 +26,6 @@ LAYOUTS: dict[str, Layout] = {
     "Service": SERVICE,
     "ServiceAccount": SERVICE_ACCOUNT,
 }
-"""By the name of the kind; a test holds it complete."""
+
+LAYOUTS: dict[str, Layout] = {kind.name: _OWN.get(kind.name, PLAIN) for kind in KINDS}
+"""By the name of the kind."""

