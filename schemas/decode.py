@@ -10,9 +10,10 @@ import difflib
 import re
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+from msgspec import structs
 
 from schemas import quantity
 from schemas.faults import Fault, Path
@@ -20,15 +21,19 @@ from schemas.kinds import Kind
 from schemas.meta import Object
 from schemas.shape import INT64, Form, Json, Shape, shape_of
 
+FieldValidation = Literal["Strict", "Warn", "Ignore"]
+"""What becomes of fields that the kind does not have, and of keys given twice: errors, warnings, or nothing said
+(https://kubernetes.io/docs/reference/using-api/api-concepts/#setting-the-field-validation-level)."""
+
 _DEEPEST = 64
 """Levels. The kinds nest less than 30 deep; what is deeper is none of ours, or wants to exhaust the stack."""
 
 
 class Decoded(msgspec.Struct, frozen=True):
-    """`object` is None exactly where there are faults.
+    """`object` is None exactly where there are errors among the faults.
 
-    `document` is what was decoded, in the form that merging and storing need: without nulls, keys as texts, base64
-    in one piece.
+    `document` is what was decoded, in the form that merging and storing need: without nulls and unknown fields, keys
+    as texts, base64 in one piece.
     """
 
     object: Object | None
@@ -36,7 +41,7 @@ class Decoded(msgspec.Struct, frozen=True):
     document: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-def decode(kind: Kind, data: Mapping[str, Any]) -> Decoded:
+def decode(kind: Kind, data: Mapping[str, Any], field_validation: FieldValidation = "Strict") -> Decoded:
     """The document as an object of the kind, or everything that is wrong with it."""
     if fault := _deepest(data):
         return Decoded(None, (fault,))
@@ -44,13 +49,26 @@ def decode(kind: Kind, data: Mapping[str, Any]) -> Decoded:
     document = _tidy(data, (), faults.append)
     faults += _wrong_kind(kind, document)
     document = _checked(shape_of(kind.type), document, (), faults.append)
+    faults = _judged(faults, field_validation)
     try:
         object_ = msgspec.convert(document, kind.type)
     except msgspec.ValidationError as error:
         known = {fault.path for fault in faults}
         faults += [fault for fault in _schema_faults(kind, document) if fault.path not in known]
-        faults = faults or [_first_fault(str(error))]
-    return Decoded(None, tuple(faults)) if faults else Decoded(object_, document=document)
+        if not _broken(faults):
+            faults.append(_first_fault(str(error)))
+    return Decoded(None, tuple(faults)) if _broken(faults) else Decoded(object_, tuple(faults), document)
+
+
+def _judged(faults: Iterable[Fault], field_validation: FieldValidation) -> list[Fault]:
+    """Unknown fields come as warnings, the only ones that there are."""
+    if field_validation == "Strict":
+        return [structs.replace(fault, severity="error") for fault in faults]
+    return [fault for fault in faults if fault.severity == "error" or field_validation == "Warn"]
+
+
+def _broken(faults: Iterable[Fault]) -> bool:
+    return any(fault.severity == "error" for fault in faults)
 
 
 def _deepest(value: Json) -> Fault | None:
@@ -103,7 +121,7 @@ def _checked(shape: Shape, value: Json, path: Path, report: Callable[[Fault], No
             if field := fields.get(name):
                 checked[name] = _checked(field.shape, item, (*path, name), report)
             else:
-                report(Fault((*path, str(name)), _unknown(str(name), fields)))
+                report(Fault((*path, str(name)), _unknown(str(name), fields), "warning"))
         return checked
     if shape.item is not None and isinstance(value, list if shape.form == "list" else dict):
         item_shape = shape.item

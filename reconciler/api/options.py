@@ -6,11 +6,11 @@ Pure: query parameters (and the body of a DELETE) go in; what makes no sense is 
 import base64
 import binascii
 from collections.abc import Mapping
-from typing import Literal
 
 import msgspec
 
 from reconciler.api.status import StatusError, bad_option, bad_request, unsupported_value
+from schemas.decode import FieldValidation
 from schemas.kinds import Kind
 from schemas.meta import LabelSelector, Object
 from schemas.selectors import (
@@ -23,7 +23,6 @@ from schemas.selectors import (
 )
 
 Query = Mapping[str, str]
-UnknownFields = Literal["Ignore", "Strict", "Warn"]
 
 
 class Selection(msgspec.Struct, frozen=True):
@@ -169,7 +168,7 @@ def dry_run(query: Query, options: str, body: tuple[str, ...] = ()) -> bool:
     return bool(asked)
 
 
-def unknown_fields(query: Query, options: str) -> UnknownFields:
+def unknown_fields(query: Query, options: str) -> FieldValidation:
     """What to do with fields that the kind does not have."""
     match query.get("fieldValidation", ""):
         case "" | "Warn":

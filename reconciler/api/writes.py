@@ -4,18 +4,15 @@ A document is decoded strictly, defaulted, validated and then applied; nothing i
 A patch is tried again on the newest version where another writer came in between.
 """
 
-import copy
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import reduce
-from operator import getitem
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 import msgspec
 from msgspec import structs
 
-from reconciler.api.options import DeleteOptions, Selection, UnknownFields
+from reconciler.api.options import DeleteOptions, Selection
 from reconciler.api.reads import get
 from reconciler.api.representation import encode
 from reconciler.api.status import (
@@ -35,7 +32,7 @@ from reconciler.api.target import Target
 from reconciler.store.changes import Change, ChangeError, Create, Delete, Update, UpdateStatus
 from reconciler.store.cluster import Cluster
 from schemas.core.config import Namespace
-from schemas.decode import Decoded, decode
+from schemas.decode import FieldValidation, decode
 from schemas.defaults import defaulted
 from schemas.faults import Fault
 from schemas.kinds import BY_NAME, Kind
@@ -83,32 +80,19 @@ def document_of(object_: Object) -> Document:
     return document
 
 
-def read(target: Target, document: Document, unknown: UnknownFields) -> Written:
+def read(target: Target, document: Document, unknown: FieldValidation) -> Written:
     """The document as an object of the target's kind, with its defaults. Raises the 400."""
     kind = target.kind
     document = {"apiVersion": kind.api_version, "kind": kind.name} | document
     if (document["apiVersion"], document["kind"]) != (kind.api_version, kind.name):
         found = f'{document["kind"]} in version "{document["apiVersion"]}"'
         raise bad_request(f"{found} cannot be handled as a {kind.name}: this path takes {kind.api_version} {kind.name}")
-    decoded = decode(kind, document) if unknown == "Strict" else _decode_known(kind, document)
+    decoded = decode(kind, document, unknown)
     if decoded.object is None:
         faults = ", ".join(str(fault) for fault in decoded.faults if fault.severity == "error")
         text = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: strict decoding error: '
         raise bad_request(text + faults)
-    return Written(_placed(target, decoded.object), _warnings(decoded.faults) if unknown != "Ignore" else ())
-
-
-def _decode_known(kind: Kind, document: Document) -> Decoded:
-    """As `decode`, but fields that the kind does not have are left out, with a warning."""
-    decoded = decode(kind, document)
-    unknown = [fault for fault in decoded.faults if fault.message.startswith("unknown field")]
-    if not unknown or len(unknown) < len(decoded.faults):
-        return decoded
-    known = copy.deepcopy(document)
-    for fault in unknown:
-        *way, last = fault.path
-        del reduce(getitem, way, cast("Any", known))[last]
-    return Decoded(decode(kind, known).object, tuple(structs.replace(f, severity="warning") for f in unknown))
+    return Written(_placed(target, decoded.object), _warnings(decoded.faults))
 
 
 def _placed(target: Target, object_: Object) -> Object:
@@ -132,7 +116,7 @@ def _refuse(kind: Kind, name: str, faults: Sequence[Fault]) -> tuple[str, ...]:
 
 
 async def create(
-    cluster: Cluster, target: Target, document: Document, *, unknown: UnknownFields = "Strict", dry: bool
+    cluster: Cluster, target: Target, document: Document, *, unknown: FieldValidation = "Strict", dry: bool
 ) -> Written:
     """A new object."""
     found = read(target, document, unknown)
@@ -178,7 +162,7 @@ def _check_namespace(cluster: Cluster, target: Target, name: str) -> None:
 
 
 async def update(
-    cluster: Cluster, target: Target, document: Document, *, unknown: UnknownFields = "Strict", dry: bool
+    cluster: Cluster, target: Target, document: Document, *, unknown: FieldValidation = "Strict", dry: bool
 ) -> Written:
     """The whole object anew (or its status, where the target names that part)."""
     return await patch(cluster, target, lambda _: document, unknown=unknown, dry=dry)
@@ -189,7 +173,7 @@ async def patch(
     target: Target,
     change: Callable[[Document], Document],
     *,
-    unknown: UnknownFields = "Strict",
+    unknown: FieldValidation = "Strict",
     dry: bool,
 ) -> Written:
     """The object with a change to its document."""

@@ -15,7 +15,7 @@ import msgspec
 
 from reconciler.manifests.parse import Document, Problem, Value, parse
 from reconciler.manifests.positions import lines
-from schemas.decode import Decoded, decode
+from schemas.decode import Decoded, FieldValidation, decode
 from schemas.defaults import defaulted
 from schemas.faults import Fault, Path, field_name
 from schemas.kinds import BY_GROUP_VERSION_KIND, KINDS, Kind
@@ -77,27 +77,26 @@ class FileState(msgspec.Struct, frozen=True):
 
 
 class _Read(msgspec.Struct, frozen=True):
-    """One document, read: its claim if it has one, and faults by path or line."""
+    """One document, read: its claim if it has one, and faults by path."""
 
     label: str
     claim: Claim | None
     faults: tuple[Fault, ...] = ()
-    problems: tuple[Problem, ...] = ()
 
 
-def load(file: str, content: bytes) -> FileState:
+def load(file: str, content: bytes, validation: FieldValidation = "Strict") -> FileState:
     """All that a file declares, and every fault of it. `file` is its path relative to the folder."""
     parsed = parse(content, json_only=file.endswith(".json"))
     if parsed.refused:
         return broken(file, parsed.refused, content)
-    read = [(document, _read(document)) for document in parsed.documents]
+    read = [(document, _read(document, validation)) for document in parsed.documents]
     places = {
         (document.index, document.path + fault.path) for document, one in read for fault in one.faults if fault.path
     }
     found = lines(content, places) if places else {}
     faults: list[SourceFault] = []
     for document, one in read:
-        faults += [SourceFault(file, p.line, one.label, "", p.message) for p in one.problems]
+        faults += _of_problems(file, one.label, document.problems, validation)
         for fault in one.faults:
             line = found.get((document.index, document.path + fault.path), document.line)
             field = field_name(fault.path)
@@ -109,6 +108,16 @@ def load(file: str, content: bytes) -> FileState:
         hides=hides,
         mentions=_mentions(content) if hides else frozenset(),
     )
+
+
+def _of_problems(
+    file: str, label: str, problems: Iterable[Problem], validation: FieldValidation
+) -> Iterable[SourceFault]:
+    for problem in problems:
+        if not problem.is_duplicate or validation == "Strict":
+            yield SourceFault(file, problem.line, label, "", problem.message)
+        elif validation == "Warn":
+            yield SourceFault(file, problem.line, label, "", f"{problem.message} (the last one counts)", "warning")
 
 
 def broken(file: str, problem: Problem, content: bytes = b"") -> FileState:
@@ -129,26 +138,27 @@ def _bounded(file: str, faults: list[SourceFault]) -> tuple[SourceFault, ...]:
     return (*faults[:MOST_FAULTS], SourceFault(file, faults[MOST_FAULTS].line, "", "", rest, "warning"))
 
 
-def _read(document: Document) -> _Read:
+def _read(document: Document, validation: FieldValidation) -> _Read:
     data = document.data
     if not isinstance(data, dict):
         what = "nothing" if data is None else f"a {'list' if isinstance(data, list) else type(data).__name__}"
         fault = Fault((), f"expected a mapping with apiVersion and kind, found {what}")
-        return _Read("", None, () if document.problems else (fault,), document.problems)
+        return _Read("", None, () if document.problems else (fault,))
     label = _label(data)
     kind = _kind(data)
     if isinstance(kind, Fault):
-        return _Read(label, None, (kind,), document.problems)
+        return _Read(label, None, (kind,))
     ref = _ref(kind, data)
     if isinstance(ref, Fault):
-        return _Read(label, None, (ref,), document.problems)
+        return _Read(label, None, (ref,))
     label = f"{ref.kind}/{ref.name}"
-    if document.problems:
-        return _Read(label, Claim(ref, document.line, None), (), document.problems)
+    if not all(problem.is_duplicate for problem in document.problems):
+        return _Read(label, Claim(ref, document.line, None))
     declared, warnings = _declared(kind, ref, data)
-    decoded = decode(kind, declared)
+    decoded = decode(kind, declared, validation)
     faults = (*warnings, *_faults(decoded))
-    sound = not any(fault.severity == "error" for fault in faults)
+    refused = bool(document.problems) and validation == "Strict"
+    sound = not refused and not any(fault.severity == "error" for fault in faults)
     encoded = msgspec.json.encode(_as_stored(decoded.document)) if sound else None
     return _Read(label, Claim(ref, document.line, encoded), faults)
 

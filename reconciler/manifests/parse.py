@@ -31,10 +31,14 @@ Value: TypeAlias = Any
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """What is wrong with a file at a line of it."""
+    """What is wrong with a file at a line of it.
+
+    `is_duplicate`: a key is there twice, and the document holds the last one, as Kubernetes would.
+    """
 
     line: int
     message: str
+    is_duplicate: bool = False
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -110,7 +114,7 @@ def _json(text: str) -> Iterator[Document]:
             seen: set[str] = set()
             for name, _ in pairs:
                 if name in seen:
-                    problems.append(Problem(line, _twice(name)))
+                    problems.append(_twice(line, name))
                 seen.add(name)
         return found
 
@@ -223,9 +227,8 @@ class _Builder:
                 merged += self.to_merge(event, value)
             elif isinstance(name, str):
                 if name in found:
-                    self.problems.append(Problem(line_of(event), _twice(name)))
-                else:
-                    found[name] = value
+                    self.problems.append(_twice(line_of(event), name))
+                found[name] = value
         for other in merged:
             for name, value in other.items():
                 found.setdefault(name, value)
@@ -283,8 +286,8 @@ def _measure(value: Value, known: dict[int, tuple[int, int]], depth: int) -> tup
     return size
 
 
-def _twice(name: str) -> str:
-    return f"the key {name!r} is there twice; keep one"
+def _twice(line: int, name: str) -> Problem:
+    return Problem(line, f"the key {name!r} is there twice; keep one", is_duplicate=True)
 
 
 def _too_deep() -> str:

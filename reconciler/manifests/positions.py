@@ -27,7 +27,8 @@ def lines(content: bytes, wanted: Iterable[tuple[int, Path]]) -> dict[tuple[int,
     try:
         for place, line in _places(loader):
             if place in around:
-                found.setdefault(place, line)
+                # Of a key that is there twice, the last one counts; what was found before an error counts too.
+                found[place] = line  # noqa: PERF403
     except yaml.YAMLError:
         pass  # JSON that is not YAML: what was found so far is the nearest
     finally:

@@ -38,6 +38,28 @@ def test_an_unknown_field_is_named_with_the_one_that_was_meant() -> None:
     assert faults("Deployment", deployment(qqq=3)) == ["spec.qqq: unknown field"]
 
 
+def test_an_unknown_field_is_left_out_with_a_warning_or_in_silence_where_that_is_asked_for() -> None:
+    warned = decode(BY_NAME["Deployment"], deployment(replica=3), "Warn")
+    assert [(str(fault), fault.severity) for fault in warned.faults] == [
+        ("spec.replica: unknown field: did you mean `replicas`?", "warning")
+    ]
+    ignored = decode(BY_NAME["Deployment"], deployment(replica=3), "Ignore")
+    assert ignored.faults == ()
+    assert warned.object == ignored.object == decode(BY_NAME["Deployment"], deployment()).object
+    assert warned.document == ignored.document == deployment()
+
+
+def test_everything_but_an_unknown_field_is_refused_however_strict() -> None:
+    document = deployment(replica=3, replicas="3")
+    refused = decode(BY_NAME["Deployment"], document, "Warn")
+    assert refused.object is None
+    assert sorted((fault.field, fault.severity) for fault in refused.faults) == [
+        ("spec.replica", "warning"),
+        ("spec.replicas", "error"),
+    ]
+    assert [fault.field for fault in decode(BY_NAME["Deployment"], document, "Ignore").faults] == ["spec.replicas"]
+
+
 def test_every_fault_is_reported_at_once() -> None:
     document = deployment(
         replicas="3",

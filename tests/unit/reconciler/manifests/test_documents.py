@@ -98,6 +98,26 @@ def test_a_duplicate_key_spoils_the_object_and_says_its_line() -> None:
     assert str(state.faults[0]).startswith("a.yaml:5: ConfigMap/a: the key 'data' is there twice")
 
 
+def test_a_duplicate_key_hides_no_other_fault() -> None:
+    state = load("a.yaml", (config_map("a") + "data: {}\ndta: {}\n").encode())
+    assert [(one.line, one.field) for one in state.faults] == [(5, ""), (6, "dta")]
+
+
+def test_of_a_duplicate_key_the_last_one_counts_with_a_warning_where_that_is_asked_for() -> None:
+    text = (config_map("a") + "data: {z: last}\ndta: {}\n").encode()
+    warned, ignored = load("a.yaml", text, "Warn"), load("a.yaml", text, "Ignore")
+    assert [(one.line, one.field, one.severity) for one in warned.faults] == [(5, "", "warning"), (6, "dta", "warning")]
+    assert ignored.faults == ()
+    assert warned.claims == ignored.claims
+    assert msgspec.json.decode(warned.claims[0].data or b"")["data"] == {"z": "last"}
+
+
+def test_a_value_that_yaml_cannot_say_is_refused_however_strict() -> None:
+    state = load("a.yaml", b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: .inf}\n", "Ignore")
+    assert [claim.data for claim in state.claims] == [None]
+    assert [one.severity for one in state.faults] == ["error"]
+
+
 def test_the_lines_of_faults_in_lists_are_those_of_the_element() -> None:
     text = (
         "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata:\n    name: a\n  dta: {}\n"
