@@ -3,7 +3,7 @@
 All of it is pure: an object and the time go in, cells come out.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ import msgspec
 
 from schemas.meta import LabelSelector, Object
 
-Cell = str | int
+Cell = str | int | bool | None
 
 NONE = "<none>"
 UNKNOWN = "<unknown>"
@@ -36,6 +36,7 @@ class Layout(msgspec.Struct, frozen=True):
 
 NAME = Column("Name", format="name", description="Unique within the namespace, or the cluster")
 AGE = Column("Age", description="Time since the object was created")
+CREATED_AT = Column("Created At", type="date", description="When the object was created")
 
 
 def wide(name: str, *, format: str = "", description: str = "") -> Column:
@@ -82,6 +83,18 @@ def since(then: datetime | None, now: datetime) -> str:
 
 def age(object_: Object, now: datetime) -> str:
     return since(object_.metadata.creation_timestamp, now)
+
+
+def created_at(object_: Object) -> str | None:
+    """The moment itself: kubectl makes an age of it."""
+    then = object_.metadata.creation_timestamp
+    return None if then is None else then.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def shortened(words: Sequence[str], most: int) -> str:
+    """The first few with commas, and how many more there are."""
+    text = ",".join(words[:most])
+    return text if len(words) <= most else f"{text} + {len(words) - most} more..."
 
 
 def joined(words: Iterable[str]) -> str:
