@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 
@@ -150,7 +151,10 @@ def test_an_event_of_a_series_counts_the_series() -> None:
 
 
 _JOB: dict[str, Any] = {"template": {"spec": {"containers": [{"name": "c", "image": "x:1"}], "restartPolicy": "Never"}}}
-_CONDITION = {"status": "True", "lastTransitionTime": ago(minutes=1)}
+
+
+def _true(condition: str) -> dict[str, Any]:
+    return {"conditions": [{"type": condition, "status": "True"}]}
 
 
 @pytest.mark.parametrize(
@@ -165,8 +169,8 @@ _CONDITION = {"status": "True", "lastTransitionTime": ago(minutes=1)}
                 "succeeded": 1,
                 "startTime": ago(minutes=9),
                 "completionTime": ago(minutes=7),
-                "conditions": [{"type": "Complete"} | _CONDITION],
-            },
+            }
+            | _true("Complete"),
             ("Complete", "1/1", "2m"),
             id="complete",
         ),
