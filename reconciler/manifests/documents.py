@@ -36,6 +36,8 @@ _STAMPED = (
     "selfLink",
     "uid",
 )
+_MISSPELT = 0.8
+"""How alike a kind has to be to a served one of the same API group, to be taken for it."""
 _NAME = re.compile(r"""\bname["']?\s*:\s*["']?([A-Za-z0-9][A-Za-z0-9.-]*)""")
 
 
@@ -48,6 +50,8 @@ class SourceFault(msgspec.Struct, frozen=True):
     field: str
     message: str
     severity: Literal["error", "warning"] = "error"
+    is_unknown_kind: bool = False
+    """The document is of a kind that is not served, which is all that is known of it."""
 
     def __str__(self) -> str:
         parts = (f"{self.file}:{self.line}", self.object, self.field, self.message)
@@ -69,6 +73,7 @@ class FileState(msgspec.Struct, frozen=True):
     faults: tuple[SourceFault, ...] = ()
     hides: bool = False
     mentions: frozenset[str] = frozenset()
+    documents: int = 0
 
     @property
     def is_sound(self) -> bool:
@@ -82,6 +87,7 @@ class _Read(msgspec.Struct, frozen=True):
     label: str
     claim: Claim | None
     faults: tuple[Fault, ...] = ()
+    is_unknown_kind: bool = False
 
 
 def load(file: str, content: bytes, validation: FieldValidation = "Strict") -> FileState:
@@ -100,13 +106,16 @@ def load(file: str, content: bytes, validation: FieldValidation = "Strict") -> F
         for fault in one.faults:
             line = found.get((document.index, document.path + fault.path), document.line)
             field = field_name(fault.path)
-            faults.append(SourceFault(file, line, one.label, field, fault.message, fault.severity))
+            faults.append(
+                SourceFault(file, line, one.label, field, fault.message, fault.severity, one.is_unknown_kind)
+            )
     hides = any(one.claim is None for _, one in read)
     return FileState(
         claims=tuple(one.claim for _, one in read if one.claim),
         faults=_bounded(file, faults),
         hides=hides,
         mentions=_mentions(content) if hides else frozenset(),
+        documents=len(read),
     )
 
 
@@ -133,9 +142,10 @@ def _mentions(content: bytes) -> frozenset[str]:
 def _bounded(file: str, faults: list[SourceFault]) -> tuple[SourceFault, ...]:
     if len(faults) <= MOST_FAULTS:
         return tuple(faults)
-    faults.sort(key=lambda fault: fault.severity)
+    faults.sort(key=lambda fault: (fault.severity, fault.is_unknown_kind))
+    kept, first = faults[:MOST_FAULTS], faults[MOST_FAULTS]
     rest = f"{len(faults) - MOST_FAULTS} more faults are left out; mend these first"
-    return (*faults[:MOST_FAULTS], SourceFault(file, faults[MOST_FAULTS].line, "", "", rest, "warning"))
+    return (*kept, SourceFault(file, first.line, "", "", rest, "warning"))
 
 
 def _read(document: Document, validation: FieldValidation) -> _Read:
@@ -147,10 +157,11 @@ def _read(document: Document, validation: FieldValidation) -> _Read:
     label = _label(data)
     kind = _kind(data)
     if isinstance(kind, Fault):
-        return _Read(label, None, (kind,))
+        return _Read(label, None, (kind,), is_unknown_kind=_is_unknown(data))
     ref = _ref(kind, data)
     if isinstance(ref, Fault):
-        return _Read(label, None, (ref,))
+        others = decode(kind, data, validation).faults
+        return _Read(label, None, (ref, *(fault for fault in others if fault.path != ref.path)))
     label = f"{ref.kind}/{ref.name}"
     if not all(problem.is_duplicate for problem in document.problems):
         return _Read(label, Claim(ref, document.line, None))
@@ -175,30 +186,47 @@ def _kind(data: dict[str, Value]) -> Kind | Fault:
     version, name = data.get("apiVersion", ""), data.get("kind", "")
     for field, value in (("apiVersion", version), ("kind", name)):
         if not value:
-            return Fault((), f"{field} is missing; a manifest starts with apiVersion and kind")
+            path, hint = _misspelt(data, field)
+            return Fault(path, f"{field} is missing; {hint or 'a manifest starts with apiVersion and kind'}")
         if not isinstance(value, str):
             return Fault((field,), f"has to be a string, found {value!r}")
     if kind := BY_GROUP_VERSION_KIND.get((version, name)):
         return kind
     served = [kind for kind in KINDS if kind.name == name]
-    if served:
+    if served and not _is_foreign(version):
         return Fault(("apiVersion",), f"{name} is not served as {version}; write apiVersion: {served[0].api_version}")
-    close = difflib.get_close_matches(name, [kind.name for kind in KINDS], n=1)
+    close = difflib.get_close_matches(name, [kind.name for kind in KINDS], n=1) if not _is_foreign(version) else []
     hint = f"; did you mean {close[0]}?" if close else "; take it out of the folder, or list it in .wherryignore"
     return Fault(("kind",), f"the kind {name} ({version}) is not served{hint}")
+
+
+def _is_foreign(version: str) -> bool:
+    """Whether the API group is none of which anything is served."""
+    group = version.partition("/")[0] if "/" in version else ""
+    return all(kind.group != group for kind in KINDS)
+
+
+def _is_unknown(data: dict[str, Value]) -> bool:
+    """Whether the kind is simply not served, rather than misspelt: what `--skip-unknown` passes over."""
+    version, name = data.get("apiVersion"), data.get("kind")
+    if not (isinstance(version, str) and version and isinstance(name, str) and name) or "sops" in data:
+        return False
+    names = [kind.name for kind in KINDS]
+    return _is_foreign(version) or not difflib.get_close_matches(name, names, n=1, cutoff=_MISSPELT)
 
 
 def _ref(kind: Kind, data: dict[str, Value]) -> Ref | Fault:
     metadata = data.get("metadata")
     if not isinstance(metadata, dict):
-        path: Path = ("metadata",) if "metadata" in data else ()
-        return Fault(path, "metadata.name is missing: every manifest names its object")
+        path, hint = (("metadata",), "") if "metadata" in data else _misspelt(data, "metadata")
+        return Fault(path, f"metadata.name is missing: {hint or 'every manifest names its object'}")
     name, namespace = metadata.get("name"), metadata.get("namespace")
     if not name and "generateName" in metadata:
         return Fault(("metadata", "generateName"), "git names what is wanted: a manifest needs a fixed metadata.name")
     if not isinstance(name, str) or not name:
         what = f"has to be a string, found {name!r}: put it in quotes" if name not in (None, "") else "is missing"
-        return Fault(("metadata", "name"), f"{what}; every manifest names its object")
+        path, hint = _misspelt(metadata, "name") if name is None else ((), "")
+        return Fault(("metadata", *(path or ("name",))), f"{what}; {hint or 'every manifest names its object'}")
     if not kind.namespaced:
         return Ref(kind.name, "", name)
     if namespace is None or namespace == "":
@@ -206,6 +234,15 @@ def _ref(kind: Kind, data: dict[str, Value]) -> Ref | Fault:
     if not isinstance(namespace, str):
         return Fault(("metadata", "namespace"), f"has to be a string, found {namespace!r}: put it in quotes")
     return Ref(kind.name, namespace, name)
+
+
+def _misspelt(data: dict[str, Value], field: str) -> tuple[Path, str]:
+    """Where a field that is missing seems to be, under another name."""
+    close = difflib.get_close_matches(field.lower(), {name.lower(): name for name in data}, n=1, cutoff=0.7)
+    for name in data:
+        if close and name.lower() == close[0] and name != field:
+            return (name,), f"did you mean `{field}`?"
+    return (), ""
 
 
 def _declared(kind: Kind, ref: Ref, data: dict[str, Value]) -> tuple[dict[str, Any], list[Fault]]:
