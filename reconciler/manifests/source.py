@@ -213,6 +213,14 @@ class Source:
         return os.path.realpath(self.folder), self.checkout.index_mark()
 
 
+def walked(folder: Path) -> tuple[str, list[str], dict[str, Problem]]:
+    """The folder's real path, the manifests below it, and why others cannot be read: one look, without a watch."""
+    root = _resolved(folder)
+    walk = _Walk(str(root), lambda _: None, _ignored(root))
+    walk.run()
+    return str(root), sorted(walk.files), walk.problems
+
+
 def _earlier(changed: Mapping[str, FileState | None], histories: Mapping[str, list[bytes]]) -> dict[str, FileState]:
     """Of the files that are not sound now, what earlier versions left."""
     unsound = [path for path, state in changed.items() if state and not state.is_sound and path in histories]
