@@ -81,9 +81,9 @@ async def serve(config: Config, kubeconfig_path: Path, box: Box | None = None) -
                 memory=config.data / "manifests.json",
                 limits=Limits(share=config.prune.share, count=config.prune.number),
             )
-            scheduler = SchedulerLoop(cluster, now)
             settings = ControllerSettings(cluster_cidr=config.cluster_cidr)
             loop = ControllerLoop(cluster, controllers(settings), now)
+            scheduler = SchedulerLoop(cluster, now, loop.has_made)
             link = Link(
                 cluster,
                 Settings(broker=address, cluster=config.cluster, node_grace_seconds=config.node_grace_seconds),
@@ -231,6 +231,12 @@ def _api(config: Config, cluster: Cluster, sync: ManifestSync, metrics: "Collect
             "revision": cluster.cache.revision,
             "folder": str(config.manifests),
             "manifests": msgspec.to_builtins(sync.status),
+            "settings": {
+                "clusterCidr": config.cluster_cidr,
+                "pruneNumber": config.prune.number,
+                "pruneShare": config.prune.share,
+                "tolerationSeconds": config.toleration_seconds,
+            },
             "cluster": msgspec.to_builtins(overview(cluster.cache)),
         },
         approve=approve,

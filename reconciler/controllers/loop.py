@@ -18,10 +18,11 @@ from typing import NamedTuple
 import msgspec
 
 from reconciler.controllers.interface import Controller, Plan
-from reconciler.store.changes import ChangeError
+from reconciler.store.changes import Change, ChangeError, Emit, UpdateStatus
 from reconciler.store.cluster import Cluster
 from reconciler.store.interface import StoreError
 from reconciler.store.view import Event
+from schemas.apps import Deployment
 from schemas.kinds import KINDS
 from schemas.meta import Ref
 
@@ -74,6 +75,8 @@ class ControllerLoop:
         self._wake = asyncio.Event()
         self._has_begun = False
         self._rested = asyncio.Event()
+        self._telling: set[Key] = set()
+        """Of those being worked on: what is written is only a Deployment's status, from which no pods follow."""
         self._reconciled: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
         self._longest_step = 0.0
@@ -117,6 +120,16 @@ class ControllerLoop:
             self._rested.clear()
             await self._rested.wait()
 
+    async def has_made(self) -> None:
+        """Returns when no pods will come of what has happened so far; statuses may still be on their way to disk."""
+        while self._has_begun and not self._makes_nothing:
+            self._rested.clear()
+            await self._rested.wait()
+
+    @property
+    def _makes_nothing(self) -> bool:
+        return not (self._queue or self._events) and len(self._working) == len(self._telling)
+
     def _everything(self) -> Sequence[Event]:
         revision = self._cache.revision
         return [Event(revision, None, found) for kind in KINDS for found in self._cache.list(kind.type)]
@@ -127,7 +140,7 @@ class ControllerLoop:
 
     async def _rest(self) -> None:
         """Until an event comes, a commit is done, or something is due."""
-        if self.idle:
+        if self._makes_nothing:
             self._rested.set()
         self._wake.clear()
         due = self._next_due()
@@ -186,6 +199,8 @@ class ControllerLoop:
             self._settle(key, plan)
             return
         self._working[key] = False
+        if all(_tells(change) for change in plan.changes):
+            self._telling.add(key)
         task = asyncio.create_task(self._apply(key, plan), name=f"apply[{key.controller} {key.ref}]")
         self._applying.add(task)
         task.add_done_callback(self._applied)
@@ -213,6 +228,7 @@ class ControllerLoop:
 
     def _release(self, key: Key) -> bool:
         """Whether the key came again while it was worked on."""
+        self._telling.discard(key)
         return self._working.pop(key, False)
 
     def _settle(self, key: Key, plan: Plan) -> None:
@@ -253,3 +269,8 @@ class ControllerLoop:
             _, key = heapq.heappop(self._timers)
             del self._due[key]
             self._add(key)
+
+
+def _tells(change: Change) -> bool:
+    """Whether nothing but a Deployment's status, or an Event, is written."""
+    return isinstance(change, Emit) or (isinstance(change, UpdateStatus) and isinstance(change.object, Deployment))

@@ -2,13 +2,16 @@
 
 The decision is `schedule.place`; here is only what it waits for and what becomes of it. A pod that was decided upon
 counts on its node from then on; where the commit is refused it is forgotten there and looked at again.
+
+Pods that one change calls for are placed together, in the queue's order, and not as the controllers happen to get
+round to making them: so the same change of the same cluster has the same outcome, and `wherry plan` can tell it.
 """
 
 import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -35,6 +38,8 @@ BATCH = 256
 """Pods bound in one commit at most."""
 FIRST_BACK_OFF = 0.005
 LONGEST_BACK_OFF = 60.0
+LONGEST_WAIT = 0.5
+"""For how long pods that are there wait for those that the controllers are still making."""
 _WATCHED = (Node, ReplicaSet, Service, Pod)
 
 
@@ -51,8 +56,14 @@ class Statistics(msgspec.Struct, frozen=True):
 class SchedulerLoop:
     """Places pods until it is cancelled."""
 
-    def __init__(self, cluster: Cluster, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._cluster, self._cache, self._clock = cluster, cluster.cache, clock
+    def __init__(
+        self,
+        cluster: Cluster,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        made: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """`made` returns when the controllers make no more pods for now."""
+        self._cluster, self._cache, self._clock, self._made = cluster, cluster.cache, clock, made
         self._pending = PendingPods(Snapshot())
         self._events: deque[Event] = deque()
         self._wake = asyncio.Event()
@@ -71,6 +82,7 @@ class SchedulerLoop:
                 await self._take_in()
             while True:
                 await self._take_in()
+                await self._gather()
                 if not await self._round() and not self._events:
                     await self._rest()
         finally:
@@ -109,6 +121,17 @@ class SchedulerLoop:
                 self._pending.take_in([self._events.popleft() for _ in range(min(50, len(self._events)))])
             self._longest_step = max(self._longest_step, time.monotonic() - start)
             await asyncio.sleep(0)
+
+    async def _gather(self) -> None:
+        """Waits for the rest of the pods that are being made together with those that are there."""
+        if self._made is None or not len(self._pending):
+            return
+        try:
+            async with asyncio.timeout(LONGEST_WAIT):
+                await self._made()
+        except TimeoutError:
+            log.debug("the controllers do not come to rest, placing what is there pods=%d", len(self._pending))
+        await self._take_in()
 
     async def _round(self) -> bool:
         """Decides upon a batch and writes it. Whether there was anything to decide."""

@@ -1,7 +1,8 @@
 """Which pods wait for a node, in which order, and what may help those that found none.
 
-Pure. Pods come by priority, then by age. A pod that fits nowhere rests until a node appears or goes (its message
-counts them), or one changes or loses a pod so that it would now take this one.
+Pure. Pods come by priority, then by age, then by namespace and by what they belong to: the names of pods are made by
+chance, and chance must not decide about nodes. A pod that fits nowhere rests until a node appears or goes (its
+message counts them), or one changes or loses a pod so that it would now take this one.
 """
 
 import heapq
@@ -13,10 +14,10 @@ from reconciler.scheduler.snapshot import Snapshot
 from reconciler.store.view import Event
 from schemas.core.node import Node
 from schemas.core.pod import Pod
-from schemas.meta import Ref, ref_of
+from schemas.meta import Ref, controller_of, ref_of
 
 OUR_NAMES = ("", "default-scheduler")
-_Order = tuple[int, datetime, Ref]
+_Order = tuple[int, datetime, str, str, Ref]
 _UNDATED = datetime.max.replace(tzinfo=UTC)
 
 
@@ -82,13 +83,12 @@ class PendingPods:
         ref = ref_of(pod)
         if ref not in self._active:
             self._active.add(ref)
-            created = pod.metadata.creation_timestamp or _UNDATED
-            heapq.heappush(self._heap, (-(pod.spec.priority or 0), created, ref))
+            heapq.heappush(self._heap, _order(pod, ref))
 
     def take(self) -> Ref | None:
         """The next pod, or None. It is no longer queued."""
         while self._heap:
-            ref = heapq.heappop(self._heap)[2]
+            ref = heapq.heappop(self._heap)[-1]
             if ref in self._active:
                 self._active.discard(ref)
                 return ref
@@ -106,6 +106,11 @@ class PendingPods:
             if everywhere or any(refusal(asked, info) is None for info in nodes):
                 del self._resting[ref]
                 self.add(asked.pod)
+
+
+def _order(pod: Pod, ref: Ref) -> _Order:
+    created, owner = pod.metadata.creation_timestamp or _UNDATED, controller_of(pod)
+    return -(pod.spec.priority or 0), created, ref.namespace, owner.name if owner else ref.name, ref
 
 
 def _freed(event: Event) -> set[str]:
