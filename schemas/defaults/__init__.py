@@ -10,12 +10,16 @@ from typing import Any, TypeVar
 
 from msgspec import structs
 
-from schemas.apps import Deployment, DeploymentStrategy, ReplicaSet, RollingUpdateDeployment
+from schemas.apps import DaemonSet, Deployment, ReplicaSet, StatefulSet
+from schemas.autoscaling import HorizontalPodAutoscaler
+from schemas.batch import CronJob, Job
 from schemas.core.config import Namespace, Secret
 from schemas.core.node import Node
-from schemas.core.pod import Pod, PodTemplateSpec
+from schemas.core.pod import Pod
+from schemas.core.replication import PodTemplate, ReplicationController
 from schemas.core.service import ClientIPConfig, Service, ServicePort, ServiceSpec, SessionAffinityConfig
-from schemas.defaults.pod import pod_spec, template_spec
+from schemas.defaults import autoscaling, jobs, workloads
+from schemas.defaults.pod import pod_spec
 from schemas.defaults.value import resource_list
 from schemas.meta import Object
 
@@ -30,51 +34,6 @@ def defaulted(object_: AnyObject) -> AnyObject:
 
 def _pod(pod: Pod) -> Pod:
     return structs.replace(pod, spec=pod_spec(pod.spec))
-
-
-def _template(template: PodTemplateSpec) -> PodTemplateSpec:
-    return template if template.spec is None else structs.replace(template, spec=template_spec(template.spec))
-
-
-def _deployment(deployment: Deployment) -> Deployment:
-    spec = deployment.spec
-    return structs.replace(
-        deployment,
-        spec=structs.replace(
-            spec,
-            replicas=1 if spec.replicas is None else spec.replicas,
-            revision_history_limit=10 if spec.revision_history_limit is None else spec.revision_history_limit,
-            progress_deadline_seconds=600 if spec.progress_deadline_seconds is None else spec.progress_deadline_seconds,
-            strategy=_strategy(spec.strategy),
-            template=_template(spec.template),
-        ),
-    )
-
-
-def _strategy(strategy: DeploymentStrategy) -> DeploymentStrategy:
-    type_ = strategy.type or "RollingUpdate"
-    if type_ != "RollingUpdate":
-        return strategy
-    rolling = strategy.rolling_update or RollingUpdateDeployment()
-    return DeploymentStrategy(
-        type=type_,
-        rolling_update=RollingUpdateDeployment(
-            max_surge="25%" if rolling.max_surge is None else rolling.max_surge,
-            max_unavailable="25%" if rolling.max_unavailable is None else rolling.max_unavailable,
-        ),
-    )
-
-
-def _replica_set(replica_set: ReplicaSet) -> ReplicaSet:
-    spec = replica_set.spec
-    return structs.replace(
-        replica_set,
-        spec=structs.replace(
-            spec,
-            replicas=1 if spec.replicas is None else spec.replicas,
-            template=None if spec.template is None else _template(spec.template),
-        ),
-    )
 
 
 def _service(service: Service) -> Service:
@@ -139,11 +98,18 @@ def _node(node: Node) -> Node:
 
 
 _BY_TYPE: dict[type[Object], Callable[[Any], Any]] = {
-    Deployment: _deployment,
+    CronJob: jobs.cron_job,
+    DaemonSet: workloads.daemon_set,
+    Deployment: workloads.deployment,
+    HorizontalPodAutoscaler: autoscaling.horizontal_pod_autoscaler,
+    Job: jobs.job,
     Namespace: _namespace,
     Node: _node,
     Pod: _pod,
-    ReplicaSet: _replica_set,
+    PodTemplate: workloads.pod_template,
+    ReplicaSet: workloads.replica_set,
+    ReplicationController: workloads.replication_controller,
     Secret: _secret,
     Service: _service,
+    StatefulSet: workloads.stateful_set,
 }

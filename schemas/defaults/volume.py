@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import structs
 
 from schemas.core.cloudvolume import AzureDiskVolumeSource, ISCSIVolumeSource, RBDVolumeSource, ScaleIOVolumeSource
+from schemas.core.persistence import PersistentVolumeClaim
 from schemas.core.volume import (
     ConfigMapVolumeSource,
     DownwardAPIProjection,
@@ -14,6 +15,7 @@ from schemas.core.volume import (
     EmptyDirVolumeSource,
     EphemeralVolumeSource,
     ImageVolumeSource,
+    PersistentVolumeClaimSpec,
     ProjectedVolumeSource,
     SecretVolumeSource,
     ServiceAccountTokenProjection,
@@ -97,16 +99,25 @@ def _token(token: ServiceAccountTokenProjection) -> ServiceAccountTokenProjectio
 
 def _ephemeral(source: EphemeralVolumeSource) -> EphemeralVolumeSource:
     template = source.volume_claim_template
-    if template is None:
-        return source
-    spec = template.spec
+    return source if template is None else EphemeralVolumeSource(structs.replace(template, spec=_claim(template.spec)))
+
+
+def persistent_volume_claim(declared: PersistentVolumeClaim) -> PersistentVolumeClaim:
+    status = declared.status
+    return structs.replace(
+        declared,
+        spec=_claim(declared.spec),
+        status=structs.replace(status, phase=status.phase or "Pending", capacity=resource_list(status.capacity)),
+    )
+
+
+def _claim(spec: PersistentVolumeClaimSpec) -> PersistentVolumeClaimSpec:
     resources = spec.resources
     if resources is not None:
         resources = structs.replace(
             resources, limits=resource_list(resources.limits), requests=resource_list(resources.requests)
         )
-    spec = structs.replace(spec, volume_mode=spec.volume_mode or "Filesystem", resources=resources)
-    return EphemeralVolumeSource(structs.replace(template, spec=spec))
+    return structs.replace(spec, volume_mode=spec.volume_mode or "Filesystem", resources=resources)
 
 
 def _image(source: ImageVolumeSource) -> ImageVolumeSource:

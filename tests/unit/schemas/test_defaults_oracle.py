@@ -15,26 +15,18 @@ from tests.unit.schemas.oracle import shared
 LATER = {
     "ClusterRole",
     "ClusterRoleBinding",
-    "CronJob",
-    "DaemonSet",
     "EndpointSlice",
-    "HorizontalPodAutoscaler",
     "Ingress",
     "IngressClass",
-    "Job",
     "Lease",
     "LimitRange",
     "NetworkPolicy",
     "PersistentVolume",
     "PersistentVolumeClaim",
-    "PodDisruptionBudget",
-    "PodTemplate",
     "PriorityClass",
-    "ReplicationController",
     "ResourceQuota",
     "Role",
     "RoleBinding",
-    "StatefulSet",
     "StorageClass",
 }
 """Kinds whose defaults are not written yet."""
@@ -76,6 +68,10 @@ def without_the_clusters_own(document: dict[str, Any]) -> dict[str, Any]:
     if document["kind"] == "Node":
         spec.pop("taints")
         document.pop("status")
+    if document["kind"] == "DaemonSet":
+        document["metadata"].pop("annotations")  # A number that only old API versions showed.
+    if document["kind"] == "HorizontalPodAutoscaler":
+        document["status"].pop("currentMetrics")  # A null.
     if document["kind"] == "Event":
         document.pop("source")
     return document
@@ -98,9 +94,12 @@ def recorded() -> list[Any]:
 @pytest.mark.parametrize("example", recorded())
 def test_defaults_are_those_of_a_real_api_server(example: dict[str, Any]) -> None:
     kind = BY_GROUP_VERSION_KIND[example["in"]["apiVersion"], example["in"]["kind"]]
-    decoded = decode(kind, example["in"])
+    given = copy.deepcopy(example["in"])
+    given["metadata"]["uid"] = "<uid>"  # A Job is labelled with it.
+    decoded = decode(kind, given)
     assert decoded.object is not None, decoded.faults
     found = msgspec.to_builtins(defaulted(decoded.object))
+    del found["metadata"]["uid"]
     if kind.name == "Service":
         for field in ALLOCATED:
             found["spec"].pop(field, None)
