@@ -99,6 +99,24 @@ def parser() -> argparse.ArgumentParser:
     )
     _output(approve)
 
+    validate = _command(
+        commands,
+        "validate",
+        _validate,
+        "find every fault of manifests, without a server",
+        "wherry validate deploy/ --skip-unknown\n  kubectl kustomize overlays/live | wherry validate - --output github",
+        data=False,
+    )
+    validate.add_argument("paths", nargs="+", metavar="PATH", help="files, folders, or - for what is piped in")
+    validate.add_argument("--skip-unknown", action="store_true", help="pass over kinds that are not served")
+    validate.add_argument(
+        "--field-validation",
+        choices=("strict", "warn", "ignore"),
+        default="strict",
+        help="of unknown fields and duplicate keys (default: strict)",
+    )
+    validate.add_argument("--output", "-o", choices=("text", "json", "github"), default="text")
+
     simulate = _command(
         commands,
         "simulate",
@@ -124,6 +142,8 @@ def _command(
     run: Callable[[argparse.Namespace], int],
     summary: str,
     example: str,
+    *,
+    data: bool = True,
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         name,
@@ -132,7 +152,8 @@ def _command(
         epilog=f"example:\n  {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the folder that holds all state")
+    if data:
+        parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the folder that holds all state")
     parser.set_defaults(run=run)
     return parser
 
@@ -242,6 +263,22 @@ def _approve(arguments: argparse.Namespace) -> int:
 
 def _say_released(released: list[str]) -> str:
     return "\n".join(f"deleted {ref}" for ref in released) or "Nothing is held back."
+
+
+def _validate(arguments: argparse.Namespace) -> int:
+    from reconciler import validate
+    from reconciler.manifests.survey import NoSuchPath, survey
+
+    try:
+        states = survey(arguments.paths, arguments.field_validation.title())
+    except NoSuchPath as error:
+        print(f"wherry: {error}", file=sys.stderr)
+        return 2
+    report = validate.judge(states, skip_unknown=arguments.skip_unknown)
+    if said := validate.say(report, arguments.output):
+        print(said)
+    print(validate.summary(report), file=sys.stderr)
+    return report.exit_code
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
