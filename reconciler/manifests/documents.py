@@ -6,24 +6,27 @@ last good version; any other broken document hides what it declares, and its fil
 """
 
 import base64
-import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import msgspec
+from msgspec import structs
 
+from reconciler.manifests.identity import is_foreign, is_unknown, kind_of, label_of, ref_of
 from reconciler.manifests.parse import Document, Problem, Value, parse
 from reconciler.manifests.positions import lines
+from schemas import dependson
+from schemas.conversion import convert
 from schemas.decode import Decoded, FieldValidation, decode
 from schemas.defaults import defaulted
+from schemas.dependson import PATH, needed
 from schemas.faults import Fault, Path, field_name
-from schemas.kinds import BY_GROUP_VERSION_KIND, KINDS, Kind
+from schemas.kinds import Kind
 from schemas.meta import Ref
 from schemas.support import unsupported
 from schemas.validation import validate
 
-DEFAULT_NAMESPACE = "default"
 MOST_FAULTS = 200
 """Faults kept of one file: enough to mend it by, and a bound on memory."""
 _STAMPED = (
@@ -36,8 +39,6 @@ _STAMPED = (
     "selfLink",
     "uid",
 )
-_MISSPELT = 0.8
-"""How alike a kind has to be to a served one of the same API group, to be taken for it."""
 _NAME = re.compile(r"""\bname["']?\s*:\s*["']?([A-Za-z0-9][A-Za-z0-9.-]*)""")
 
 
@@ -64,6 +65,8 @@ class Claim(msgspec.Struct, frozen=True):
     ref: Ref
     line: int
     data: bytes | None
+    depends_line: int = 0
+    """Where it says what it depends on (`schemas.dependson`), 0 where it does not."""
 
 
 class FileState(msgspec.Struct, frozen=True):
@@ -88,6 +91,13 @@ class _Read(msgspec.Struct, frozen=True):
     claim: Claim | None
     faults: tuple[Fault, ...] = ()
     is_unknown_kind: bool = False
+    hides: bool = False
+    """It may declare an object without saying so."""
+
+    @property
+    def depends_path(self) -> Path:
+        """Where it says what it depends on; empty where it does not."""
+        return PATH if self.claim and self.claim.data and needed(self.claim.ref, self.claim.data) else ()
 
 
 def load(file: str, content: bytes, validation: FieldValidation = "Strict") -> FileState:
@@ -97,7 +107,10 @@ def load(file: str, content: bytes, validation: FieldValidation = "Strict") -> F
         return broken(file, parsed.refused, content)
     read = [(document, _read(document, validation)) for document in parsed.documents]
     places = {
-        (document.index, document.path + fault.path) for document, one in read for fault in one.faults if fault.path
+        (document.index, document.path + path)
+        for document, one in read
+        for path in (*(fault.path for fault in one.faults), one.depends_path)
+        if path
     }
     found = lines(content, places) if places else {}
     faults: list[SourceFault] = []
@@ -106,17 +119,23 @@ def load(file: str, content: bytes, validation: FieldValidation = "Strict") -> F
         for fault in one.faults:
             line = found.get((document.index, document.path + fault.path), document.line)
             field = field_name(fault.path)
-            faults.append(
-                SourceFault(file, line, one.label, field, fault.message, fault.severity, one.is_unknown_kind)
-            )
-    hides = any(one.claim is None for _, one in read)
+            faults.append(SourceFault(file, line, one.label, field, fault.message, fault.severity, one.is_unknown_kind))
+    hides = any(one.hides for _, one in read)
     return FileState(
-        claims=tuple(one.claim for _, one in read if one.claim),
+        claims=tuple(_located(one, document, found) for document, one in read if one.claim),
         faults=_bounded(file, faults),
         hides=hides,
         mentions=_mentions(content) if hides else frozenset(),
         documents=len(read),
     )
+
+
+def _located(one: _Read, document: Document, found: Mapping[tuple[int, Path], int]) -> Claim:
+    assert one.claim is not None
+    if not one.depends_path:
+        return one.claim
+    line = found.get((document.index, document.path + PATH), document.line)
+    return structs.replace(one.claim, depends_line=line)
 
 
 def _of_problems(
@@ -153,96 +172,41 @@ def _read(document: Document, validation: FieldValidation) -> _Read:
     if not isinstance(data, dict):
         what = "nothing" if data is None else f"a {'list' if isinstance(data, list) else type(data).__name__}"
         fault = Fault((), f"expected a mapping with apiVersion and kind, found {what}")
-        return _Read("", None, () if document.problems else (fault,))
-    label = _label(data)
-    kind = _kind(data)
+        return _Read("", None, () if document.problems else (fault,), hides=True)
+    version, name = data.get("apiVersion"), data.get("kind")
+    converted = convert(version, name, data) if isinstance(version, str) and isinstance(name, str) else None
+    if converted is None:
+        return _of_version(document, data, validation)
+    read = _of_version(document, converted.document, validation)
+    faults = (structs.replace(fault, path=converted.as_written(fault.path)) for fault in read.faults)
+    # What the old version implied from another place is found wrong in both.
+    return structs.replace(read, faults=tuple(dict.fromkeys((*converted.warnings, *faults))))
+
+
+def _of_version(document: Document, data: dict[str, Value], validation: FieldValidation) -> _Read:
+    """A document that is in the version served, if its kind is served at all."""
+    label = label_of(data)
+    kind = kind_of(data)
     if isinstance(kind, Fault):
-        return _Read(label, None, (kind,), is_unknown_kind=_is_unknown(data))
-    ref = _ref(kind, data)
+        unknown = is_unknown(data)
+        # A custom resource can be no object of ours, whatever was in its place before.
+        return _Read(
+            label, None, (kind,), is_unknown_kind=unknown, hides=not (unknown and is_foreign(data["apiVersion"]))
+        )
+    ref = ref_of(kind, data)
     if isinstance(ref, Fault):
         others = decode(kind, data, validation).faults
-        return _Read(label, None, (ref, *(fault for fault in others if fault.path != ref.path)))
+        return _Read(label, None, (ref, *(fault for fault in others if fault.path != ref.path)), hides=True)
     label = f"{ref.kind}/{ref.name}"
     if not all(problem.is_duplicate for problem in document.problems):
         return _Read(label, Claim(ref, document.line, None))
     declared, warnings = _declared(kind, ref, data)
     decoded = decode(kind, declared, validation)
-    faults = (*warnings, *_faults(decoded))
+    faults = (*warnings, *_faults(ref, decoded))
     refused = bool(document.problems) and validation == "Strict"
     sound = not refused and not any(fault.severity == "error" for fault in faults)
     encoded = msgspec.json.encode(_as_stored(decoded.document)) if sound else None
     return _Read(label, Claim(ref, document.line, encoded), faults)
-
-
-def _label(data: dict[str, Value]) -> str:
-    metadata = data.get("metadata")
-    kind, name = data.get("kind"), metadata.get("name") if isinstance(metadata, dict) else None
-    return "/".join(part for part in (kind, name) if isinstance(part, str) and part)
-
-
-def _kind(data: dict[str, Value]) -> Kind | Fault:
-    if "sops" in data:
-        return Fault(("sops",), "this document is encrypted with SOPS; put the decrypted one here (sops --decrypt)")
-    version, name = data.get("apiVersion", ""), data.get("kind", "")
-    for field, value in (("apiVersion", version), ("kind", name)):
-        if not value:
-            path, hint = _misspelt(data, field)
-            return Fault(path, f"{field} is missing; {hint or 'a manifest starts with apiVersion and kind'}")
-        if not isinstance(value, str):
-            return Fault((field,), f"has to be a string, found {value!r}")
-    if kind := BY_GROUP_VERSION_KIND.get((version, name)):
-        return kind
-    served = [kind for kind in KINDS if kind.name == name]
-    if served and not _is_foreign(version):
-        return Fault(("apiVersion",), f"{name} is not served as {version}; write apiVersion: {served[0].api_version}")
-    close = difflib.get_close_matches(name, [kind.name for kind in KINDS], n=1) if not _is_foreign(version) else []
-    hint = f"; did you mean {close[0]}?" if close else "; take it out of the folder, or list it in .wherryignore"
-    return Fault(("kind",), f"the kind {name} ({version}) is not served{hint}")
-
-
-def _is_foreign(version: str) -> bool:
-    """Whether the API group is none of which anything is served."""
-    group = version.partition("/")[0] if "/" in version else ""
-    return all(kind.group != group for kind in KINDS)
-
-
-def _is_unknown(data: dict[str, Value]) -> bool:
-    """Whether the kind is simply not served, rather than misspelt: what `--skip-unknown` passes over."""
-    version, name = data.get("apiVersion"), data.get("kind")
-    if not (isinstance(version, str) and version and isinstance(name, str) and name) or "sops" in data:
-        return False
-    names = [kind.name for kind in KINDS]
-    return _is_foreign(version) or not difflib.get_close_matches(name, names, n=1, cutoff=_MISSPELT)
-
-
-def _ref(kind: Kind, data: dict[str, Value]) -> Ref | Fault:
-    metadata = data.get("metadata")
-    if not isinstance(metadata, dict):
-        path, hint = (("metadata",), "") if "metadata" in data else _misspelt(data, "metadata")
-        return Fault(path, f"metadata.name is missing: {hint or 'every manifest names its object'}")
-    name, namespace = metadata.get("name"), metadata.get("namespace")
-    if not name and "generateName" in metadata:
-        return Fault(("metadata", "generateName"), "git names what is wanted: a manifest needs a fixed metadata.name")
-    if not isinstance(name, str) or not name:
-        what = f"has to be a string, found {name!r}: put it in quotes" if name not in (None, "") else "is missing"
-        path, hint = _misspelt(metadata, "name") if name is None else ((), "")
-        return Fault(("metadata", *(path or ("name",))), f"{what}; {hint or 'every manifest names its object'}")
-    if not kind.namespaced:
-        return Ref(kind.name, "", name)
-    if namespace is None or namespace == "":
-        return Ref(kind.name, DEFAULT_NAMESPACE, name)
-    if not isinstance(namespace, str):
-        return Fault(("metadata", "namespace"), f"has to be a string, found {namespace!r}: put it in quotes")
-    return Ref(kind.name, namespace, name)
-
-
-def _misspelt(data: dict[str, Value], field: str) -> tuple[Path, str]:
-    """Where a field that is missing seems to be, under another name."""
-    close = difflib.get_close_matches(field.lower(), {name.lower(): name for name in data}, n=1, cutoff=0.7)
-    for name in data:
-        if close and name.lower() == close[0] and name != field:
-            return (name,), f"did you mean `{field}`?"
-    return (), ""
 
 
 def _declared(kind: Kind, ref: Ref, data: dict[str, Value]) -> tuple[dict[str, Any], list[Fault]]:
@@ -275,8 +239,9 @@ def _ignored(path: Path) -> Fault:
     return Fault(path, "is written by the cluster and left out here; remove it from the file", "warning")
 
 
-def _faults(decoded: Decoded) -> Iterable[Fault]:
+def _faults(ref: Ref, decoded: Decoded) -> Iterable[Fault]:
     yield from decoded.faults
     if decoded.object is not None:
+        yield from dependson.faults(ref, decoded.object.metadata.annotations)
         yield from validate(defaulted(decoded.object))
         yield from unsupported(decoded.object)

@@ -36,9 +36,9 @@ def test_a_namespace_on_a_cluster_wide_object_is_left_out_with_a_warning() -> No
         pytest.param("a: 1\n", "a.yaml:1: apiVersion is missing", id="neither"),
         pytest.param("- 1\n", "expected a mapping with apiVersion and kind, found a list", id="a list"),
         pytest.param(
-            "apiVersion: apps/v1beta1\nkind: Deployment\nmetadata: {name: w}\n",
-            "a.yaml:1: Deployment/w: apiVersion: Deployment is not served as apps/v1beta1; write apiVersion: apps/v1",
-            id="old version",
+            "apiVersion: apps/v1beta3\nkind: Deployment\nmetadata: {name: w}\n",
+            "a.yaml:1: Deployment/w: apiVersion: Deployment is not served as apps/v1beta3; write apiVersion: apps/v1",
+            id="no such version",
         ),
         pytest.param(
             "apiVersion: apps/v1\nkind: Deploymnet\nmetadata: {name: w}\n",
@@ -46,7 +46,7 @@ def test_a_namespace_on_a_cluster_wide_object_is_left_out_with_a_warning() -> No
             id="misspelt kind",
         ),
         pytest.param(
-            "apiVersion: x.io/v1\nkind: Certificate\nmetadata: {name: w}\n", "is not served", id="custom kind"
+            "apiVersion: policy/v1beta1\nkind: PodSecurityPolicy\nmetadata: {name: w}\n", "is not served", id="gone"
         ),
         pytest.param("apiVersion: v1\nkind: ConfigMap\n", "metadata.name is missing", id="no metadata"),
         pytest.param(
@@ -90,6 +90,34 @@ def test_a_broken_document_is_still_a_claim_and_the_others_of_its_file_hold() ->
     ]
     assert not state.hides
     assert [one.field for one in state.faults] == ["spec.replicas"]
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "unknown"),
+    [
+        pytest.param("x.io/v1", "Certificate", True, id="custom resource"),
+        pytest.param("serving.knative.dev/v1", "Service", True, id="custom resource named like one of ours"),
+        pytest.param("networking.istio.io/v1beta1", "ServiceEntry", True, id="group that resembles one of ours"),
+        pytest.param("policy/v1beta1", "PodSecurityPolicy", True, id="kind of Kubernetes that is not served"),
+        pytest.param("extensions/v1beta1", "PodSecurityPolicy", True, id="the same of an old group"),
+        pytest.param("v1", "Endpoints", True, id="kind that resembles one of another group"),
+        pytest.param("apps/v1", "Deploymnet", False, id="misspelt kind"),
+        pytest.param("v1", "Deployment", False, id="another group"),
+        pytest.param("networking.k8.io/v1", "Ingress", False, id="misspelt group"),
+    ],
+)
+def test_a_kind_that_is_not_served_is_told_from_a_slip(version: str, kind: str, unknown: bool) -> None:
+    (fault,) = load("a.yaml", f"apiVersion: {version}\nkind: {kind}\nmetadata: {{name: w}}\n".encode()).faults
+    assert fault.is_unknown_kind == unknown
+    assert (".wherryignore" in fault.message) == unknown
+
+
+def test_a_custom_resource_hides_no_object_of_ours() -> None:
+    text = "apiVersion: x.io/v1\nkind: Certificate\nmetadata: {name: w}\n---\n" + config_map("a")
+    state = load("a.yaml", text.encode())
+    assert not state.hides
+    assert state.is_sound
+    assert [claim.ref.name for claim in state.claims] == ["a"]
 
 
 def test_a_duplicate_key_spoils_the_object_and_says_its_line() -> None:
