@@ -7,6 +7,8 @@ and only where a fault asks for them.
 
 import json
 import re
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NoReturn, TypeAlias
 
@@ -14,7 +16,7 @@ import msgspec
 import yaml
 
 from reconciler.manifests import scalars
-from reconciler.manifests.positions import YamlEvent, YamlEvents, line_of, lines
+from reconciler.manifests.positions import YamlEvent, YamlEvents, line_of, lines, repeated
 from schemas.faults import Path
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -105,7 +107,7 @@ def _text(content: bytes) -> str:
 
 
 def _json(text: str) -> Iterator[Document]:
-    problems: list[Problem] = []
+    twice: list[str] = []
     line = 1
 
     def paired(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -114,7 +116,7 @@ def _json(text: str) -> Iterator[Document]:
             seen: set[str] = set()
             for name, _ in pairs:
                 if name in seen:
-                    problems.append(_twice(line, name))
+                    twice.append(name)
                 seen.add(name)
         return found
 
@@ -124,7 +126,7 @@ def _json(text: str) -> Iterator[Document]:
     decoder = json.JSONDecoder(object_pairs_hook=paired, parse_constant=no_number)
     at, index = _skip(text, 0), 0
     while at < len(text):
-        line = text.count("\n", 0, at) + 1
+        start, line = at, text.count("\n", 0, at) + 1
         try:
             data, at = decoder.raw_decode(text, at)
         except json.JSONDecodeError as error:
@@ -134,10 +136,18 @@ def _json(text: str) -> Iterator[Document]:
         if _measure(data, {}, 0)[1] > DEEPEST:
             raise _Refused(line, _too_deep())
         if data is not None:
-            yield Document(line, index, (), data, tuple(problems))
-        problems.clear()
+            problems = tuple(_repeated(text[start:at], line, twice)) if twice else ()
+            yield Document(line, index, (), data, problems)
+        twice.clear()
         index += 1
         at = _skip(text, at)
+
+
+def _repeated(text: str, first: int, twice: Iterable[str]) -> Iterator[Problem]:
+    placed = list(repeated(text))
+    yield from (_twice(first + line - 1, name) for name, line in placed)
+    unplaced = Counter(twice) - Counter(name for name, _ in placed)
+    yield from (_twice(first, name) for name in unplaced.elements())
 
 
 def _skip(text: str, at: int) -> int:
@@ -318,13 +328,22 @@ def _explained(text: str, error: yaml.YAMLError) -> tuple[int, str]:
 
 def _flattened(content: bytes, documents: Iterable[Document]) -> Iterator[Document]:
     for document in documents:
-        if items := list(_items(document.data, document.path)):
-            found = lines(content, {(document.index, path) for path, _ in items})
-            for path, data in items:
-                line = found.get((document.index, path), document.line)
-                yield Document(line, document.index, path, data, document.problems)
-        elif not _is_list(document.data):
+        if not _is_list(document.data):
             yield document
+            continue
+        items = list(_items(document.data, document.path))
+        found = lines(content, {(document.index, path) for path, _ in items}) if items else {}
+        yield from _elements(document, items, [found.get((document.index, path), document.line) for path, _ in items])
+
+
+def _elements(document: Document, items: Sequence[tuple[Path, Any]], starts: Sequence[int]) -> Iterator[Document]:
+    """Each with its own problems; one of the list itself is told by a document that declares nothing."""
+    own = [bisect_right(starts, problem.line) - 1 for problem in document.problems]
+    if around := tuple(problem for problem, at in zip(document.problems, own, strict=True) if at < 0):
+        yield Document(document.line, document.index, document.path, None, around)
+    for position, (path, data) in enumerate(items):
+        problems = tuple(problem for problem, at in zip(document.problems, own, strict=True) if at == position)
+        yield Document(starts[position], document.index, path, data, problems)
 
 
 def _is_list(data: Value) -> bool:

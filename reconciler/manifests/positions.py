@@ -42,6 +42,23 @@ def lines(content: bytes, wanted: Iterable[tuple[int, Path]]) -> dict[tuple[int,
     return nearest
 
 
+def repeated(text: str) -> Iterator[tuple[str, int]]:
+    """Each key that its mapping has already, with its line: what a JSON parser finds but cannot place."""
+    loader = yaml.CSafeLoader(text)
+    seen: list[set[Path]] = [set()]
+    try:
+        for (_, path), line in _places(loader):
+            del seen[len(path) + 1 :]
+            seen += [set() for _ in range(len(path) + 1 - len(seen))]
+            if path and path in seen[len(path)] and isinstance(path[-1], str):
+                yield path[-1], line
+            seen[len(path)].add(path)
+    except yaml.YAMLError:
+        pass  # JSON that is not YAML: the rest has no place
+    finally:
+        loader.dispose()
+
+
 def _places(loader: YamlEvents) -> Iterator[tuple[tuple[int, Path], int]]:
     """Every place of the file with its line, in order. Every level is (path, next step or None for a mapping's key)."""
     index, levels = -1, list[list[Any]]()

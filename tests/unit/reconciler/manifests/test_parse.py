@@ -135,6 +135,8 @@ def test_aliases_cannot_nest_what_brackets_may_not() -> None:
         pytest.param("a: 1\nb: 2\na: 3\n", 3, "'a' is there twice", id="duplicate key"),
         pytest.param("x:\n  b: 2\n  b: 3\n", 3, "'b' is there twice", id="duplicate key below"),
         pytest.param('{"a": 1, "a": 2}', 1, "'a' is there twice", id="duplicate key of JSON"),
+        pytest.param('{"a": {"b": 1},\n "c": [{"b": 1},\n {"b": 1,\n "b": 2}]}', 4, "'b' is", id="far down in JSON"),
+        pytest.param('{"a": "\\ud83d\\ude00",\n "a": 2}', 1, "'a' is", id="in JSON that YAML cannot read"),
         pytest.param("a: 1\nb: !vault x\n", 2, "!vault", id="unknown tag"),
         pytest.param("a: .inf\n", 1, "JSON", id="infinity"),
         pytest.param("a: 1\n~: 2\n", 2, "key is missing", id="null key"),
@@ -174,6 +176,20 @@ items: []
     parsed = parse(text)
     assert [(one.line, one.path) for one in parsed.documents] == [(4, ("items", 0)), (8, ("items", 1, "items", 0))]
     assert parsed.documents[1].data == {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "b"}}
+
+
+def test_a_fault_of_one_element_of_a_list_spoils_that_element_alone() -> None:
+    text = "kind: List\nitems:\n- a: 1\n- b: 1\n  b: 2\n- c: 1\n"
+    parsed = parse(text.encode())
+    assert [[problem.line for problem in one.problems] for one in parsed.documents] == [[], [5], []]
+
+
+@pytest.mark.parametrize("rest", ["items: []\n", "items:\n- b: 1\n"])
+def test_a_fault_of_the_list_itself_is_told_once_and_spoils_no_element(rest: str) -> None:
+    parsed = parse(f"kind: List\nitems:\n- a: 1\n{rest}".encode())
+    around, *elements = parsed.documents
+    assert (around.data, [problem.line for problem in around.problems]) == (None, [4])
+    assert not any(element.problems for element in elements)
 
 
 def test_positions_are_those_of_the_key_or_of_the_nearest_place_around_it() -> None:
