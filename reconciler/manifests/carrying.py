@@ -13,14 +13,17 @@ from types import MappingProxyType
 
 from msgspec.structs import replace
 
+from reconciler.health import health
 from reconciler.manifests.breath import Breath
+from reconciler.manifests.dependencies import missing_fault, ring_fault
 from reconciler.manifests.documents import FileState, SourceFault
-from reconciler.manifests.ledger import Ledger
-from reconciler.manifests.ownership import differs, fingerprint, owned_fields, source_of
+from reconciler.manifests.ledger import Declared, Ledger
+from reconciler.manifests.ownership import COMMIT, differs, fingerprint, is_applied, owned_fields, source_of
 from reconciler.manifests.planning import look_after, namespace_of, ordered, ordered_deletes
 from reconciler.manifests.prune import HeldBack, Limits, Pruning, prune
 from reconciler.manifests.reports import Reports
 from reconciler.manifests.status import Counts
+from reconciler.manifests.waiting import Waiting, first_to_go
 from reconciler.store.changes import (
     AlreadyExists,
     Change,
@@ -34,6 +37,7 @@ from reconciler.store.changes import (
 )
 from reconciler.store.cluster import Applied, Cluster
 from reconciler.store.view import Event, View
+from schemas.dependson import needed
 from schemas.kinds import KINDS
 from schemas.meta import Object, Ref, ref_of
 
@@ -53,6 +57,7 @@ class Carrier:
         self, cluster: Cluster, clock: Callable[[], datetime], admit: Callable[[Object, View], Object], limits: Limits
     ) -> None:
         self.ledger = Ledger()
+        self.waiting = Waiting()
         self.synced: dict[Ref, bytes] = {}
         self.approved: frozenset[tuple[Ref, str]] = frozenset()
         self.commit = ""
@@ -70,6 +75,7 @@ class Carrier:
         self._owned: set[Ref] = set()
         self._undeclared: set[Ref] = set()
         self._homeless: dict[Ref, set[Ref]] = {}
+        self._awaited: frozenset[Ref] = frozenset()
         self._file_faults: dict[str, tuple[SourceFault, ...]] = {}
         self._object_faults: dict[Ref, tuple[SourceFault, ...]] = {}
         self._folder_faults: tuple[SourceFault, ...] = ()
@@ -117,8 +123,12 @@ class Carrier:
             await breath.take()
         for ref in touched:
             ledger.settle(ref, lambda ref: source_of(self._view.find(ref)))
+            declared = ledger.declared.get(ref)
+            self.waiting.follow(ref, needed(ref, declared.data) if declared else ())
             self._touch(ref, 0)
             await breath.take()
+        for ref in self.waiting.entangle():
+            self._dirty[ref] = 0
 
     async def _doubt(self) -> None:
         """Lets go of last good declarations that were outlived: remembered before a kill, and another one after that.
@@ -145,9 +155,10 @@ class Carrier:
             try:
                 writes = await self._writes(batch)
                 pruning = self._prune(hold_prune)
+                deletes, self._awaited = first_to_go(pruning.deletes, self._going(pruning))
                 changes: list[Change] = [
                     *ordered(writes),
-                    *ordered_deletes(pruning.deletes),
+                    *ordered_deletes(deletes),
                     *self._news(faults, pruning),
                 ]
                 writes.clear()
@@ -159,7 +170,7 @@ class Carrier:
             except BaseException:
                 self._dirty = batch | self._dirty
                 raise
-            self.approved = frozenset()
+            self.approved &= {(delete.ref, delete.uid) for delete in set(pruning.deletes) - set(deletes)}
             return tuple(delete.ref for delete in pruning.deletes)
         log.warning("pass given up for now, others write the same objects tries=%d", _MOST_TRIES)
         asyncio.get_running_loop().call_later(_LATER_SECONDS, self._note)
@@ -182,27 +193,62 @@ class Carrier:
     async def _writes(self, batch: Mapping[Ref, int]) -> list[Create | Update]:
         """What the objects of the batch need."""
         now, breath, writes = self._clock(), Breath(), list[Create | Update]()
-        for ref in batch:
+        for ref in self.waiting.in_order(batch):
             await breath.take()
+            before = self._object_faults.pop(ref, ())
             declared = self.ledger.declared.get(ref)
-            faults = self._object_faults.pop(ref, ())
+            self.waiting.open.pop(ref, None)
             if declared is None:
                 self.synced.pop(ref, None)
+                self._stale |= bool(before)
                 continue
+            faults = self._dependency_faults(declared)
             live = self._view.find(ref)
-            if live is not None and self.synced.get(ref) == fingerprint(declared, live):
-                continue
-            outcome = look_after(declared, self.ledger, self._view, self._complete, self.commit, now)
-            if outcome.change is not None:
-                writes.append(outcome.change)
-            elif outcome.faults:
-                self._object_faults[ref] = outcome.faults
-                if live is None and (needed := namespace_of(ref)) is not None:
-                    self._homeless.setdefault(needed, set()).add(ref)
-            elif live is not None:
-                self.synced[ref] = fingerprint(declared, live)
-            self._stale |= bool(faults or outcome.faults)
+            if live is None or self.synced.get(ref) != fingerprint(declared, live):
+                change, others = self._settle(declared, live, now)
+                writes += [change] if change is not None else ()
+                faults += others
+            if faults:
+                self._object_faults[ref] = faults
+            self._stale |= before != faults
         return writes
+
+    def _settle(
+        self, declared: Declared, live: Object | None, now: datetime
+    ) -> tuple[Create | Update | None, tuple[SourceFault, ...]]:
+        """What an object needs that is not known to be as declared. What has drifted is put back in any case."""
+        ref, commit = declared.ref, self.commit
+        if live is not None and is_applied(declared, self.synced.get(ref)):
+            commit = live.metadata.annotations.get(COMMIT, "")
+        elif self.waiting.wait(ref, self._is_well):
+            return None, ()
+        outcome = look_after(declared, self.ledger, self._view, self._complete, commit, now)
+        if outcome.faults:
+            if live is None and (needed := namespace_of(ref)) is not None:
+                self._homeless.setdefault(needed, set()).add(ref)
+        elif outcome.change is None and live is not None:
+            self.synced[ref] = fingerprint(declared, live)
+        return outcome.change, outcome.faults
+
+    def _dependency_faults(self, declared: Declared) -> tuple[SourceFault, ...]:
+        ref, ledger = declared.ref, self.ledger
+        ring = self.waiting.rings.get(ref)
+        missing = (
+            missing_fault(declared, other)
+            for other in self.waiting.needs.get(ref, ())
+            if not ledger.is_claimed(other) and other not in ledger.declared and self._view.find(other) is None
+        )
+        return (*((ring_fault(declared, ring),) if ring else ()), *missing)
+
+    def _is_well(self, ref: Ref) -> bool:
+        """Whether the object is as the folder says by now, and healthy."""
+        live, declared = self._view.find(ref), self.ledger.declared.get(ref)
+        if live is None:
+            return False
+        if declared is not None:
+            is_current = self.synced.get(ref) == fingerprint(declared, live) and not self.ledger.is_outlasting(ref)
+            return is_current and health(live, self._view).is_healthy
+        return health(live, self._view).is_healthy
 
     def _prune(self, hold: bool) -> Pruning:
         found = [live for ref in sorted(self._undeclared) if (live := self._view.find(ref)) is not None]
@@ -219,6 +265,12 @@ class Carrier:
             approved=self.approved,
             limits=self._limits,
         )
+
+    def _going(self, pruning: Pruning) -> list[Object]:
+        """All that is being deleted, or is to be."""
+        refs = {delete.ref for delete in pruning.deletes}
+        found = (live for ref in sorted(self._undeclared) if (live := self._view.find(ref)) is not None)
+        return [live for live in found if ref_of(live) in refs or live.metadata.deletion_timestamp is not None]
 
     def _news(self, faults: tuple[SourceFault, ...], pruning: Pruning) -> list[Emit]:
         """The Events to tell. Those of a commit that fails are told with the next."""
@@ -309,12 +361,25 @@ class Carrier:
             return
         ref = ref_of(event.object)
         old, new = event.old, event.new
+        if new is None and ref in self._awaited:
+            self._dirty[ref] = 0
         if new is None or old is None or new.metadata.managed_fields is not old.metadata.managed_fields:
             self._owns(ref)
-        if ref not in self.ledger.declared and ref not in self._owned and ref not in self._homeless:
+        if self.waiting.open:
+            self._wake(ref, new)
+        others = (self._owned, self._homeless, self.waiting.dependents)
+        if ref not in self.ledger.declared and not any(ref in some for some in others):
             return
         if old is None or new is None or old.metadata.uid != new.metadata.uid or differs(old, new):
             self._touch(ref, event.revision)
+
+    def _wake(self, ref: Ref, new: Object | None) -> None:
+        """Whoever waits for this object is looked at again once it is healthy."""
+        waiting = self.waiting
+        if ref.kind == "StorageClass":  # claims fare by their class
+            self._dirty.update(dict.fromkeys(waiting.open, 0))
+        elif (found := waiting.waiting_for(ref)) and health(new, self._view).is_healthy:
+            self._dirty.update(dict.fromkeys(found, 0))
 
     def _owns(self, ref: Ref) -> None:
         live = self._view.find(ref)
@@ -328,7 +393,7 @@ class Carrier:
         """The object has to be looked at again, and with a Namespace all that waits for it."""
         self._dirty[ref] = revision
         self._reckon(ref)
-        for waiting in self._homeless.pop(ref, ()):
+        for waiting in (*self._homeless.pop(ref, ()), *self.waiting.dependents.get(ref, ())):
             self._dirty[waiting] = 0
 
     def _reckon(self, ref: Ref) -> None:

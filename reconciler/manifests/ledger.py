@@ -20,6 +20,7 @@ class Declared(msgspec.Struct, frozen=True):
     file: str
     line: int
     data: bytes
+    depends_line: int = 0
 
 
 class Ledger:
@@ -66,6 +67,10 @@ class Ledger:
     def last_good(self) -> tuple[Declared, ...]:
         """The declarations that hold although no file says them any more, or not without a fault."""
         return tuple(self._outlasting.values())
+
+    def is_outlasting(self, ref: Ref) -> bool:
+        """Whether the object follows such a declaration: what its file says by now cannot be told."""
+        return ref in self._outlasting
 
     def is_claimed(self, ref: Ref) -> bool:
         """Whether a file names the object, be its document good or broken."""
@@ -123,7 +128,7 @@ class Ledger:
         holder = file if file in claims else min(claims)
         claim = claims[holder][0]
         if claim.data is not None:
-            self.declared[ref] = Declared(ref, holder, claim.line, claim.data)
+            self.declared[ref] = Declared(ref, holder, claim.line, claim.data, claim.depends_line)
         others = [(file, one) for file in sorted(claims) for one in claims[file] if one is not claim]
         if others:
             self.duplicates[ref] = tuple(_duplicate(ref, file, one, holder, claim) for file, one in others)

@@ -92,7 +92,16 @@ def fingerprint(declared: Declared, live: Object) -> bytes:
     wants = [getattr(live, name) for name in _wanted(type(live))]
     metadata = live.metadata
     encoded = msgspec.json.encode((metadata.uid, metadata.managed_fields, _named(metadata), wants))
-    return hashlib.blake2b(declared.data + encoded, digest_size=16).digest()
+    return _digest(declared.data) + _digest(encoded)
+
+
+def is_applied(declared: Declared, before: bytes | None) -> bool:
+    """Whether the fingerprint is of this very declaration: what differs now has drifted."""
+    return before is not None and before.startswith(_digest(declared.data))
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
 @cache

@@ -1,7 +1,8 @@
 """What a pass does to the cluster, worked out object by object.
 
-Pure: reads the view and the ledger, returns changes and faults. Namespaces come first and workloads last, so that
-what an object needs is there before it; what goes, goes the other way round.
+Pure: reads the view and the ledger, returns changes and faults. Namespaces come first, then configuration, storage,
+Services and policies, and workloads last, so that what an object needs is there before it; what goes, goes the
+other way round. What an object says it depends on (`waiting`) comes before it in any case.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -15,8 +16,17 @@ from reconciler.store.view import View
 from schemas.meta import Object, Ref
 
 ALWAYS_THERE = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
-_RANKS = {"Namespace": 0, "ServiceAccount": 1, "ConfigMap": 1, "Secret": 1, "Service": 2}
-_LAST = 3
+_ORDER = (
+    ("Namespace",),
+    (
+        *("ConfigMap", "Secret", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"),
+        *("LimitRange", "ResourceQuota", "IngressClass", "PriorityClass", "StorageClass"),
+    ),
+    ("PersistentVolume", "PersistentVolumeClaim"),
+    ("EndpointSlice", "Ingress", "NetworkPolicy", "PodDisruptionBudget", "Service"),
+)
+_RANKS = {kind: rank for rank, kinds in enumerate(_ORDER) for kind in kinds}
+_LAST = len(_ORDER)
 
 
 def look_after(
