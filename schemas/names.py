@@ -13,10 +13,12 @@ _QUALIFIED = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _VALUE = rf"({_QUALIFIED})?"
 _CONFIG_KEY = r"[-._a-zA-Z0-9]+"
 _PERCENT = r"[0-9]+%"
+_URL_PATH = r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+"
+_LONGEST_PATH = 1024
 
 _MATCH = {
     pattern: re.compile(pattern, re.ASCII).fullmatch
-    for pattern in (_LABEL, _SUBDOMAIN, _QUALIFIED, _VALUE, _CONFIG_KEY, _PERCENT)
+    for pattern in (_LABEL, _SUBDOMAIN, _QUALIFIED, _VALUE, _CONFIG_KEY, _PERCENT, _URL_PATH)
 }
 
 
@@ -143,3 +145,18 @@ def percent(text: str) -> tuple[str, ...]:
     """A share such as `25%`."""
     sentence = "a valid percent string must be a numeric string followed by an ending '%'"
     return tuple(_form(text[:64], _PERCENT, sentence, "1%", "93%"))
+
+
+def path_segment(text: str) -> tuple[str, ...]:
+    """A name that is one step of a URL's path and may be anything else besides."""
+    if text in (".", ".."):
+        return (f"may not be '{text}'",)
+    return tuple(f"may not contain '{sign}'" for sign in ("/", "%") if sign in text)
+
+
+def domain_prefixed_path(text: str) -> tuple[str, ...]:
+    """The name of a controller or finalizer: `example.com/name`."""
+    domain, _, path = text.partition("/")
+    if not domain or not path:
+        return ('must be a domain-prefixed path (such as "acme.io/foo")',)
+    return (*dns1123_subdomain(domain), *_form(path[:_LONGEST_PATH], _URL_PATH, "Invalid path", "/path"))

@@ -38,6 +38,12 @@ def value(quantity: Quantity) -> int:
     return -(-_amount(quantity).nano // _NANO)
 
 
+def sign(quantity: Quantity) -> int:
+    """-1, 0 or 1, also for amounts finer than a thousandth. Raises `ValueError`."""
+    nano = _amount(quantity).nano
+    return (nano > 0) - (nano < 0)
+
+
 def canonical(quantity: Quantity) -> str:
     """The amount as the Kubernetes API prints it: `500m` for `0.5`, `64Mi` for `65536Ki`. Raises `ValueError`."""
     return _print(_amount(quantity))

@@ -34,17 +34,19 @@ def identity(name: str, uid: str) -> dict[str, str]:
 
 
 def _generated(spec: JobSpec, labels: Mapping[str, str]) -> JobSpec:
-    """What was written stands, so that validation finds what contradicts."""
     uid = "batch.kubernetes.io/controller-uid"
-    metadata = spec.template.metadata
-    selector = spec.selector or LabelSelector()
+    selector, metadata = spec.selector or LabelSelector(), spec.template.metadata
+    metadata = structs.replace(metadata, labels=_completed(metadata.labels, labels))
     return structs.replace(
         spec,
-        selector=structs.replace(selector, match_labels={uid: labels[uid], **selector.match_labels}),
-        template=structs.replace(
-            spec.template, metadata=structs.replace(metadata, labels={**labels, **metadata.labels})
-        ),
+        selector=structs.replace(selector, match_labels=_completed(selector.match_labels, {uid: labels[uid]})),
+        template=structs.replace(spec.template, metadata=metadata),
     )
+
+
+def _completed(written: Mapping[str, str], made: Mapping[str, str]) -> dict[str, str]:
+    """What was written stands, so that validation finds what contradicts."""
+    return {**written, **{key: value for key, value in made.items() if key not in written}}
 
 
 def _spec(spec: JobSpec) -> JobSpec:

@@ -42,6 +42,14 @@ def unsupported(path: Path, value: Json, supported: Iterable[str]) -> Fault:
     return Fault(path, f"Unsupported value: {shown(value)}: supported values: {', '.join(map(shown, supported))}")
 
 
+def too_long(path: Path, most: int) -> Fault:
+    return Fault(path, f"Too long: may not be more than {most} bytes")
+
+
+def too_many(path: Path, found: int, most: int) -> Fault:
+    return Fault(path, f"Too many: {found}: must have at most {most} items")
+
+
 def well_formed(path: Path, text: str, rule: Callable[[str], Iterable[str]]) -> Faults:
     """The complaints of one of the rules in `schemas.names`."""
     for complaint in rule(text):

@@ -24,7 +24,7 @@ def resources(path: Path, requirements: ResourceRequirements) -> Faults:
         yield forbidden(path, "HugePages require cpu or memory")
 
 
-def _resource(path: Path, name: str, amount: Quantity) -> Faults:
+def container_resource_name(path: Path, name: str) -> Faults:
     complaints = names.qualified_name(name)
     for complaint in complaints:
         yield invalid(path, name, complaint)
@@ -33,6 +33,10 @@ def _resource(path: Path, name: str, amount: Quantity) -> Faults:
             yield invalid(path, name, "must be a standard resource type or fully qualified")
         if name not in _STANDARD:
             yield invalid(path, name, "must be a standard resource for containers")
+
+
+def _resource(path: Path, name: str, amount: Quantity) -> Faults:
+    yield from container_resource_name(path, name)
     thousandths = milli(amount)
     if thousandths < 0:
         yield invalid(path, canonical(amount), "must be greater than or equal to 0")
