@@ -49,4 +49,4 @@ class LimitRangeSpec(Record, frozen=True):
 class LimitRange(Object, frozen=True, kw_only=True):
     api_version: str = field(default_factory=lambda: "v1")
     kind: str = field(default_factory=lambda: "LimitRange")
-    spec: LimitRangeSpec
+    spec: LimitRangeSpec = field(default_factory=lambda: LimitRangeSpec(limits=()))

@@ -17,7 +17,7 @@ class ServicePort(Record, frozen=True):
 
 
 class ClientIPConfig(Record, frozen=True):
-    timeout_seconds: int = 0
+    timeout_seconds: int | None = None
 
 
 class SessionAffinityConfig(Record, frozen=True):

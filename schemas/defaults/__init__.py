@@ -15,13 +15,20 @@ from schemas.autoscaling import HorizontalPodAutoscaler
 from schemas.batch import CronJob, Job
 from schemas.core.config import Namespace, Secret
 from schemas.core.node import Node
+from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
 from schemas.core.pod import Pod
+from schemas.core.quota import LimitRange, ResourceQuota
 from schemas.core.replication import PodTemplate, ReplicationController
-from schemas.core.service import ClientIPConfig, Service, ServicePort, ServiceSpec, SessionAffinityConfig
-from schemas.defaults import autoscaling, jobs, workloads
+from schemas.core.service import Service
+from schemas.defaults import access, autoscaling, jobs, networking, quota, service, storage, workloads
 from schemas.defaults.pod import pod_spec
 from schemas.defaults.value import resource_list
+from schemas.discovery import EndpointSlice
 from schemas.meta import Object
+from schemas.networking import IngressClass, NetworkPolicy
+from schemas.rbac import ClusterRoleBinding, RoleBinding
+from schemas.scheduling import PriorityClass
+from schemas.storage import StorageClass
 
 AnyObject = TypeVar("AnyObject", bound=Object)
 
@@ -34,42 +41,6 @@ def defaulted(object_: AnyObject) -> AnyObject:
 
 def _pod(pod: Pod) -> Pod:
     return structs.replace(pod, spec=pod_spec(pod.spec))
-
-
-def _service(service: Service) -> Service:
-    spec = service.spec
-    type_ = spec.type or "ClusterIP"
-    affinity = spec.session_affinity or "None"
-    routed = type_ in ("ClusterIP", "NodePort", "LoadBalancer")
-    external = type_ in ("NodePort", "LoadBalancer") or (type_ == "ClusterIP" and bool(spec.external_ips))
-    balanced = type_ == "LoadBalancer" and spec.allocate_load_balancer_node_ports is None
-    return structs.replace(
-        service,
-        spec=structs.replace(
-            spec,
-            type=type_,
-            session_affinity=affinity,
-            session_affinity_config=_affinity_config(affinity, spec),
-            ports=tuple(_service_port(port) for port in spec.ports),
-            internal_traffic_policy=spec.internal_traffic_policy or ("Cluster" if routed else ""),
-            external_traffic_policy=spec.external_traffic_policy or ("Cluster" if external else ""),
-            allocate_load_balancer_node_ports=True if balanced else spec.allocate_load_balancer_node_ports,
-        ),
-    )
-
-
-def _affinity_config(affinity: str, spec: ServiceSpec) -> SessionAffinityConfig | None:
-    if affinity == "None":
-        return None
-    config = spec.session_affinity_config
-    if affinity == "ClientIP" and (config is None or config.client_ip is None):
-        return SessionAffinityConfig(client_ip=ClientIPConfig(timeout_seconds=10800))
-    return config
-
-
-def _service_port(port: ServicePort) -> ServicePort:
-    unset = port.target_port in (None, 0, "")
-    return structs.replace(port, protocol=port.protocol or "TCP", target_port=port.port if unset else port.target_port)
 
 
 def _namespace(namespace: Namespace) -> Namespace:
@@ -97,19 +68,34 @@ def _node(node: Node) -> Node:
     return structs.replace(node, status=structs.replace(node.status, capacity=capacity, allocatable=allocatable))
 
 
+def _priority_class(priority: PriorityClass) -> PriorityClass:
+    return structs.replace(priority, preemption_policy=priority.preemption_policy or "PreemptLowerPriority")
+
+
 _BY_TYPE: dict[type[Object], Callable[[Any], Any]] = {
+    ClusterRoleBinding: access.cluster_role_binding,
     CronJob: jobs.cron_job,
     DaemonSet: workloads.daemon_set,
     Deployment: workloads.deployment,
+    EndpointSlice: service.endpoint_slice,
     HorizontalPodAutoscaler: autoscaling.horizontal_pod_autoscaler,
+    IngressClass: networking.ingress_class,
     Job: jobs.job,
+    LimitRange: quota.limit_range,
     Namespace: _namespace,
+    NetworkPolicy: networking.network_policy,
     Node: _node,
+    PersistentVolume: storage.persistent_volume,
+    PersistentVolumeClaim: storage.persistent_volume_claim,
     Pod: _pod,
     PodTemplate: workloads.pod_template,
+    PriorityClass: _priority_class,
     ReplicaSet: workloads.replica_set,
     ReplicationController: workloads.replication_controller,
+    ResourceQuota: quota.resource_quota,
+    RoleBinding: access.role_binding,
     Secret: _secret,
-    Service: _service,
+    Service: service.service,
     StatefulSet: workloads.stateful_set,
+    StorageClass: storage.storage_class,
 }

@@ -137,7 +137,7 @@ def _rbd(source: RBDVolumeSource) -> RBDVolumeSource:
     )
 
 
-def _azure_disk(source: AzureDiskVolumeSource) -> AzureDiskVolumeSource:
+def azure_disk(source: AzureDiskVolumeSource) -> AzureDiskVolumeSource:
     return structs.replace(
         source,
         caching_mode=source.caching_mode or "ReadWrite",
@@ -153,7 +153,7 @@ def _scale_io(source: ScaleIOVolumeSource) -> ScaleIOVolumeSource:
 
 
 _BY_TYPE: dict[type, Callable[[Any], Any]] = {
-    AzureDiskVolumeSource: _azure_disk,
+    AzureDiskVolumeSource: azure_disk,
     ConfigMapVolumeSource: _config_map,
     DownwardAPIVolumeSource: _downward_api,
     EmptyDirVolumeSource: _empty_dir,
