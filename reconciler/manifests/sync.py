@@ -58,7 +58,7 @@ class ManifestSync:
         """Set once the folder has been read whole and what it declares is committed."""
         self._folder, self._clock, self._memory = folder, clock, memory
         self._source = Source(folder)
-        self._carrier = Carrier(cluster, clock, admit, limits or Limits())
+        self.carrier = Carrier(cluster, clock, admit, limits or Limits())
         self._holding = ""
         self._unreadable: tuple[SourceFault, ...] = ()
         self._files = 0
@@ -73,7 +73,7 @@ class ManifestSync:
         """Runs until it is cancelled."""
         self._gathering = Gathering()
         self._watch = FolderWatch(self._gathering, self._source.versions)
-        unsubscribe = self._carrier.start(self._gathering.note)
+        unsubscribe = self.carrier.start(self._gathering.note)
         try:
             await self._recall()
             while True:
@@ -94,7 +94,7 @@ class ManifestSync:
         shown = frozenset((one.ref, one.uid) for one in self.status.held_back if one.approvable)
         if not shown:
             return ()
-        self._carrier.approved = shown
+        self.carrier.approved = shown
         answer: asyncio.Future[tuple[Ref, ...]] = asyncio.get_running_loop().create_future()
         self._approvals.append(answer)
         self._gathering.note()
@@ -127,11 +127,11 @@ class ManifestSync:
                 self._files = look.files
                 if look.is_early:
                     asyncio.get_running_loop().call_later(EMPTY_SECONDS, self._look_again)
-                await self._carrier.take(look.changed, look.commit, look.earlier)
+                await self.carrier.take(look.changed, look.commit, look.earlier)
                 if look.changed:
                     self._save_soon()
-        deleted = await self._carrier.carry_out(self._unreadable, hold_prune=bool(self._holding))
-        if self._carrier.has_written:
+        deleted = await self.carrier.carry_out(self._unreadable, hold_prune=bool(self._holding))
+        if self.carrier.has_written:
             self._save_soon()
         if not self._holding:
             self.seen.set()
@@ -176,7 +176,7 @@ class ManifestSync:
         return look
 
     def _show(self, seconds: float) -> None:
-        carrier = self._carrier
+        carrier = self.carrier
         self.status = SyncStatus(
             commit=carrier.commit,
             revision=carrier.revision,
@@ -203,10 +203,10 @@ class ManifestSync:
             return
         memory = await asyncio.to_thread(recall, self._memory)
         self._source.known = dict(memory.known)
-        self._carrier.ledger.restore(memory.kept)
-        self._carrier.synced = dict(memory.synced)
+        self.carrier.ledger.restore(memory.kept)
+        self.carrier.synced = dict(memory.synced)
         self._remembered = memory.synced
-        await self._carrier.take(memory.states, None)
+        await self.carrier.take(memory.states, None)
 
     def _save_soon(self) -> None:
         if self._memory is not None and self._unsaved is None:
@@ -223,19 +223,19 @@ class ManifestSync:
         """At the end, also what was only looked at again since: not worth a write of its own, but a quick restart."""
         if self._unsaved is not None:
             self._unsaved.cancel()
-        elif self._memory is None or self._carrier.synced == self._remembered:
+        elif self._memory is None or self.carrier.synced == self._remembered:
             return
         if not self._is_passing:
             self._remember(self._snapshot())
 
     def _snapshot(self) -> Memory:
         """Copies alone, for there may be thousands."""
-        ledger = self._carrier.ledger
+        ledger = self.carrier.ledger
         return Memory(
             known=dict(self._source.known),
             states=dict(ledger.files),
             kept=ledger.last_good(),
-            synced=dict(self._carrier.synced),
+            synced=dict(self.carrier.synced),
         )
 
     def _remember(self, memory: Memory) -> None:
