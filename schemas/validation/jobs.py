@@ -60,6 +60,8 @@ def _generated(declared: Job) -> Faults:
     labels = declared.spec.template.metadata.labels
     at = (*_SPEC, "template", "metadata", "labels")
     uid = declared.metadata.uid
+    if not uid:
+        yield from well_formed(at, declared.metadata.name, names.label_value)
     for key, value in identity(declared.metadata.name, uid).items():
         if uid and key not in labels:
             yield required((*at, key), f"must be '{value}'")

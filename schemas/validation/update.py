@@ -5,7 +5,8 @@ from typing import Any
 
 from msgspec import structs
 
-from schemas.apps import Deployment, ReplicaSet
+from schemas.apps import DaemonSet, Deployment, ReplicaSet, StatefulSet
+from schemas.batch import Job
 from schemas.core.affinity import Toleration
 from schemas.core.config import ConfigMap, Secret
 from schemas.core.container import Container
@@ -14,6 +15,7 @@ from schemas.core.pod import Pod, PodSpec
 from schemas.core.service import Service
 from schemas.meta import Object
 from schemas.shape import shape_of
+from schemas.validation import workloadupdate
 from schemas.validation.report import IMMUTABLE, Faults, forbidden, invalid
 
 _POD_FIELDS = (
@@ -85,11 +87,6 @@ def _without_image(container: Container) -> Container:
     return structs.replace(container, image="")
 
 
-def _selector(new: Deployment | ReplicaSet, old: Deployment | ReplicaSet) -> Faults:
-    if new.spec.selector != old.spec.selector:
-        yield invalid(("spec", "selector"), new.spec.selector, IMMUTABLE)
-
-
 def _config_map(new: ConfigMap, old: ConfigMap) -> Faults:
     if not old.immutable:
         return
@@ -131,10 +128,13 @@ def _node(new: Node, old: Node) -> Faults:
 
 _BY_TYPE: dict[type[Object], Callable[[Any, Any], Faults]] = {
     ConfigMap: _config_map,
-    Deployment: _selector,
+    DaemonSet: workloadupdate.selector,
+    Deployment: workloadupdate.selector,
+    Job: workloadupdate.job,
     Node: _node,
     Pod: _pod,
-    ReplicaSet: _selector,
+    ReplicaSet: workloadupdate.selector,
     Secret: _secret,
     Service: _service,
+    StatefulSet: workloadupdate.stateful_set,
 }
