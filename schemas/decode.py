@@ -10,7 +10,8 @@ import difflib
 import re
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from msgspec import structs
@@ -20,6 +21,9 @@ from schemas.faults import Fault, Path
 from schemas.kinds import Kind
 from schemas.meta import Object
 from schemas.shape import INT64, Form, Json, Shape, shape_of
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 FieldValidation = Literal["Strict", "Warn", "Ignore"]
 """What becomes of fields that the kind does not have, and of keys given twice: errors, warnings, or nothing said
@@ -182,13 +186,18 @@ _SCALAR_CHECKS: dict[Form, Callable[[Json, Path, Callable[[Fault], None]], Json]
 }
 
 
-def _schema_faults(kind: Kind, document: Mapping[str, Any]) -> list[Fault]:
+@lru_cache(maxsize=4)
+def _validator(kind: Kind) -> "Draft202012Validator":
     # Needed for broken documents alone, and 2.5 MiB.
     from jsonschema import Draft202012Validator
 
     from schemas.jsonschema import schema_of
 
-    errors = Draft202012Validator(schema_of(kind)).iter_errors(document)
+    return Draft202012Validator(schema_of(kind))
+
+
+def _schema_faults(kind: Kind, document: Mapping[str, Any]) -> list[Fault]:
+    errors = _validator(kind).iter_errors(document)
     faults: dict[Path, Fault] = {}
     for error in errors:
         path: Path = tuple(error.absolute_path)

@@ -12,6 +12,8 @@ YamlEvent: TypeAlias = Any
 YamlEvents: TypeAlias = Any
 """The C parser itself."""
 
+_NODES = frozenset((yaml.ScalarEvent, yaml.AliasEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent))
+
 
 def line_of(event: YamlEvent) -> int:
     """The line that the event starts on, from 1."""
@@ -22,13 +24,16 @@ def lines(content: bytes, wanted: Iterable[tuple[int, Path]]) -> dict[tuple[int,
     """The line of each place (document and path), or of the nearest one around it that the file has."""
     places = list(wanted)
     around = {(index, path[:length]) for index, path in places for length in range(len(path) + 1)}
+    last = max((index for index, _ in places), default=-1)
     found: dict[tuple[int, Path], int] = {}
     loader = yaml.CSafeLoader(content.decode("utf-8-sig"))
     try:
         for place, line in _places(loader):
+            if place[0] > last:
+                break
             if place in around:
                 # Of a key that is there twice, the last one counts; what was found before an error counts too.
-                found[place] = line  # noqa: PERF403
+                found[place] = line
     except yaml.YAMLError:
         pass  # JSON that is not YAML: what was found so far is the nearest
     finally:
@@ -62,28 +67,26 @@ def repeated(text: str) -> Iterator[tuple[str, int]]:
 def _places(loader: YamlEvents) -> Iterator[tuple[tuple[int, Path], int]]:
     """Every place of the file with its line, in order. Every level is (path, next step or None for a mapping's key)."""
     index, levels = -1, list[list[Any]]()
-    while not isinstance(event := loader.get_event(), yaml.StreamEndEvent):
-        if isinstance(event, yaml.DocumentStartEvent):
-            index, levels = index + 1, []
-            continue
-        if isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+    while (kind := type(event := loader.get_event())) is not yaml.StreamEndEvent:
+        if kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
             levels.pop()
-        elif isinstance(event, yaml.NodeEvent):
-            line = line_of(event)
+        elif kind is yaml.DocumentStartEvent:
+            index, levels = index + 1, []
+        elif kind in _NODES:
             path: Path = ()
             if levels:
                 level = levels[-1]
-                if level[1] is None and isinstance(event, yaml.ScalarEvent):
+                if level[1] is None and kind is yaml.ScalarEvent:
                     level[1] = event.value
-                    yield (index, (*level[0], event.value)), line
+                    yield (index, (*level[0], event.value)), line_of(event)
                     continue
                 path = (*level[0], level[1])
                 level[1] = level[1] + 1 if isinstance(level[1], int) else None
                 if isinstance(path[-1], int):
-                    yield (index, path), line
+                    yield (index, path), line_of(event)
             else:
-                yield (index, ()), line
-            if isinstance(event, yaml.MappingStartEvent):
+                yield (index, ()), line_of(event)
+            if kind is yaml.MappingStartEvent:
                 levels.append([path, None])
-            elif isinstance(event, yaml.SequenceStartEvent):
+            elif kind is yaml.SequenceStartEvent:
                 levels.append([path, 0])
