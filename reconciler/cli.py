@@ -53,9 +53,13 @@ def parser() -> argparse.ArgumentParser:
         _up,
         "run everything on this box: reconciler, broker, store and a node agent",
         "wherry up examples/hello --data /var/lib/wherry\n"
-        "  wherry up examples/hello --data /tmp/try --simulate 3   (no root, no containers)",
+        "  wherry up examples/hello --data /tmp/try --simulate 3   (no root, no containers)\n"
+        "  wherry up --source-git https://git.example/fleet.git --branch main --data /var/lib/wherry",
     )
     up.add_argument("manifests", nargs="?", type=Path, metavar="MANIFESTS", help="folder (default: DIR/manifests)")
+    up.add_argument("--source-git", metavar="URL", help="a git repository to follow, in place of a folder")
+    up.add_argument("--branch", help="of that repository (default: its HEAD, or as the last time)")
+    up.add_argument("--path", help="of the manifests in it (default: all of it, or as the last time)")
     up.add_argument("--port", type=int, help="of the API on 127.0.0.1 (default: 6443, or as the last time)")
     up.add_argument("--detach", action="store_true", help="return when it answers, and leave it running")
     up.add_argument(
@@ -117,6 +121,26 @@ def parser() -> argparse.ArgumentParser:
     )
     validate.add_argument("--output", "-o", choices=("text", "json", "github"), default="text")
 
+    plan = _command(
+        commands,
+        "plan",
+        _plan,
+        "say what merging a folder would do to the fleet",
+        "wherry plan deploy/ --data /var/lib/wherry\n"
+        "  wherry plan deploy/ --nodes nodes.yaml --from origin/main --output markdown\n\n"
+        "exit code: 0 no change, 10 changes, 1 faults of the folder, 2 no plan could be made",
+        data=False,
+    )
+    plan.add_argument("path", type=Path, metavar="PATH", help="the folder of manifests, as it would be merged")
+    base = plan.add_mutually_exclusive_group()
+    base.add_argument("--data", type=Path, metavar="DIR", help="plan for the reconciler of `wherry up --data DIR`")
+    base.add_argument("--server", type=Path, metavar="KUBECONFIG", help="plan for the reconciler of this kubeconfig")
+    base.add_argument("--nodes", type=Path, metavar="FILE", help="plan for these nodes, of an empty cluster")
+    plan.add_argument(
+        "--from", dest="revision", metavar="REV", help="before it: what the folder declares at this git revision"
+    )
+    plan.add_argument("--output", "-o", choices=("text", "json", "markdown"), default="text")
+
     simulate = _command(
         commands,
         "simulate",
@@ -167,7 +191,7 @@ def _up(arguments: argparse.Namespace) -> int:
     if box.reconciler_pid is not None:
         print(f"It runs already (process {box.reconciler_pid}).", file=sys.stderr)
         return _print_facts(box, arguments.output)
-    box = boxes.prepare(arguments.data, arguments.manifests, arguments.port, arguments.simulate)
+    box = boxes.prepare(arguments.data, arguments.manifests, arguments.port, arguments.simulate, _git_source(arguments))
     boxes.check_port(box)
     if arguments.detach:
         _detach(box, arguments.data)
@@ -180,6 +204,18 @@ def _up(arguments: argparse.Namespace) -> int:
     log_to(arguments.log_file)
     run_box(box)
     return 0
+
+
+def _git_source(arguments: argparse.Namespace) -> dict[str, str] | None:
+    """What the command line says of a repository. Raises `BadConfiguration`."""
+    if arguments.source_git is None:
+        if arguments.branch or arguments.path:
+            raise BadConfiguration("--branch and --path are of a repository: name it with --source-git URL")
+        return None
+    if arguments.manifests is not None:
+        raise BadConfiguration("give either a folder or --source-git URL")
+    given = {"git": arguments.source_git, "branch": arguments.branch, "path": arguments.path}
+    return {field: value for field, value in given.items() if value is not None}
 
 
 def _detach(box: Box, data: Path) -> None:
@@ -279,6 +315,14 @@ def _validate(arguments: argparse.Namespace) -> int:
         print(said)
     print(validate.summary(report), file=sys.stderr)
     return report.exit_code
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    from reconciler.plan import command  # controllers and scheduler, which few commands need
+
+    if arguments.data is not None:
+        arguments.server = Box(arguments.data.absolute()).kubeconfig
+    return command.plan(arguments)
 
 
 def _simulate(arguments: argparse.Namespace) -> int:

@@ -1,0 +1,121 @@
+"""Which pods start, stop, restart or move: pods before and after, told apart by what they belong to.
+
+Pure. The names of pods say nothing, for they are made anew. A pod that is in both is kept (or started anew in its
+place, where its containers change); of the others of one workload, one that goes and one that comes on the same node
+are a restart, on different nodes a move, and what is left over stops or starts.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from reconciler.controllers import podstate
+from reconciler.plan.nodes import waits_for
+from reconciler.plan.outcome import Pending, PodChange, Verb
+from reconciler.scheduler.binding import SCHEDULED
+from reconciler.store.view import View
+from schemas import conditions
+from schemas.core.pod import Pod
+from schemas.meta import Object, Ref, controller_of, ref_of
+
+
+class Fate(NamedTuple):
+    """Where a pod is, and what it runs."""
+
+    node: str
+    images: tuple[str, ...]
+
+
+def by_workload(view: View) -> dict[Ref, list[Pod]]:
+    """The pods that have not ended and are not ending, by what they belong to in the end."""
+    found: dict[Ref, list[Pod]] = {}
+    for pod in view.list(Pod):
+        if podstate.active(pod):
+            found.setdefault(ref_of(top(pod, view)), []).append(pod)
+    return found
+
+
+def top(object_: Object, view: View) -> Object:
+    """The Deployment of a pod, say; the object itself where nobody owns it."""
+    while (owner := controller_of(object_)) is not None:
+        found = view.find(Ref(owner.kind, object_.metadata.namespace, owner.name))
+        if found is None or found.metadata.uid != owner.uid:
+            break
+        object_ = found
+    return object_
+
+
+def fate(pod: Pod) -> Fate:
+    return Fate(pod.spec.node_name, tuple(one.image for one in pod.spec.containers))
+
+
+def changes(before: Sequence[Pod], after: Sequence[Pod]) -> tuple[PodChange, ...]:
+    """What happens to the pods of one workload, equal ones counted."""
+    old = {pod.metadata.uid: pod for pod in before}
+    new = {pod.metadata.uid: pod for pod in after}
+    counted: Counter[tuple[Verb, str, str, tuple[str, ...]]] = Counter()
+    for uid in old.keys() & new.keys():
+        was, now = fate(old[uid]), fate(new[uid])
+        if not was.node and now.node:  # was Pending, and finds a node now
+            counted["start", now.node, "", now.images] += 1
+        elif was.images != now.images:
+            counted["restart", now.node, "", now.images] += 1
+    goes = sorted(fate(pod) for uid, pod in old.items() if uid not in new)
+    comes = sorted(fate(pod) for uid, pod in new.items() if uid not in old)
+    counted.update(_paired(goes, comes))
+    told = (
+        PodChange(verb=verb, count=count, node=node, from_node=origin, images=images)
+        for (verb, node, origin, images), count in counted.items()
+    )
+    return tuple(sorted(told, key=lambda one: (_ORDER[one.verb], one.images, one.node, one.from_node)))
+
+
+_ORDER: dict[Verb, int] = {"restart": 0, "move": 1, "start": 2, "stop": 3}
+
+
+def _paired(goes: list[Fate], comes: list[Fate]) -> Iterator[tuple[Verb, str, str, tuple[str, ...]]]:
+    """Same nodes first, then those that ran before and run after; a Pending one is replaced by a Pending one."""
+    for one in tuple(comes):
+        same = next((other for other in goes if other.node == one.node), None)
+        if same is not None:
+            goes.remove(same)
+            comes.remove(one)
+            if one.node:
+                yield "restart", one.node, "", one.images
+    origins = [one for one in goes if one.node]
+    targets = [one for one in comes if one.node]
+    for origin, target in zip(origins, targets, strict=False):
+        yield "move", target.node, origin.node, target.images
+    for target in targets[len(origins) :]:
+        yield "start", target.node, "", target.images
+    for origin in origins[len(targets) :]:
+        yield "stop", origin.node, "", origin.images
+
+
+def pending(before: Sequence[Pod], after: Sequence[Pod]) -> tuple[Pending, ...]:
+    """The pods that do not run in the end, by reason."""
+    known = Counter(reason for pod in before if (reason := idle_for(pod)))
+    found = Counter(reason for pod in after if (reason := idle_for(pod)))
+    return tuple(
+        Pending(count=count, reason=reason, is_new=count > known[reason]) for reason, count in sorted(found.items())
+    )
+
+
+def idle_for(pod: Pod) -> str:
+    """Why the pod has not started; empty for one that has."""
+    if pod.status.phase not in ("", "Pending"):
+        return ""
+    placed = conditions.find(pod.status.conditions, SCHEDULED)
+    if placed is not None and placed.status == "False":
+        return placed.message or placed.reason
+    if not pod.spec.node_name:
+        return f"it waits for the scheduler {pod.spec.scheduler_name}, which is not Wherry's"
+    return waits_for(pod) or f"node {pod.spec.node_name} does not report"
+
+
+def ready(pods: Iterable[Pod]) -> int:
+    return sum(map(podstate.ready, pods))
+
+
+def ready_by_workload(view: View) -> Mapping[Ref, int]:
+    return {ref: ready(pods) for ref, pods in by_workload(view).items()}
