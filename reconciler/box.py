@@ -12,6 +12,7 @@ import secrets
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import msgspec
 import yaml
 
 from reconciler.config import load_config, split_address
+from reconciler.source import git_settings, read_source
 from schemas.configuration import BadConfiguration, load
 from schemas.daemon import holder, stop_process
 
@@ -74,18 +76,26 @@ class Box(msgspec.Struct, frozen=True):
         return nodes
 
 
-def prepare(directory: Path, manifests: Path | None, port: int | None, simulate: int | None) -> Box:
+def prepare(
+    directory: Path,
+    manifests: Path | None,
+    port: int | None,
+    simulate: int | None,
+    git: Mapping[str, str] | None = None,
+) -> Box:
     """Writes the configuration of both daemons. What is None is as the last time.
+
+    `git` are settings of `source:`, in place of a folder: the URL (`git`), and perhaps `branch` and `path`.
 
     Settings that a person added to the files are kept. Raises `BadConfiguration`.
     """
     box = Box(directory.absolute())
     known = _read(box.reconciler_config)
-    folder = (manifests or Path(known.get("manifests", box.directory / "manifests"))).absolute()
-    if manifests is not None and not folder.is_dir():
-        raise BadConfiguration(f"{manifests}: there is no such folder; name the folder that holds your manifests")
-    for needed in (box.directory, box.directory / "images", box.directory / "logs", folder):
+    origin = _origin(box, known, manifests, git)
+    for needed in (box.directory, box.directory / "images", box.directory / "logs"):
         needed.mkdir(parents=True, exist_ok=True)
+    if "manifests" in origin:
+        Path(origin["manifests"]).mkdir(parents=True, exist_ok=True)
     secret = box.directory / "broker.secret"
     if not secret.exists():
         secret.touch(0o600)
@@ -100,7 +110,6 @@ def prepare(directory: Path, manifests: Path | None, port: int | None, simulate:
             f"{box.directory} holds a real node: remove it first with `wherry down --data {directory}`"
         )
     reconciler = {
-        "manifests": str(folder),
         "data": str(box.directory / "reconciler"),
         "embeddedBroker": _section(known, "embeddedBroker") | {"listen": broker, "passwordFile": str(secret)},
         "api": _section(known, "api") | {"listen": api},
@@ -108,10 +117,29 @@ def prepare(directory: Path, manifests: Path | None, port: int | None, simulate:
     agent = _agent_settings(box, broker, secret, nodes)
     if box.agent_pid is not None and agent != _read(box.agent_config):
         stop_process(box.agent_pid, PATIENCE)  # of an earlier life; the new one goes by the new settings
-    _write(box.reconciler_config, known | reconciler)
+    others = {field: value for field, value in known.items() if field not in ("manifests", "source")}
+    _write(box.reconciler_config, {**origin, **others, **reconciler})
     _write(box.agent_config, agent)
     load_config(box.reconciler_config)
     return box
+
+
+def _origin(
+    box: Box, known: Mapping[str, Any], manifests: Path | None, git: Mapping[str, str] | None
+) -> dict[str, Any]:
+    """`manifests:` or `source:`; of a repository that is followed already, what a person added stays."""
+    if manifests is not None:
+        if not manifests.is_dir():
+            raise BadConfiguration(f"{manifests}: there is no such folder; name the folder that holds your manifests")
+        return {"manifests": str(manifests.absolute())}
+    before = _section(known, "source")
+    if git is not None:
+        source = (before if before.get("git") == git["git"] else {}) | dict(git)
+        git_settings(read_source(source, "--source-git"))
+        return {"source": source}
+    if before:
+        return {"source": before}
+    return {"manifests": str(Path(known.get("manifests", box.directory / "manifests")).absolute())}
 
 
 def _agent_settings(box: Box, broker: str, secret: Path, nodes: int) -> dict[str, Any]:
@@ -183,7 +211,7 @@ def facts(box: Box) -> dict[str, Any]:
     config = load_config(box.reconciler_config)
     return {
         "data": str(box.directory),
-        "manifests": str(config.manifests),
+        "manifests": config.shown,
         "images": str(box.directory / "images"),
         "kubeconfig": str(box.kubeconfig),
         "api": f"https://{config.api.listen}",
@@ -222,7 +250,7 @@ def _is_free(listen: str) -> bool:
     return True
 
 
-def _section(settings: dict[str, Any], name: str) -> dict[str, Any]:
+def _section(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
     section = settings.get(name)
     return section if isinstance(section, dict) else {}
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from reconciler.source import Source, git_settings
 from schemas.configuration import BadConfiguration, BrokerAddress, Section, load
 
 
@@ -29,7 +30,9 @@ class Prune(Section, frozen=True, kw_only=True):
 class Config(Section, frozen=True, kw_only=True):
     """`reconciler --config FILE`."""
 
-    manifests: Path
+    manifests: Path | None = None
+    """Short for `source: {folder: …}`."""
+    source: Source | None = None
     cluster: str = "default"
     data: Path = Path("/var/lib/wherry/reconciler")
     broker: BrokerAddress | None = None
@@ -42,14 +45,37 @@ class Config(Section, frozen=True, kw_only=True):
     """How long after its own start the reconciler waits for a node to say that it is there."""
     cluster_cidr: str = "10.244.0.0/16"
 
+    @property
+    def origin(self) -> Source:
+        """The source, in whichever form it was written."""
+        return self.source or Source(folder=self.manifests)
+
+    @property
+    def git_data(self) -> Path:
+        """Where a followed repository lies."""
+        return self.data / "git"
+
+    @property
+    def shown(self) -> str:
+        """The source for people."""
+        return self.origin.git or str(self.origin.folder)
+
 
 def load_config(path: Path) -> Config:
     """Raises `BadConfiguration`."""
     config = load(path, Config)
     if (config.broker is None) == (config.embedded_broker is None):
         raise BadConfiguration(f"{path}: give either `broker:` (an external one) or `embeddedBroker:`")
+    if (config.manifests is None) == (config.source is None):
+        raise BadConfiguration(
+            f"{path}: give either `manifests:` (a folder) or `source:` (a folder or a git repository)"
+        )
     for field, listen in (("api.listen", config.api.listen), ("embeddedBroker.listen", _listen(config))):
         split_address(listen, f"{path}: {field}")
+    try:
+        git_settings(config.origin)
+    except BadConfiguration as error:
+        raise BadConfiguration(f"{path}: {error}") from None
     return config
 
 

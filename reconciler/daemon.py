@@ -23,11 +23,13 @@ from reconciler.controllers.loop import ControllerLoop
 from reconciler.controllers.registry import ControllerSettings, controllers
 from reconciler.link.broker import embedded_broker
 from reconciler.link.link import Link, Settings
+from reconciler.manifests.git.sync import GitSync
 from reconciler.manifests.prune import Limits
 from reconciler.manifests.sync import ManifestSync
 from reconciler.metrics import registry
 from reconciler.overview import overview
 from reconciler.scheduler.loop import SchedulerLoop
+from reconciler.source import check_files, git_settings
 from reconciler.store.changes import AlreadyExists, Create
 from reconciler.store.cluster import Cluster
 from reconciler.store.interface import StoreError
@@ -73,9 +75,10 @@ async def serve(config: Config, kubeconfig_path: Path, box: Box | None = None) -
     stop = stop_signal()
     with contextlib.closing(lock(config.data)):
         async with opened(config) as cluster, broker(config) as address:
+            git = _git(config, cluster)
             sync = ManifestSync(
                 cluster,
-                config.manifests,
+                _folder(config, git),
                 clock=now,
                 admit=_admit(config),
                 memory=config.data / "manifests.json",
@@ -100,17 +103,40 @@ async def serve(config: Config, kubeconfig_path: Path, box: Box | None = None) -
                 },
                 lambda: link.usage,
             )
-            async with _serving(_api(config, cluster, sync, metrics), kubeconfig_path):
+            async with _serving(_api(config, cluster, sync, metrics, git), kubeconfig_path):
                 rooms = {
-                    "manifests": sync.run(),
+                    "manifests": sync.run() if git is None else _after(git.ready, sync.run),
                     "controllers": _following(sync, loop.run),
                     "scheduler": _following(sync, scheduler.run),
                     "link": _link(link, cluster, sync, loop),
                     "upkeep": _following(sync, upkeep.run),
                 }
+                if git is not None:
+                    rooms["git"] = git.run()
                 if box is not None:
                     rooms["agent"] = _keep_agent(box)
                 await run_until(stop, rooms)
+
+
+def _git(config: Config, cluster: Cluster) -> GitSync | None:
+    """What follows the repository, where the source is one. Raises `BadConfiguration`."""
+    settings = git_settings(config.origin)
+    if settings is None:
+        return None
+    check_files(settings)
+    return GitSync(settings, config.git_data, cluster, clock=now)
+
+
+def _folder(config: Config, git: GitSync | None) -> Path:
+    folder = config.origin.folder if git is None else git.folder
+    assert folder is not None
+    return folder
+
+
+async def _after(ready: asyncio.Event, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Until a repository has been fetched for the first time there is no folder, which is no fault."""
+    await ready.wait()
+    await run()
 
 
 async def _following(sync: ManifestSync, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -213,7 +239,9 @@ async def _keep_agent(box: Box) -> None:
             await asyncio.shield(asyncio.to_thread(stop_process, pid, boxes.PATIENCE))
 
 
-def _api(config: Config, cluster: Cluster, sync: ManifestSync, metrics: "CollectorRegistry") -> ApiServer:
+def _api(
+    config: Config, cluster: Cluster, sync: ManifestSync, metrics: "CollectorRegistry", git: GitSync | None
+) -> ApiServer:
     host, port = split_address(config.api.listen, "api.listen")
 
     async def approve(_: dict[str, Any]) -> object:
@@ -229,7 +257,8 @@ def _api(config: Config, cluster: Cluster, sync: ManifestSync, metrics: "Collect
         status=lambda: {
             "version": VERSION,
             "revision": cluster.cache.revision,
-            "folder": str(config.manifests),
+            "folder": str(_folder(config, git)),
+            "source": msgspec.to_builtins(git.status) if git else None,
             "manifests": msgspec.to_builtins(sync.status),
             "settings": {
                 "clusterCidr": config.cluster_cidr,
@@ -240,6 +269,7 @@ def _api(config: Config, cluster: Cluster, sync: ManifestSync, metrics: "Collect
             "cluster": msgspec.to_builtins(overview(cluster.cache)),
         },
         approve=approve,
+        webhook=git.receive if git is not None and config.origin.webhook else None,
         metrics=metrics,
     )
 

@@ -89,10 +89,15 @@ def load(path: Path, type_: type[T]) -> T:
         raise BadConfiguration(f"{path}: {error.strerror}; name an existing file with --config") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadConfiguration(f"{path}: this is not YAML: {error}") from None
+    return convert(str(path), data if data is not None else {}, type_)
+
+
+def convert(where: str, data: object, type_: type[T]) -> T:
+    """What was read as `type_`. Raises `BadConfiguration` naming `where` and the field."""
     try:
-        return msgspec.convert(data if data is not None else {}, type_, strict=True, dec_hook=_decode_path)
+        return msgspec.convert(data, type_, strict=True, dec_hook=_decode_path)
     except msgspec.ValidationError as error:
-        raise BadConfiguration(f"{path}: {_say(str(error))}") from None
+        raise BadConfiguration(f"{where}: {_say(str(error))}") from None
 
 
 def content(field: str, path: Path) -> str:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from aiohttp import web
 
-from reconciler.api import auth, certificate, discovery, openapi
+from reconciler.api import auth, certificate, discovery, openapi, webhooks
 from reconciler.api.certificate import Certificate
 from reconciler.api.kubeconfig import Access
 from reconciler.api.requests import MAX_BODY, Resources, json_response
 from reconciler.api.reviews import review
 from reconciler.api.status import StatusError, method_not_allowed, no_such_resource
 from reconciler.api.target import parse
+from reconciler.api.webhooks import Receive, Webhook
 from reconciler.store.cluster import Cluster
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class ApiServer:
 
     `directory` holds the certificate, which is also made out to `names`. `status` gives what
     `GET /wherry/v1/status` answers, `approve` does what `POST /wherry/v1/approve` asks (its body goes in, its answer
-    comes out); both as anything that is JSON.
+    comes out); both as anything that is JSON. `webhook` is told what comes to `POST /wherry/v1/webhook`.
     """
 
     def __init__(
@@ -52,11 +53,13 @@ class ApiServer:
         status: Callable[[], object],
         approve: Callable[[dict[str, Any]], Awaitable[object]],
         metrics: "CollectorRegistry",
+        webhook: Receive | None = None,
     ) -> None:
         self.resources = Resources(cluster)
         self.host, self.port = host, port
         self._directory, self._token, self._names = directory, token, tuple(names)
         self._status, self._approve, self._metrics = status, approve, metrics
+        self._webhook = Webhook(webhook) if webhook else None
         self._certificate: Certificate | None = None
         self._runner: web.AppRunner | None = None
         self._renewal: asyncio.TimerHandle | None = None
@@ -110,6 +113,8 @@ class ApiServer:
         for path, handler in self._routes().items():
             application.router.add_get(path, handler, allow_head=False)
         application.router.add_post("/wherry/v1/approve", self._post_approve)
+        if self._webhook is not None:
+            application.router.add_post(webhooks.PATH, self._webhook.post)
         application.router.add_post("/apis/{group}/{version}/{review:selfsubject[a-z]+}", self._post_review)
         application.router.add_route("*", "/api/{version}/{tail:.+}", self._resource)
         application.router.add_route("*", "/apis/{group}/{version}/{tail:.+}", self._resource)
@@ -183,7 +188,8 @@ class ApiServer:
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Lets in who may, and turns what goes wrong into a `Status`."""
         try:
-            auth.check(request.path, request.headers.get("Authorization", ""), self._token)
+            if self._webhook is None or (request.method, request.path) != ("POST", webhooks.PATH):  # else it is signed
+                auth.check(request.path, request.headers.get("Authorization", ""), self._token)
             auth.refuse_impersonation(request.headers)
             return await handler(request)
         except StatusError as error:
