@@ -14,6 +14,7 @@ from reconciler.controllers import podstate
 from reconciler.controllers.interface import NOTHING, Controller, Plan
 from reconciler.controllers.ownership import claim, controller_reference, controls
 from reconciler.controllers.scaledown import to_delete
+from reconciler.provenance import provenance
 from reconciler.store.changes import Change, Create, Delete, Emit, UpdateStatus
 from reconciler.store.view import Event, View
 from schemas import selectors
@@ -138,7 +139,7 @@ def _new_pods(replica_set: ReplicaSet, number: int, view: View) -> Iterator[Pod]
             generate_name=prefix,
             namespace=namespace,
             labels=template.metadata.labels,
-            annotations=template.metadata.annotations,
+            annotations=template.metadata.annotations | provenance(replica_set),
             finalizers=template.metadata.finalizers,
             owner_references=(controller_reference(replica_set),),
         )

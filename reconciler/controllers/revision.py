@@ -13,6 +13,7 @@ from msgspec import structs
 
 from reconciler.controllers.ownership import controller_reference
 from reconciler.controllers.replicacounts import max_surge, wanted
+from reconciler.provenance import without_provenance
 from schemas.apps import Deployment, ReplicaSet, ReplicaSetSpec
 from schemas.core.pod import PodTemplateSpec
 from schemas.defaults.pod import template_spec
@@ -124,7 +125,7 @@ def copied_annotations(deployment: Deployment) -> dict[str, str]:
 
 def renewed(replica_set: ReplicaSet, deployment: Deployment, revision: int) -> ReplicaSet:
     """The set as the present revision: with the Deployment's annotations, and the number if it is a higher one."""
-    annotations = {**replica_set.metadata.annotations, **copied_annotations(deployment)}
+    annotations = {**without_provenance(replica_set.metadata.annotations), **copied_annotations(deployment)}
     before = number(annotations)
     if before < revision:
         if REVISION in annotations:

@@ -18,12 +18,13 @@ from reconciler.manifests.breath import Breath
 from reconciler.manifests.dependencies import missing_fault, ring_fault
 from reconciler.manifests.documents import FileState, SourceFault
 from reconciler.manifests.ledger import Declared, Ledger
-from reconciler.manifests.ownership import COMMIT, differs, fingerprint, is_applied, owned_fields, source_of
+from reconciler.manifests.ownership import differs, fingerprint, is_applied, owned_fields, source_of
 from reconciler.manifests.planning import look_after, namespace_of, ordered, ordered_deletes
 from reconciler.manifests.prune import HeldBack, Limits, Pruning, prune
 from reconciler.manifests.reports import Reports
 from reconciler.manifests.status import Counts
 from reconciler.manifests.waiting import Waiting, first_to_go
+from reconciler.provenance import COMMIT
 from reconciler.store.changes import (
     AlreadyExists,
     Change,
@@ -280,10 +281,10 @@ class Carrier:
                 by_place += [fault for found in some.values() for fault in found]
             self.faults = tuple(sorted(by_place, key=lambda fault: (fault.file, fault.line, fault.field)))
             self._folder_faults, self._stale = faults, False
-            self._untold += self._reports.news(self.faults, self.ledger, self._view)
+            self._untold += self._reports.news(self.faults, self.ledger, self._view, self.commit)
         if pruning.held_back != self.held_back:
             self.held_back = pruning.held_back
-            self._untold += self._reports.held(self.held_back, self._view)
+            self._untold += self._reports.held(self.held_back, self._view, self.commit)
         self._reports.is_starting &= not self._has_looked
         return self._untold
 

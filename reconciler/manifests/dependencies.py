@@ -20,10 +20,12 @@ def faults(declared: Iterable[Declared], is_live: Callable[[Ref], bool] | None =
     by_ref = {one.ref: one for one in declared}
     needs = {ref: others for ref, one in by_ref.items() if (others := needed(ref, one.data))}
     found = [ring_fault(by_ref[ref], ring) for ring in rings(needs) for ref in ring]
-    for ref, others in needs.items():
-        for other in others:
-            if other not in by_ref and not (is_live is not None and is_live(other)):
-                found.append(missing_fault(by_ref[ref], other, is_certain=is_live is not None))
+    found += (
+        missing_fault(by_ref[ref], other, is_certain=is_live is not None)
+        for ref, others in needs.items()
+        for other in others
+        if other not in by_ref and not (is_live is not None and is_live(other))
+    )
     return tuple(sorted(found, key=lambda fault: (fault.file, fault.line, fault.message)))
 
 

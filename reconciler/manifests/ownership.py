@@ -15,6 +15,7 @@ from msgspec.structs import fields, replace
 
 from reconciler.manifests.documents import SourceFault
 from reconciler.manifests.ledger import Declared
+from reconciler.provenance import COMMIT, SOURCE
 from reconciler.store.changes import Create, Update
 from schemas.apply import apply
 from schemas.faults import Fault
@@ -24,8 +25,6 @@ from schemas.validation import validate, validate_update
 
 MANAGER = "wherry"
 OPERATION = "Apply"
-SOURCE = "wherry.dev/source"
-COMMIT = "wherry.dev/commit"
 
 AnyObject = TypeVar("AnyObject", bound=Object)
 

@@ -34,7 +34,7 @@ class Reports:
         self._told: frozenset[_Key] = frozenset()
         self._held: frozenset[Ref] = frozenset()
 
-    def news(self, faults: Iterable[SourceFault], ledger: Ledger, view: View) -> list[Emit]:
+    def news(self, faults: Iterable[SourceFault], ledger: Ledger, view: View, commit: str) -> list[Emit]:
         """The Events for the faults that are new, and their lines in the log. Faults that went may be told again."""
         by_key = {(fault.file, fault.object, fault.field, fault.message): fault for fault in faults}
         fresh = [fault for key, fault in by_key.items() if key not in self._told]
@@ -45,9 +45,9 @@ class Reports:
             log.log(level, "manifest fault: %s", fault)
         if mended:
             log.info("manifest faults mended count=%d left=%d", mended, len(by_key))
-        return self._untold((_event(fault, ledger, view) for fault in fresh[:MOST_AT_ONCE]), view)
+        return self._untold((_event(fault, ledger, view, commit) for fault in fresh[:MOST_AT_ONCE]), view)
 
-    def held(self, held_back: Sequence[HeldBack], view: View) -> list[Emit]:
+    def held(self, held_back: Sequence[HeldBack], view: View, commit: str) -> list[Emit]:
         """The same for deletions that are held back."""
         fresh = [one for one in held_back if one.ref not in self._held]
         self._held = frozenset(one.ref for one in held_back)
@@ -57,16 +57,16 @@ class Reports:
         for one in fresh[:MOST_AT_ONCE]:
             if (live := view.find(one.ref)) is not None:
                 message = f"no manifest declares this any more, its deletion is held back: {one.reason}"
-                emits.append(Emit(live, "Warning", "PruneHeldBack", message, COMPONENT))
+                emits.append(Emit(live, "Warning", "PruneHeldBack", message, COMPONENT, commit=commit))
         return self._untold(emits, view)
 
     def _untold(self, emits: Iterable[Emit], view: View) -> list[Emit]:
         return [emit for emit in emits if not self.is_starting or view.find(event_ref(emit)) is None]
 
 
-def _event(fault: SourceFault, ledger: Ledger, view: View) -> Emit:
+def _event(fault: SourceFault, ledger: Ledger, view: View, commit: str) -> Emit:
     reason = "InvalidManifest" if fault.severity == "error" else "ManifestWarning"
-    return Emit(_regarding(fault, ledger, view), "Warning", reason, str(fault), COMPONENT)
+    return Emit(_regarding(fault, ledger, view), "Warning", reason, str(fault), COMPONENT, commit=commit)
 
 
 def _regarding(fault: SourceFault, ledger: Ledger, view: View) -> Object | ObjectReference:

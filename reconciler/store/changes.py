@@ -55,7 +55,7 @@ class Emit(msgspec.Struct, frozen=True):
 
     What is no stored object (a file of manifests, say) is named by a reference. With `count` (and `first` and
     `last`) the one who saw it has counted up already: the Event takes these as they are, and a repetition adds
-    nothing.
+    nothing. `commit` names the commit that caused the Event, where that is not the one of the object.
     """
 
     regarding: Object | ObjectReference
@@ -66,6 +66,7 @@ class Emit(msgspec.Struct, frozen=True):
     count: int | None = None
     first: datetime | None = None
     last: datetime | None = None
+    commit: str = ""
 
 
 Change = Create | Update | UpdateStatus | Delete | Emit

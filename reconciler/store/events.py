@@ -11,6 +11,7 @@ from hashlib import blake2b
 
 from msgspec.structs import replace
 
+from reconciler.provenance import COMMIT, provenance, without_provenance
 from reconciler.store.changes import Emit
 from schemas.core.event import Event, EventSource
 from schemas.core.reference import ObjectReference
@@ -35,10 +36,11 @@ def event_ref(emit: Emit) -> Ref:
     return Ref("Event", about.namespace or _DEFAULT_NAMESPACE, name)
 
 
-def event_of(emit: Emit, present: Event | None, now: datetime) -> Event:
+def event_of(emit: Emit, present: Event | None, now: datetime, about: Object | None = None) -> Event:
     """The Event to be written: the present one counted up, begun anew when it is over an hour old, or a first one.
 
-    A first one still lacks uid and creationTimestamp. What was counted elsewhere is taken as it is.
+    A first one still lacks uid and creationTimestamp. What was counted elsewhere is taken as it is. `about` is the
+    object that the Event is about, as far as there is one: the Event says where that comes from.
     """
     if present is None:
         ref = event_ref(emit)
@@ -51,6 +53,7 @@ def event_of(emit: Emit, present: Event | None, now: datetime) -> Event:
             source=EventSource(component=emit.component),
             reporting_component=emit.component,
         )
+    present = _told_whence(present, emit, about)
     if emit.count is not None:
         first, last = emit.first or present.first_timestamp or now, emit.last or now
         return replace(
@@ -62,6 +65,13 @@ def event_of(emit: Emit, present: Event | None, now: datetime) -> Event:
     if present.last_timestamp is None or now - present.last_timestamp >= LIFETIME:
         present = replace(present, count=0, first_timestamp=now)
     return replace(present, count=present.count + 1, last_timestamp=now)
+
+
+def _told_whence(event: Event, emit: Emit, about: Object | None) -> Event:
+    annotations = without_provenance(event.metadata.annotations) | (provenance(about) if about is not None else {})
+    if emit.commit:
+        annotations[COMMIT] = emit.commit
+    return replace(event, metadata=replace(event.metadata, annotations=annotations))
 
 
 def expired(events: Iterable[Event], now: datetime) -> tuple[Ref, ...]:

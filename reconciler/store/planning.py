@@ -27,6 +27,7 @@ from reconciler.store.preconditions import present
 from reconciler.store.view import View
 from schemas.core.event import Event
 from schemas.core.pod import Pod
+from schemas.core.reference import ObjectReference
 from schemas.kinds import BY_NAME
 from schemas.meta import Object, ObjectMeta, Ref, ref_of
 
@@ -198,7 +199,11 @@ def _with_status(object_: _AnyObject, source: Object) -> _AnyObject:
 def _emit(change: Emit, view: View, now: datetime, mint: Mint) -> Planned:
     ref = event_ref(change)
     old = cast(Event | None, view.find(ref))
-    new = event_of(change, old, now)
+    about = change.regarding
+    if isinstance(about, ObjectReference):
+        new = event_of(change, old, now, view.find(Ref(about.kind, about.namespace, about.name)))
+    else:
+        new = event_of(change, old, now, about)
     if new == old:
         return Planned(None, (), durable=False)
     return Planned(None, ((ref, new if old else _stamped(new, now, mint)),), durable=False)
