@@ -141,6 +141,29 @@ def parser() -> argparse.ArgumentParser:
     )
     plan.add_argument("--output", "-o", choices=("text", "json", "markdown"), default="text")
 
+    convert = _command(
+        commands,
+        "convert",
+        _convert,
+        "print the Kubernetes YAML that a Compose project becomes",
+        "wherry convert shop/compose.yaml > shop.yaml\n"
+        "  wherry convert compose.yaml -f compose.pi.yaml --profile monitoring\n\n"
+        "exit code: 0 all of it works, 1 faults, 2 no such file",
+        data=False,
+    )
+    convert.add_argument("path", type=Path, metavar="COMPOSE_FILE", help="the project's main file, or its folder")
+    convert.add_argument(
+        "-f",
+        "--file",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="merged over it, in place of others",
+    )
+    convert.add_argument("--profile", action="append", default=[], metavar="NAME", help="take its services, too")
+    convert.add_argument("--output", "-o", choices=("yaml", "json"), default="yaml")
+
     simulate = _command(
         commands,
         "simulate",
@@ -323,6 +346,12 @@ def _plan(arguments: argparse.Namespace) -> int:
     if arguments.data is not None:
         arguments.server = Box(arguments.data.absolute()).kubeconfig
     return command.plan(arguments)
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    from reconciler.convert import run
+
+    return run(arguments.path, arguments.file, arguments.profile, arguments.output)
 
 
 def _simulate(arguments: argparse.Namespace) -> int:

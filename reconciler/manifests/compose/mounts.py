@@ -16,10 +16,9 @@ from reconciler.manifests.compose.nodes import Node
 from reconciler.manifests.compose.paths import within
 from reconciler.manifests.compose.reading import Fields, as_text, attempt, one_of
 from reconciler.manifests.compose.resources import LARGEST_FILE
-from reconciler.manifests.compose.source import Source
+from reconciler.manifests.compose.source import MOST_LISTED, Source
 from reconciler.manifests.compose.syntax import read_mount, size
 
-_MOST_FILES = 500
 _DOCKER = ("/var/run/docker.sock", "/run/docker.sock")
 _PROPAGATIONS = {
     "": "", "private": "", "rprivate": "", "slave": "HostToContainer", "rslave": "HostToContainer",
@@ -148,10 +147,8 @@ class Mounts:
         else:
             prefix = "" if target == "." else f"{target}/"
             names = self.source.files(target)
-            if len(names) > _MOST_FILES:
-                message = (
-                    f"{target} has {len(names)} files, more than {_MOST_FILES}; build them into the image"
-                )
+            if len(names) > MOST_LISTED:
+                message = f"{target} has more than {MOST_LISTED} files; build them into the image"
                 fields.report.error(place.node, place.path, message)
                 return None
             read = ((name, self.source.read(name)) for name in names)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+MOST_LISTED = 500
+"""Files of one folder that are made into a ConfigMap; a listing may stop behind them."""
 Read = Callable[[str], bytes | None]
 """The content of a file, by its path in the source's folder; None where there is none."""
 Listing = Callable[[str], Sequence[str]]
