@@ -24,7 +24,24 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 _MAPS = frozenset(
-    ("annotations", "binaryData", "data", "labels", "limits", "matchLabels", "nodeSelector", "requests", "stringData")
+    (
+        "annotations",
+        "binaryData",
+        "capacity",
+        "data",
+        "default",
+        "defaultRequest",
+        "hard",
+        "labels",
+        "limits",
+        "matchLabels",
+        "max",
+        "maxLimitRequestRatio",
+        "min",
+        "nodeSelector",
+        "requests",
+        "stringData",
+    )
 )
 """Fields whose keys are chosen by the user, and are written in brackets."""
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+_WILDCARD = rf"\*\.{_SUBDOMAIN}"
 _QUALIFIED = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _VALUE = rf"({_QUALIFIED})?"
 _CONFIG_KEY = r"[-._a-zA-Z0-9]+"
@@ -18,7 +19,7 @@ _LONGEST_PATH = 1024
 
 _MATCH = {
     pattern: re.compile(pattern, re.ASCII).fullmatch
-    for pattern in (_LABEL, _SUBDOMAIN, _QUALIFIED, _VALUE, _CONFIG_KEY, _PERCENT, _URL_PATH)
+    for pattern in (_LABEL, _SUBDOMAIN, _WILDCARD, _QUALIFIED, _VALUE, _CONFIG_KEY, _PERCENT, _URL_PATH)
 }
 
 
@@ -57,6 +58,16 @@ def dns1123_subdomain(text: str) -> tuple[str, ...]:
         "and must start and end with an alphanumeric character"
     )
     return tuple(_form(text, _SUBDOMAIN, sentence, "example.com"))
+
+
+def wildcard_subdomain(text: str) -> tuple[str, ...]:
+    """All hosts of a domain: `*.example.com`."""
+    complaints = [_too_long(253)] if len(text) > 253 else []
+    sentence = (
+        "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of "
+        "lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character"
+    )
+    return (*complaints, *_form(text[:254], _WILDCARD, sentence, "*.example.com"))
 
 
 @lru_cache(maxsize=4096)

@@ -12,17 +12,45 @@ from schemas import names
 from schemas.apps import DaemonSet, Deployment, ReplicaSet, StatefulSet
 from schemas.autoscaling import HorizontalPodAutoscaler
 from schemas.batch import CronJob, Job
+from schemas.coordination import Lease
 from schemas.core.config import ConfigMap, Namespace, Secret
 from schemas.core.event import Event
 from schemas.core.node import Node
+from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
 from schemas.core.pod import Pod
+from schemas.core.quota import LimitRange, ResourceQuota
 from schemas.core.replication import PodTemplate, ReplicationController
 from schemas.core.service import Service
+from schemas.discovery import EndpointSlice
 from schemas.faults import Fault
 from schemas.kinds import BY_GROUP_VERSION_KIND
 from schemas.meta import Object
+from schemas.networking import Ingress, IngressClass, NetworkPolicy
 from schemas.policy import PodDisruptionBudget
-from schemas.validation import autoscaling, config, cronjobs, disruption, jobs, node, pod, service, sets, workloads
+from schemas.rbac import ClusterRole, ClusterRoleBinding, Role, RoleBinding
+from schemas.scheduling import PriorityClass
+from schemas.storage import StorageClass
+from schemas.validation import (
+    access,
+    autoscaling,
+    config,
+    cronjobs,
+    disruption,
+    endpoints,
+    jobs,
+    lease,
+    networking,
+    networkpolicy,
+    node,
+    persistentvolume,
+    pod,
+    priority,
+    quota,
+    service,
+    sets,
+    storage,
+    workloads,
+)
 from schemas.validation.metadata import metadata
 from schemas.validation.report import Faults
 from schemas.validation.update import update
@@ -31,9 +59,7 @@ from schemas.validation.update import update
 def validate(object_: Object) -> tuple[Fault, ...]:
     """What is wrong with the object, if anything."""
     kind = BY_GROUP_VERSION_KIND.get((object_.api_version, object_.kind))
-    name_rule = (
-        names.dns1123_label if isinstance(object_, Namespace | Service | StatefulSet) else names.dns1123_subdomain
-    )
+    name_rule = _NAME_RULES.get(type(object_), names.dns1123_subdomain)
     namespaced = kind is None or kind.namespaced
     faults = [*metadata(object_.metadata, namespaced=namespaced, name_rule=name_rule)]
     if rules := _BY_TYPE.get(type(object_)):
@@ -46,25 +72,43 @@ def validate_update(new: Object, old: Object) -> tuple[Fault, ...]:
     return tuple(update(new, old))
 
 
-_NAMED_AS_LABELS = (Namespace, Service, StatefulSet)
-"""Their names become labels or parts of host names."""
+_NAME_RULES: dict[type[Object], Callable[[str], tuple[str, ...]]] = {
+    **dict.fromkeys((Namespace, Service, StatefulSet), names.dns1123_label),
+    **dict.fromkeys((ClusterRole, ClusterRoleBinding, Role, RoleBinding), names.path_segment),
+}
+"""Names that become labels or parts of host names, and such that may hold colons; all others are subdomains."""
 
 _BY_TYPE: dict[type[Object], Callable[[Any], Faults]] = {
+    ClusterRole: access.cluster_role,
+    ClusterRoleBinding: access.cluster_role_binding,
     ConfigMap: config.config_map,
     CronJob: cronjobs.cron_job,
     DaemonSet: sets.daemon_set,
     Deployment: workloads.deployment,
+    EndpointSlice: endpoints.endpoint_slice,
     Event: config.event,
     HorizontalPodAutoscaler: autoscaling.horizontal_pod_autoscaler,
+    Ingress: networking.ingress,
+    IngressClass: networking.ingress_class,
     Job: jobs.job,
+    Lease: lease.lease,
+    LimitRange: quota.limit_range,
     Namespace: config.namespace,
+    NetworkPolicy: networkpolicy.network_policy,
     Node: node.node,
+    PersistentVolume: persistentvolume.persistent_volume,
+    PersistentVolumeClaim: storage.persistent_volume_claim,
     Pod: pod.pod,
     PodDisruptionBudget: disruption.pod_disruption_budget,
     PodTemplate: workloads.pod_template,
+    PriorityClass: priority.priority_class,
     ReplicaSet: workloads.replica_set,
     ReplicationController: workloads.replication_controller,
+    ResourceQuota: quota.resource_quota,
+    Role: access.role,
+    RoleBinding: access.role_binding,
     Secret: config.secret,
     Service: service.service,
     StatefulSet: sets.stateful_set,
+    StorageClass: storage.storage_class,
 }

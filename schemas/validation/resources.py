@@ -40,7 +40,7 @@ def _resource(path: Path, name: str, amount: Quantity) -> Faults:
     thousandths = milli(amount)
     if thousandths < 0:
         yield invalid(path, canonical(amount), "must be greater than or equal to 0")
-    if thousandths % 1000 and _is_extended(name):
+    if thousandths % 1000 and is_extended(name):
         yield invalid(path, canonical(amount), "must be an integer")
     if thousandths % 1000 and name in ("memory", "ephemeral-storage"):
         yield Fault(path, f'fractional byte value "{canonical(amount)}" is invalid, must be an integer', "warning")
@@ -49,7 +49,7 @@ def _resource(path: Path, name: str, amount: Quantity) -> Faults:
 def _within_limits(path: Path, requirements: ResourceRequirements) -> Faults:
     limits = requirements.limits
     for name, request in requirements.requests.items():
-        whole = _is_extended(name) or name.startswith(_HUGE)
+        whole = is_extended(name) or name.startswith(_HUGE)
         if name not in limits:
             if whole:
                 yield required((*path, "limits"), "Limit must be set for non overcommitable resources")
@@ -63,7 +63,7 @@ def _within_limits(path: Path, requirements: ResourceRequirements) -> Faults:
             yield invalid((*path, "requests"), canonical(request), sentence)
 
 
-def _is_extended(name: str) -> bool:
+def is_extended(name: str) -> bool:
     """A resource that a device plugin offers, in whole pieces."""
     prefix, slash, _ = name.rpartition("/")
     return bool(slash) and prefix != "kubernetes.io" and not prefix.endswith(".kubernetes.io")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from schemas import names
 from schemas.core.affinity import (
     Affinity,
+    NodeSelector,
     NodeSelectorRequirement,
     NodeSelectorTerm,
     PodAffinity,
@@ -49,11 +50,7 @@ def _affinity(path: Path, affinity: Affinity) -> Faults:
         at = (*path, "nodeAffinity")
         selector = affinity.node_affinity.required_during_scheduling_ignored_during_execution
         if selector is not None:
-            terms = (*at, required_field, "nodeSelectorTerms")
-            if not selector.node_selector_terms:
-                yield required(terms, "must have at least one node selector term")
-            for index, term in enumerate(selector.node_selector_terms):
-                yield from _term((*terms, index), term)
+            yield from node_selector((*at, required_field), selector)
         preferences = affinity.node_affinity.preferred_during_scheduling_ignored_during_execution
         for index, preference in enumerate(preferences):
             yield from _weight((*at, preferred_field, index), preference.weight)
@@ -65,6 +62,14 @@ def _affinity(path: Path, affinity: Affinity) -> Faults:
 
 
 _RULES = ("requiredDuringSchedulingIgnoredDuringExecution", "preferredDuringSchedulingIgnoredDuringExecution")
+
+
+def node_selector(path: Path, selector: NodeSelector) -> Faults:
+    terms = (*path, "nodeSelectorTerms")
+    if not selector.node_selector_terms:
+        yield required(terms, "must have at least one node selector term")
+    for index, term in enumerate(selector.node_selector_terms):
+        yield from _term((*terms, index), term)
 
 
 def _weight(path: Path, weight: int) -> Faults:

@@ -11,11 +11,28 @@ from schemas.core.affinity import Toleration
 from schemas.core.config import ConfigMap, Secret
 from schemas.core.container import Container
 from schemas.core.node import Node
+from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
 from schemas.core.pod import Pod, PodSpec
+from schemas.core.quota import ResourceQuota
 from schemas.core.service import Service
+from schemas.discovery import EndpointSlice
 from schemas.meta import Object
+from schemas.networking import IngressClass
+from schemas.rbac import ClusterRoleBinding, RoleBinding
+from schemas.scheduling import PriorityClass
 from schemas.shape import shape_of
-from schemas.validation import workloadupdate
+from schemas.storage import StorageClass
+from schemas.validation import (
+    access,
+    endpoints,
+    networking,
+    persistentvolume,
+    priority,
+    quota,
+    service,
+    storage,
+    workloadupdate,
+)
 from schemas.validation.report import IMMUTABLE, Faults, forbidden, invalid
 
 _POD_FIELDS = (
@@ -111,14 +128,6 @@ def _secret(new: Secret, old: Secret) -> Faults:
         yield forbidden(("data",), _WHEN_IMMUTABLE)
 
 
-def _service(new: Service, old: Service) -> Faults:
-    if "ExternalName" in (new.spec.type, old.spec.type):
-        return
-    before, after = old.spec.cluster_ip, new.spec.cluster_ip
-    if before and after and after != before:
-        yield invalid(("spec", "clusterIPs", 0), [after], "may not change once set")
-
-
 def _node(new: Node, old: Node) -> Faults:
     if old.spec.pod_cidr and new.spec.pod_cidr != old.spec.pod_cidr:
         yield forbidden(("spec", "podCIDRs"), 'node updates may not change podCIDR except from "" to valid')
@@ -127,14 +136,23 @@ def _node(new: Node, old: Node) -> Faults:
 
 
 _BY_TYPE: dict[type[Object], Callable[[Any, Any], Faults]] = {
+    ClusterRoleBinding: access.binding_update,
     ConfigMap: _config_map,
     DaemonSet: workloadupdate.selector,
     Deployment: workloadupdate.selector,
+    EndpointSlice: endpoints.endpoint_slice_update,
+    IngressClass: networking.ingress_class_update,
     Job: workloadupdate.job,
     Node: _node,
+    PersistentVolume: persistentvolume.persistent_volume_update,
+    PersistentVolumeClaim: storage.persistent_volume_claim_update,
     Pod: _pod,
+    PriorityClass: priority.priority_class_update,
     ReplicaSet: workloadupdate.selector,
+    ResourceQuota: quota.resource_quota_update,
+    RoleBinding: access.binding_update,
     Secret: _secret,
-    Service: _service,
+    Service: service.service_update,
     StatefulSet: workloadupdate.stateful_set,
+    StorageClass: storage.storage_class_update,
 }

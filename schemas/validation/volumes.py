@@ -104,7 +104,7 @@ def _file_path(path: Path, text: str) -> Faults:
         yield invalid(path, text, "must not start with '..'")
 
 
-def _host_path(path: Path, source: HostPathVolumeSource) -> Faults:
+def host_path(path: Path, source: HostPathVolumeSource) -> Faults:
     if not source.path:
         yield required((*path, "path"))
     yield from no_way_up((*path, "path"), source.path)
@@ -178,7 +178,7 @@ def _claim(path: Path, source: PersistentVolumeClaimVolumeSource) -> Faults:
         yield required((*path, "claimName"))
 
 
-def _nfs(path: Path, source: NFSVolumeSource) -> Faults:
+def nfs(path: Path, source: NFSVolumeSource) -> Faults:
     if not source.server:
         yield required((*path, "server"))
     if not source.path:
@@ -191,8 +191,8 @@ _BY_TYPE: dict[type, Callable[[Path, Any], Faults]] = {
     ConfigMapVolumeSource: _config_map,
     DownwardAPIVolumeSource: _downward_api,
     EmptyDirVolumeSource: _empty_dir,
-    HostPathVolumeSource: _host_path,
-    NFSVolumeSource: _nfs,
+    HostPathVolumeSource: host_path,
+    NFSVolumeSource: nfs,
     PersistentVolumeClaimVolumeSource: _claim,
     ProjectedVolumeSource: _projected,
     SecretVolumeSource: _secret,
