@@ -103,7 +103,7 @@ class Cache:
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
     def since(self, revision: int) -> Sequence[Event]:
-        return [event for _, events in self._history.after(revision) for event in events]
+        return [event for _, events in self._history.after(revision) for event in events if event.revision > revision]
 
     def load(self, objects: Iterable[Object]) -> None:
         """Takes in what was there before the first commit; nobody is told."""
@@ -113,20 +113,19 @@ class Cache:
     def push(self, revision: int, written: Iterable[tuple[Ref, Object | None]], size: int, now: float) -> None:
         """Goes on to a commit: each object as it was written, None where it was removed. Then tells the listeners.
 
+        `revision` is that of the last object, the others have the ones before it.
         `size` is the number of bytes written, `now` a steady clock in seconds; both bound the history.
         """
-        version = str(revision)
+        there = [(ref, object_) for ref, object_ in written if object_ is not None or self.find(ref) is not None]
         events = []
-        for ref, object_ in written:
+        for at, (ref, object_) in enumerate(there, revision - len(there) + 1):
             old = self.find(ref)
-            if object_ is None and old is None:
-                continue
-            new = None if object_ is None else at_version(object_, version)
+            new = None if object_ is None else at_version(object_, str(at))
             if new is not None:
                 self._put(ref, new, old)
             elif old is not None:
                 self._drop(ref, old)
-            events.append(Event(revision, old, new))
+            events.append(Event(at, old, new))
         self._revision = revision
         self._history.add(revision, tuple(events), size, now)
         self._tell(events)

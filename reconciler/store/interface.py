@@ -67,7 +67,10 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
-    """One key of one commit, as watchers see it. `value` is None when the key was removed."""
+    """One key of one commit, as watchers see it. `value` is None when the key was removed.
+
+    Each has a revision of its own, so that a watcher who was cut off within a commit can go on behind what it saw.
+    """
 
     revision: int
     key: str
@@ -91,7 +94,7 @@ class Store(Protocol):
         """All entries under the prefix, by key, as of one revision."""
 
     async def commit(self, operations: Sequence[Put | Remove]) -> int:
-        """Applies all operations or none, and returns the revision they have in common.
+        """Applies all operations or none, and returns the revision of the last: each takes the next one, in order.
 
         Returns when the durable ones are on disk; commits that arrive together share one transaction and one
         fsync. Raises `Mismatch`. A commit that would change nothing returns the present revision and writes
@@ -99,7 +102,7 @@ class Store(Protocol):
         """
 
     def watch(self, prefix: str = "", after: int | None = None) -> AsyncIterator[tuple[Change, ...]]:
-        """Every commit after revision `after` (None: from now on), in order, one tuple a commit.
+        """Every change after revision `after` (None: from now on), in order, one tuple a commit.
 
         Raises `Compacted` where that history is gone.
         """

@@ -40,14 +40,13 @@ class Batch:
         """The keys that must be on disk before any of the batch is visible."""
 
     def add(self, operations: Sequence[Put | Remove]) -> tuple[int, tuple[Change, ...]]:
-        """Takes a commit and returns its revision and what it changes. Raises `Mismatch`."""
+        """Takes a commit and returns its last revision and what it changes. Raises `Mismatch`."""
         found = [self._slot(operation.key) for operation in operations]
         for operation, slot in zip(operations, found, strict=True):
             modified = slot.modified if slot else 0
             if operation.expect is not None and operation.expect != modified:
                 raise Mismatch(operation.key, operation.expect, modified)
         if any(map(_differs, operations, found)):
-            self.revision += 1
             changes = tuple(
                 self._take(operation, slot)
                 for operation, slot in zip(operations, found, strict=True)
@@ -63,6 +62,7 @@ class Batch:
         return self.slots[key] if key in self.slots else self._present.get(key)
 
     def _take(self, operation: Put | Remove, slot: Slot | None) -> Change:
+        self.revision += 1
         key, revision = operation.key, self.revision
         value = operation.value if isinstance(operation, Put) else None
         self.values[key] = value

@@ -165,8 +165,8 @@ class SqliteStore:
             news = self._news
             found = self._history.next_after(after)
             if found is not None:
-                after, changes = found
-                wanted = tuple(change for change in changes if change.key.startswith(prefix))
+                seen, (after, changes) = after, found
+                wanted = tuple(change for change in changes if change.revision > seen and change.key.startswith(prefix))
                 if wanted:
                     yield wanted
             elif self._closed:

@@ -24,10 +24,11 @@ async def test_what_was_put_is_read_with_its_first_and_last_revision(store: Stor
     assert store.revision == second > first
 
 
-async def test_all_operations_of_a_commit_share_one_revision(store: Store) -> None:
+async def test_the_operations_of_a_commit_take_one_revision_after_the_other(store: Store) -> None:
     revision = await store.commit([Put("b", b"1"), Put("a", b"1"), Put("c", b"1", durable=False)])
     assert [entry.key for entry in await store.list()] == ["a", "b", "c"]
-    assert {entry.modified for entry in await store.list()} == {revision}
+    modified = {entry.key: entry.modified for entry in await store.list()}
+    assert modified == {"b": revision - 2, "a": revision - 1, "c": revision}
 
 
 async def test_a_list_holds_the_keys_under_its_prefix_in_order(store: Store) -> None:
@@ -102,10 +103,16 @@ async def test_a_watch_yields_each_later_commit_whole_and_in_order(store: Store)
     watch = store.watch()
     first = await store.commit([Put("a", b"1"), Put("b", b"1", durable=False)])
     second = await store.commit([Remove("a"), Put("c", b"1")])
-    assert await next_of(watch) == (Change(first, "a", b"1"), Change(first, "b", b"1"))
-    assert await next_of(watch) == (Change(second, "a", None), Change(second, "c", b"1"))
+    assert await next_of(watch) == (Change(first - 1, "a", b"1"), Change(first, "b", b"1"))
+    assert await next_of(watch) == (Change(second - 1, "a", None), Change(second, "c", b"1"))
     again = store.watch(after=start)
-    assert [change.revision for change in await next_of(again)] == [first, first]
+    assert [change.revision for change in await next_of(again)] == [first - 1, first]
+
+
+async def test_a_watch_cut_off_within_a_commit_goes_on_behind_what_it_saw(store: Store) -> None:
+    last = await store.commit([Put("a", b"1"), Put("b", b"1"), Put("c", b"1")])
+    rest = await next_of(store.watch(after=last - 2))
+    assert rest == (Change(last - 1, "b", b"1"), Change(last, "c", b"1"))
 
 
 async def test_a_watch_passes_over_other_prefixes(store: Store) -> None:

@@ -118,17 +118,18 @@ class StoreMachine(RuleBasedStateMachine):
         if not any(self.differs(one) for one in operations):
             assert revision == self.revision
             return
-        assert revision > self.revision
+        taken = [one for one in operations if isinstance(one, Put) or one.key in self.entries]
+        first = revision - len(taken) + 1
+        assert first > self.revision
         self.revision = revision
         changes = []
-        for one in operations:
-            old = self.entries.get(one.key)
+        for at, one in enumerate(taken, first):
+            old = self.entries.pop(one.key, None)
             if isinstance(one, Put):
-                self.entries[one.key] = Entry(one.key, one.value, old.created if old else revision, revision)
-                changes.append(Change(revision, one.key, one.value))
-            elif old:
-                del self.entries[one.key]
-                changes.append(Change(revision, one.key, None))
+                self.entries[one.key] = Entry(one.key, one.value, old.created if old else at, at)
+                changes.append(Change(at, one.key, one.value))
+            else:
+                changes.append(Change(at, one.key, None))
         self.commits.append(tuple(changes))
 
     def differs(self, one: Put | Remove) -> bool:
