@@ -87,6 +87,8 @@ class Calendar(msgspec.Struct, frozen=True):
         """
         instant = moment.astimezone(UTC).replace(second=0, microsecond=0) + _MINUTE
         limit = instant + _SEARCHED
+        if not (self.minutes and self.hours):
+            return None
         while instant < limit:
             local = instant.astimezone(zone)
             if not self._is_day(local):

@@ -16,6 +16,9 @@ _SPEC: Path = ("spec",)
 _LONGEST_NAME = 52
 """Characters. A Job's name has eleven more, for the minute that it is due, and is a label."""
 
+_LONGEST_ZONE = 64
+"""Characters, twice as many as the longest name of a time zone has."""
+
 _ZONE_PART = re.compile(r"[A-Za-z.\-_0-9+]{1,14}", re.ASCII)
 
 
@@ -58,12 +61,14 @@ def _zone(path: Path, name: str) -> Faults:
 
 @lru_cache(maxsize=256)
 def _is_zone(name: str) -> bool:
+    if len(name) > _LONGEST_ZONE:
+        return False
     for part in name.split("/"):
         if part in (".", "..") or part.startswith("-") or not _ZONE_PART.fullmatch(part):
             return False
     try:
         ZoneInfo(name)
-    except (ValueError, LookupError, OSError):  # OSError: a folder of the database, or a name too long for one.
+    except (ValueError, LookupError, OSError):  # OSError: a folder of the database.
         return False
     return True
 

@@ -24,6 +24,27 @@ def deployment(**spec: Json) -> dict[str, Any]:
     )
 
 
+def running(kind: str, **spec: Json) -> dict[str, Any]:
+    """A StatefulSet or DaemonSet."""
+    return {**deployment(**spec), "kind": kind}
+
+
+def job(**spec: Json) -> dict[str, Any]:
+    return document("batch/v1", "Job", spec={"template": {"spec": pod(restartPolicy="Never")["spec"]}, **spec})
+
+
+def cron_job(schedule: str = "@daily", **spec: Json) -> dict[str, Any]:
+    template = {"spec": job()["spec"]}
+    return document("batch/v1", "CronJob", spec={"schedule": schedule, "jobTemplate": template, **spec})
+
+
+def autoscaler(**spec: Json) -> dict[str, Any]:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "a"}
+    return document(
+        "autoscaling/v2", "HorizontalPodAutoscaler", spec={"scaleTargetRef": target, "maxReplicas": 3, **spec}
+    )
+
+
 def decoded(written: dict[str, Any]) -> Object:
     """The object that the document means, with its defaults."""
     result = decode(BY_GROUP_VERSION_KIND[written["apiVersion"], written["kind"]], written)
