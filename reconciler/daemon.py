@@ -9,10 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from reconciler import box as boxes
 from reconciler.admission import AdmissionSettings, admission
+from reconciler.answers import Answers
 from reconciler.api import kubeconfig
 from reconciler.api.auth import load_token
 from reconciler.api.certificate import CannotCertify
@@ -27,7 +26,6 @@ from reconciler.manifests.git.sync import GitSync
 from reconciler.manifests.prune import Limits
 from reconciler.manifests.sync import ManifestSync
 from reconciler.metrics import registry
-from reconciler.overview import overview
 from reconciler.scheduler.loop import SchedulerLoop
 from reconciler.source import check_files, git_settings
 from reconciler.store.changes import AlreadyExists, Create
@@ -247,6 +245,20 @@ def _api(
     async def approve(_: dict[str, Any]) -> object:
         return {"approved": [str(ref) for ref in await sync.approve()]}
 
+    def facts() -> dict[str, Any]:
+        return {
+            "version": VERSION,
+            "revision": cluster.cache.revision,
+            "folder": str(_folder(config, git)),
+            "settings": {
+                "clusterCidr": config.cluster_cidr,
+                "pruneNumber": config.prune.number,
+                "pruneShare": config.prune.share,
+                "tolerationSeconds": config.toleration_seconds,
+            },
+        }
+
+    answers = Answers(sync, facts, (lambda: git.status) if git is not None else None)
     return ApiServer(
         cluster,
         directory=config.data / "pki",
@@ -254,20 +266,7 @@ def _api(
         host=host,
         port=port,
         names=config.api.names,
-        status=lambda: {
-            "version": VERSION,
-            "revision": cluster.cache.revision,
-            "folder": str(_folder(config, git)),
-            "source": msgspec.to_builtins(git.status) if git else None,
-            "manifests": msgspec.to_builtins(sync.status),
-            "settings": {
-                "clusterCidr": config.cluster_cidr,
-                "pruneNumber": config.prune.number,
-                "pruneShare": config.prune.share,
-                "tolerationSeconds": config.toleration_seconds,
-            },
-            "cluster": msgspec.to_builtins(overview(cluster.cache)),
-        },
+        answers={"status": answers.status, "diff": answers.diff},
         approve=approve,
         webhook=git.receive if git is not None and config.origin.webhook else None,
         metrics=metrics,

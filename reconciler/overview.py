@@ -1,17 +1,20 @@
 """How far the cluster is from what it shall be, in a few numbers and lines: for `wherry status`. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
 
 from reconciler.controllers import podstate
+from reconciler.health import State, health
 from reconciler.store.view import View
 from schemas import conditions
-from schemas.apps import Deployment, ReplicaSet
+from schemas.apps import DaemonSet, Deployment, ReplicaSet, StatefulSet
+from schemas.batch import Job
 from schemas.core.node import Node
 from schemas.core.pod import Pod
-from schemas.meta import Object
+from schemas.core.replication import ReplicationController
+from schemas.meta import Object, ref_of
 
 
 class NodeState(msgspec.Struct, frozen=True):
@@ -30,8 +33,14 @@ class Waiting(msgspec.Struct, frozen=True):
     reason: str
 
 
+WORKLOADS: tuple[type[Object], ...] = (
+    *(Deployment, StatefulSet, DaemonSet, Job),
+    *(ReplicationController, ReplicaSet, Pod),
+)
+
+
 class Overview(msgspec.Struct, frozen=True):
-    """`pods` counts those that have not ended; `waiting` are Deployments, and ReplicaSets and pods of nobody."""
+    """`pods` counts those that have not ended; `waiting` are workloads that nobody owns, declared or not."""
 
     pods: int = 0
     ready_pods: int = 0
@@ -61,61 +70,8 @@ def _node(node: Node) -> NodeState:
 
 
 def _waiting(view: View) -> Iterator[Waiting]:
-    for deployment in view.list(Deployment):
-        if reason := _behind(deployment):
-            sets = view.owned_by(ReplicaSet, deployment.metadata.uid)
-            pods = [pod for one in sets for pod in view.owned_by(Pod, one.metadata.uid)]
-            yield Waiting(_named(deployment), _with_cause(reason, pods))
-    for one in view.owned_by(ReplicaSet, ""):
-        wanted, ready = _wanted(one), one.status.ready_replicas
-        if ready < wanted:
-            reason = f"{ready} of {wanted} pods ready"
-            yield Waiting(_named(one), _with_cause(reason, view.owned_by(Pod, one.metadata.uid)))
-    for pod in view.owned_by(Pod, ""):
-        if not podstate.ended(pod) and not podstate.ready(pod):
-            yield Waiting(_named(pod), _cause(pod) or "not ready")
-
-
-def _wanted(object_: Deployment | ReplicaSet) -> int:
-    return 1 if object_.spec.replicas is None else object_.spec.replicas
-
-
-def _behind(deployment: Deployment) -> str:
-    """What is missing of it; empty where nothing is."""
-    status, wanted = deployment.status, _wanted(deployment)
-    if status.observed_generation < deployment.metadata.generation:
-        return "just changed"
-    if status.ready_replicas < wanted:
-        return f"{status.ready_replicas} of {wanted} pods ready"
-    if status.updated_replicas < wanted:
-        return f"{status.updated_replicas} of {wanted} pods updated"
-    if status.available_replicas < wanted:
-        return f"{status.available_replicas} of {wanted} pods available"
-    old = status.replicas - wanted
-    return f"{old} old pods not gone yet" if old > 0 else ""
-
-
-def _with_cause(reason: str, pods: Sequence[Pod]) -> str:
-    """With what the first pod that is not ready says."""
-    causes = (cause for pod in pods if podstate.active(pod) and (cause := _cause(pod)))
-    cause = next(causes, "")
-    return f"{reason}; {cause}" if cause else reason
-
-
-def _cause(pod: Pod) -> str:
-    """Why the pod is not ready, as far as it says; empty for one that is, or only starts."""
-    if podstate.ready(pod):
-        return ""
-    placed = conditions.find(pod.status.conditions, "PodScheduled")
-    if placed is not None and placed.status == "False":
-        return f"{placed.reason}: {placed.message}"
-    for status in (*pod.status.init_container_statuses, *pod.status.container_statuses):
-        waiting = status.state.waiting if status.state else None
-        if waiting is not None and waiting.reason not in ("", "ContainerCreating", "PodInitializing"):
-            return f"{waiting.reason}: {waiting.message}" if waiting.message else waiting.reason
-    return ""
-
-
-def _named(object_: Object) -> str:
-    meta = object_.metadata
-    return f"{object_.kind} {meta.namespace}/{meta.name}"
+    for type_ in WORKLOADS:
+        for one in view.owned_by(type_, ""):
+            fares = health(one, view)
+            if fares.state not in (State.HEALTHY, State.SUSPENDED):
+                yield Waiting(str(ref_of(one)), fares.reason)

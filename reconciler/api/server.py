@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Answer = Callable[[Mapping[str, str]], Awaitable[object]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _PATIENCE = 2.0
@@ -36,9 +37,10 @@ _ANYWHERE = frozenset({"0.0.0.0", "::", ""})
 class ApiServer:
     """Serves a cluster over HTTPS.
 
-    `directory` holds the certificate, which is also made out to `names`. `status` gives what
-    `GET /wherry/v1/status` answers, `approve` does what `POST /wherry/v1/approve` asks (its body goes in, its answer
-    comes out); both as anything that is JSON. `webhook` is told what comes to `POST /wherry/v1/webhook`.
+    `directory` holds the certificate, which is also made out to `names`. `answers` are what
+    `GET /wherry/v1/NAME` answers, by name, given the query; `approve` does what `POST /wherry/v1/approve` asks (its
+    body goes in, its answer comes out); all as anything that is JSON. `webhook` is told what comes to
+    `POST /wherry/v1/webhook`.
     """
 
     def __init__(
@@ -50,7 +52,7 @@ class ApiServer:
         host: str = "127.0.0.1",
         port: int = 0,
         names: Sequence[str] = (),
-        status: Callable[[], object],
+        answers: Mapping[str, Answer],
         approve: Callable[[dict[str, Any]], Awaitable[object]],
         metrics: "CollectorRegistry",
         webhook: Receive | None = None,
@@ -58,7 +60,8 @@ class ApiServer:
         self.resources = Resources(cluster)
         self.host, self.port = host, port
         self._directory, self._token, self._names = directory, token, tuple(names)
-        self._status, self._approve, self._metrics = status, approve, metrics
+        self.answers = dict(answers)
+        self._approve, self._metrics = approve, metrics
         self._webhook = Webhook(webhook) if webhook else None
         self._certificate: Certificate | None = None
         self._runner: web.AppRunner | None = None
@@ -153,7 +156,7 @@ class ApiServer:
             "/openapi/v3": openapi_index,
             "/openapi/v3/{path:.+}": openapi_document,
             "/metrics": self._get_metrics,
-            "/wherry/v1/status": self._get_status,
+            "/wherry/v1/{answer}": self._get_answer,
         }
 
     async def _resource(self, request: web.Request) -> web.StreamResponse:
@@ -165,8 +168,11 @@ class ApiServer:
         named = request.match_info
         return json_response(review(named["group"], named["version"], named["review"], await request.read()), 201)
 
-    async def _get_status(self, _: web.Request) -> web.StreamResponse:
-        return json_response(self._status())
+    async def _get_answer(self, request: web.Request) -> web.StreamResponse:
+        answer = self.answers.get(request.match_info["answer"])
+        if answer is None:
+            raise web.HTTPNotFound
+        return json_response(await answer(request.query))
 
     async def _post_approve(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()

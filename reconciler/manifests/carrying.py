@@ -7,7 +7,7 @@ Holds what a pass has to know: which objects to look at again (`_dirty`), which 
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
@@ -65,11 +65,12 @@ class Carrier:
         self.revision = 0
         self.faults: tuple[SourceFault, ...] = ()
         self.held_back: tuple[HeldBack, ...] = ()
+        self.object_faults: dict[Ref, tuple[SourceFault, ...]] = {}
         self.counts = Counts()
         self.has_written = False
         self._cluster, self._clock, self._limits = cluster, clock, limits
-        self._view: View = cluster.cache
-        self._complete: Callable[[Object], Object] = lambda object_: admit(object_, self._view)
+        self.view: View = cluster.cache
+        self.complete: Callable[[Object], Object] = lambda object_: admit(object_, self.view)
         self._note: Callable[[], None] = lambda: None
         self._reports = Reports()
         self._dirty: dict[Ref, int] = {}
@@ -78,7 +79,6 @@ class Carrier:
         self._homeless: dict[Ref, set[Ref]] = {}
         self._awaited: frozenset[Ref] = frozenset()
         self._file_faults: dict[str, tuple[SourceFault, ...]] = {}
-        self._object_faults: dict[Ref, tuple[SourceFault, ...]] = {}
         self._folder_faults: tuple[SourceFault, ...] = ()
         self._untold: list[Emit] = []
         self._unseen: deque[Event] = deque()
@@ -91,9 +91,18 @@ class Carrier:
         self._note = note
         end = self._cluster.cache.subscribe(self._on_events)
         for kind in KINDS:
-            self._owned.update(ref_of(live) for live in self._view.list(kind.type) if owned_fields(live) is not None)
+            self._owned.update(ref_of(live) for live in self.view.list(kind.type) if owned_fields(live) is not None)
         self._undeclared = set(self._owned)
         return end
+
+    def is_settled(self, ref: Ref) -> bool:
+        """Whether the object is known to be as declared."""
+        return ref in self.synced and ref not in self._dirty
+
+    @property
+    def to_go(self) -> Collection[Ref]:
+        """Live objects of the folder's that no file names any more."""
+        return self._undeclared
 
     async def take(
         self,
@@ -123,7 +132,7 @@ class Carrier:
                 self._file_faults[file] = state.faults
             await breath.take()
         for ref in touched:
-            ledger.settle(ref, lambda ref: source_of(self._view.find(ref)))
+            ledger.settle(ref, lambda ref: source_of(self.view.find(ref)))
             declared = ledger.declared.get(ref)
             self.waiting.follow(ref, needed(ref, declared.data) if declared else ())
             self._touch(ref, 0)
@@ -139,7 +148,7 @@ class Carrier:
         breath, outlived = Breath(), list[Ref]()
         for declared in self.ledger.last_good():
             await breath.take()
-            live = self._view.find(declared.ref)
+            live = self.view.find(declared.ref)
             if live is not None and self.synced.get(declared.ref) != fingerprint(declared, live):
                 outlived.append(declared.ref)
         self.ledger.forget(outlived)
@@ -196,7 +205,7 @@ class Carrier:
         now, breath, writes = self._clock(), Breath(), list[Create | Update]()
         for ref in self.waiting.in_order(batch):
             await breath.take()
-            before = self._object_faults.pop(ref, ())
+            before = self.object_faults.pop(ref, ())
             declared = self.ledger.declared.get(ref)
             self.waiting.open.pop(ref, None)
             if declared is None:
@@ -204,13 +213,13 @@ class Carrier:
                 self._stale |= bool(before)
                 continue
             faults = self._dependency_faults(declared)
-            live = self._view.find(ref)
+            live = self.view.find(ref)
             if live is None or self.synced.get(ref) != fingerprint(declared, live):
                 change, others = self._settle(declared, live, now)
                 writes += [change] if change is not None else ()
                 faults += others
             if faults:
-                self._object_faults[ref] = faults
+                self.object_faults[ref] = faults
             self._stale |= before != faults
         return writes
 
@@ -223,7 +232,7 @@ class Carrier:
             commit = live.metadata.annotations.get(COMMIT, "")
         elif self.waiting.wait(ref, self._is_well):
             return None, ()
-        outcome = look_after(declared, self.ledger, self._view, self._complete, commit, now)
+        outcome = look_after(declared, self.ledger, self.view, self.complete, commit, now)
         if outcome.faults:
             if live is None and (needed := namespace_of(ref)) is not None:
                 self._homeless.setdefault(needed, set()).add(ref)
@@ -237,22 +246,22 @@ class Carrier:
         missing = (
             missing_fault(declared, other)
             for other in self.waiting.needs.get(ref, ())
-            if not ledger.is_claimed(other) and other not in ledger.declared and self._view.find(other) is None
+            if not ledger.is_claimed(other) and other not in ledger.declared and self.view.find(other) is None
         )
         return (*((ring_fault(declared, ring),) if ring else ()), *missing)
 
     def _is_well(self, ref: Ref) -> bool:
         """Whether the object is as the folder says by now, and healthy."""
-        live, declared = self._view.find(ref), self.ledger.declared.get(ref)
+        live, declared = self.view.find(ref), self.ledger.declared.get(ref)
         if live is None:
             return False
         if declared is not None:
             is_current = self.synced.get(ref) == fingerprint(declared, live) and not self.ledger.is_outlasting(ref)
-            return is_current and health(live, self._view).is_healthy
-        return health(live, self._view).is_healthy
+            return is_current and health(live, self.view).is_healthy
+        return health(live, self.view).is_healthy
 
     def _prune(self, hold: bool) -> Pruning:
-        found = [live for ref in sorted(self._undeclared) if (live := self._view.find(ref)) is not None]
+        found = [live for ref in sorted(self._undeclared) if (live := self.view.find(ref)) is not None]
         if not self._has_looked:
             reason = "the folder could not be read since the start"
             return Pruning(held_back=tuple(HeldBack(ref_of(live), live.metadata.uid, reason) for live in found))
@@ -270,21 +279,21 @@ class Carrier:
     def _going(self, pruning: Pruning) -> list[Object]:
         """All that is being deleted, or is to be."""
         refs = {delete.ref for delete in pruning.deletes}
-        found = (live for ref in sorted(self._undeclared) if (live := self._view.find(ref)) is not None)
+        found = (live for ref in sorted(self._undeclared) if (live := self.view.find(ref)) is not None)
         return [live for live in found if ref_of(live) in refs or live.metadata.deletion_timestamp is not None]
 
     def _news(self, faults: tuple[SourceFault, ...], pruning: Pruning) -> list[Emit]:
         """The Events to tell. Those of a commit that fails are told with the next."""
         if self._stale or faults != self._folder_faults:
             by_place = [*faults]
-            for some in (self._file_faults, self.ledger.duplicates, self._object_faults):
+            for some in (self._file_faults, self.ledger.duplicates, self.object_faults):
                 by_place += [fault for found in some.values() for fault in found]
             self.faults = tuple(sorted(by_place, key=lambda fault: (fault.file, fault.line, fault.field)))
             self._folder_faults, self._stale = faults, False
-            self._untold += self._reports.news(self.faults, self.ledger, self._view, self.commit)
+            self._untold += self._reports.news(self.faults, self.ledger, self.view, self.commit)
         if pruning.held_back != self.held_back:
             self.held_back = pruning.held_back
-            self._untold += self._reports.held(self.held_back, self._view, self.commit)
+            self._untold += self._reports.held(self.held_back, self.view, self.commit)
         self._reports.is_starting &= not self._has_looked
         return self._untold
 
@@ -337,7 +346,7 @@ class Carrier:
         if not isinstance(error, _OVERTAKEN) and (declared := self.ledger.declared.get(ref)) is not None:
             self._dirty.pop(ref, None)
             label = f"{ref.kind}/{ref.name}"
-            self._object_faults[ref] = (SourceFault(declared.file, declared.line, label, "", str(error)),)
+            self.object_faults[ref] = (SourceFault(declared.file, declared.line, label, "", str(error)),)
             self._stale = True
         elif tries[ref] >= _MOST_TRIES_EACH and self._dirty.pop(ref, None) is not None:
             asyncio.get_running_loop().call_later(_LATER_SECONDS, self._again, ref)
@@ -379,11 +388,11 @@ class Carrier:
         waiting = self.waiting
         if ref.kind == "StorageClass":  # claims fare by their class
             self._dirty.update(dict.fromkeys(waiting.open, 0))
-        elif (found := waiting.waiting_for(ref)) and health(new, self._view).is_healthy:
+        elif (found := waiting.waiting_for(ref)) and health(new, self.view).is_healthy:
             self._dirty.update(dict.fromkeys(found, 0))
 
     def _owns(self, ref: Ref) -> None:
-        live = self._view.find(ref)
+        live = self.view.find(ref)
         if live is not None and owned_fields(live) is not None:
             self._owned.add(ref)
         else:

@@ -5,7 +5,7 @@ version of each declared object. Of two documents of one object the holder keeps
 after a start the one that the object says it came from, else the first by file and line.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -71,6 +71,13 @@ class Ledger:
     def is_outlasting(self, ref: Ref) -> bool:
         """Whether the object follows such a declaration: what its file says by now cannot be told."""
         return ref in self._outlasting
+
+    def never_good(self) -> Iterator[tuple[Ref, str, int]]:
+        """Objects that files name, and of which no sound declaration was ever seen; with file and line."""
+        for ref, files in self._claims.items():
+            if ref not in self.declared:
+                file = min(files)
+                yield ref, file, files[file][0].line
 
     def is_claimed(self, ref: Ref) -> bool:
         """Whether a file names the object, be its document good or broken."""

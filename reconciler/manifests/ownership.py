@@ -57,12 +57,9 @@ def settle(
     declared: Declared, live: Object | None, complete: Callable[[Object], Object], commit: str, now: datetime
 ) -> Outcome:
     """How to bring the object to what is declared. `complete` fills in what the cluster does on its way in."""
-    type_ = BY_NAME[declared.ref.kind].type
-    document = msgspec.json.decode(declared.data)
     before = owned_fields(live) if live is not None else None
     try:
-        merged, owned = apply(type_, msgspec.to_builtins(live) if live is not None else None, document, before or {})
-        new = complete(msgspec.convert(merged, type_))
+        new, owned = merged(declared, live, complete)
     except ValueError as error:  # of a list's elements, or of what only together with the live fields is wrong
         return Outcome(faults=(_at(declared, Fault((), str(error))),))
     if live is None:
@@ -73,6 +70,17 @@ def settle(
     if faults:
         return Outcome(faults=tuple(_at(declared, fault) for fault in faults))
     return Outcome(Update(_marked(new, owned, declared, commit, now)))
+
+
+def merged(
+    declared: Declared, live: Object | None, complete: Callable[[Object], Object]
+) -> tuple[Object, dict[str, Any]]:
+    """The object as it shall be, and what the folder owns of it. Raises `ValueError`."""
+    type_ = BY_NAME[declared.ref.kind].type
+    document = msgspec.json.decode(declared.data)
+    before = (owned_fields(live) if live is not None else None) or {}
+    built, owned = apply(type_, msgspec.to_builtins(live) if live is not None else None, document, before)
+    return complete(msgspec.convert(built, type_)), owned
 
 
 def differs(old: Object, new: Object) -> bool:

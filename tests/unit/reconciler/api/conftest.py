@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -177,11 +177,14 @@ async def served(tmp_path: Path, certified: Path) -> AsyncIterator[Served]:
         approved.append(asked)
         return {"approved": 3}
 
+    async def status(_: Mapping[str, str]) -> object:
+        return {"source": "folder", "revision": cluster.cache.revision}
+
     server = ApiServer(
         cluster,
         directory=tmp_path / "api",
         token="good",
-        status=lambda: {"source": "folder", "revision": cluster.cache.revision},
+        answers={"status": status},
         approve=approve,
         metrics=registry,
     )

@@ -375,10 +375,10 @@ async def test_a_client_that_goes_ends_its_watch(served: Served, http: Http) -> 
 async def test_a_fault_of_ours_is_answered_and_logged_once(
     served: Served, http: Http, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken() -> object:
+    async def broken(_: object) -> object:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(served.server, "_status", broken)
+    monkeypatch.setitem(served.server.answers, "status", broken)
     status, document = await http.json("GET", "/wherry/v1/status")
     assert (status, document["reason"]) == (500, "InternalError")
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
