@@ -376,3 +376,6 @@ _OLD: dict[tuple[str, str], tuple[str, tuple[_Step, ...]]] = {
     ("discovery.k8s.io/v1beta1", "EndpointSlice"): ("discovery.k8s.io/v1", (_topology,)),
 }
 """The version that is served instead, and what has to be done to a document."""
+
+OLD_VERSIONS: tuple[tuple[str, str], ...] = tuple(_OLD)
+"""API version and kind of all that is converted."""

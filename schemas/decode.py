@@ -50,9 +50,12 @@ def decode(kind: Kind, data: Mapping[str, Any], field_validation: FieldValidatio
     if fault := _deepest(data):
         return Decoded(None, (fault,))
     faults: list[Fault] = []
-    document = _tidy(data, (), faults.append)
+    nulls: list[Path] = []
+    shape = shape_of(kind.type)
+    document = _tidy(data, (), faults.append, nulls.append)
     faults += _wrong_kind(kind, document)
-    document = _checked(shape_of(kind.type), document, (), faults.append)
+    faults += _wrong_nulls(shape, nulls)
+    document = _checked(shape, document, (), faults.append)
     faults = _judged(faults, field_validation)
     try:
         object_ = msgspec.convert(document, kind.type)
@@ -90,10 +93,10 @@ def _deepest(value: Json) -> Fault | None:
     return Fault((), f"nested more than {_DEEPEST} levels deep, more than any kind has")
 
 
-def _tidy(value: Json, path: Path, report: Callable[[Fault], None]) -> Json:
+def _tidy(value: Json, path: Path, report: Callable[[Fault], None], drop: Callable[[Path], None]) -> Json:
     """Without the nulls of maps, and with keys that are texts: numbers become such, as in Kubernetes."""
     if isinstance(value, list):
-        return [_tidy(item, (*path, index), report) for index, item in enumerate(value)]
+        return [_tidy(item, (*path, index), report, drop) for index, item in enumerate(value)]
     if not isinstance(value, dict):
         return value
     tidied = {}
@@ -102,9 +105,39 @@ def _tidy(value: Json, path: Path, report: Callable[[Fault], None]) -> Json:
             if isinstance(key, bool) or not isinstance(key, int):
                 report(Fault((*path, str(key)), f"the key is {_found(key)}: put it in quotes"))
             key = str(key)
-        if item is not None:
-            tidied[key] = _tidy(item, (*path, key), report)
+        if item is None:
+            drop((*path, key))
+        else:
+            tidied[key] = _tidy(item, (*path, key), report, drop)
     return tidied
+
+
+def _wrong_nulls(shape: Shape, nulls: Iterable[Path]) -> Iterable[Fault]:
+    """A null stands for absence, but of a field that there is, and of no amount: Kubernetes would read 0 there."""
+    for path in nulls:
+        *around, name = path
+        owner = _shape_at(shape, around)
+        if owner is None:
+            continue  # below an unknown field, which is told
+        if owner.form == "record" and str(name) not in owner.fields:
+            yield Fault(path, _unknown(str(name), owner.fields), "warning")
+        elif (found := _shape_at(owner, (name,))) is not None and found.form in ("quantity", "int_or_string"):
+            yield Fault(path, "expected an amount, found nothing: write one, or take the key out")
+
+
+def _shape_at(shape: Shape, path: Iterable[str | int]) -> Shape | None:
+    """What is at the path; None for a field that there is not."""
+    for step in path:
+        if shape.form == "record":
+            if (field := shape.fields.get(str(step))) is None:
+                return None
+            shape = field.shape
+        else:
+            shape = shape.item or _ANYTHING
+    return shape
+
+
+_ANYTHING = Shape("any")
 
 
 def _wrong_kind(kind: Kind, document: Mapping[str, Any]) -> Iterable[Fault]:
@@ -130,7 +163,9 @@ def _checked(shape: Shape, value: Json, path: Path, report: Callable[[Fault], No
     if shape.item is not None and isinstance(value, list if shape.form == "list" else dict):
         item_shape = shape.item
         if item_shape.form in ("text", "boolean"):
-            return value
+            # An element that is null reads as the empty text, as in Kubernetes.
+            is_text = isinstance(value, list) and item_shape.form == "text" and None in value
+            return ["" if item is None else item for item in value] if is_text else value
         if isinstance(value, list):
             return [_checked(item_shape, item, (*path, index), report) for index, item in enumerate(value)]
         return {key: _checked(item_shape, item, (*path, str(key)), report) for key, item in value.items()}

@@ -60,6 +60,34 @@ def test_everything_but_an_unknown_field_is_refused_however_strict() -> None:
     assert [fault.field for fault in decode(BY_NAME["Deployment"], document, "Ignore").faults] == ["spec.replicas"]
 
 
+@pytest.mark.parametrize(
+    ("document", "says"),
+    [
+        pytest.param(deployment(replica=None), "spec.replica: unknown field: did you mean `replicas`?", id="unknown"),
+        pytest.param(
+            deployment(strategy={"rollingUpdate": {"maxSurge": None}}),
+            "spec.strategy.rollingUpdate.maxSurge: expected an amount, found nothing: write one, or take the key out",
+            id="number or share",
+        ),
+        pytest.param(
+            deployment(template={"spec": {"containers": [{"name": "a", "resources": {"limits": {"cpu": None}}}]}}),
+            "spec.template.spec.containers[0].resources.limits[cpu]: "
+            "expected an amount, found nothing: write one, or take the key out",
+            id="quantity",
+        ),
+    ],
+)
+def test_a_null_is_refused_where_it_would_not_mean_absence(document: dict[str, Any], says: str) -> None:
+    assert says in faults("Deployment", document)
+
+
+def test_a_null_stands_for_absence_and_in_a_list_for_the_empty_text() -> None:
+    container = {"name": "a", "args": [None, "b"], "env": None}
+    decoded = decode(BY_NAME["Pod"], {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [container]}})
+    assert decoded.faults == ()
+    assert decoded.document["spec"] == {"containers": [{"name": "a", "args": ["", "b"]}]}
+
+
 def test_every_fault_is_reported_at_once() -> None:
     document = deployment(
         replicas="3",
