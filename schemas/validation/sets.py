@@ -16,6 +16,7 @@ from schemas.core.volume import PersistentVolumeClaimVolumeSource, Volume
 from schemas.faults import Fault, Path
 from schemas.validation.report import Faults, at_least, invalid, one_of, required, shown, unique, well_formed
 from schemas.validation.share import is_zero, not_above_all, share
+from schemas.validation.storage import claim_spec
 from schemas.validation.template import matching, running_template, selector
 
 _SPEC: Path = ("spec",)
@@ -68,6 +69,7 @@ def _stateful_set_strategy(strategy: StatefulSetUpdateStrategy) -> Faults:
 def _claims(spec: StatefulSetSpec) -> Faults:
     path = (*_SPEC, "volumeClaimTemplates")
     for index, claim in enumerate(spec.volume_claim_templates):
+        yield from claim_spec((*path, index, "spec"), claim.spec)
         at = (*path, index, "metadata", "name")
         if not claim.metadata.name:
             yield required(at)

@@ -4,12 +4,15 @@ import pytest
 from msgspec import structs
 
 from schemas.apps import Deployment
+from schemas.autoscaling import HorizontalPodAutoscaler
+from schemas.batch import CronJob, Job
 from schemas.core.config import Namespace, Secret
 from schemas.core.pod import Pod
 from schemas.core.service import Service
 from schemas.defaults import defaulted
+from schemas.defaults.jobs import identity
 from schemas.meta import Object
-from tests.unit.schemas.build import decoded, deployment, document, pod
+from tests.unit.schemas.build import autoscaler, cron_job, decoded, deployment, document, job, pod
 
 EVERYTHING: dict[str, Any] = {
     "env": [{"name": "A", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}],
@@ -92,3 +95,41 @@ def test_a_rollout_may_leave_out_either_bound() -> None:
 def test_a_service_without_address_has_no_traffic_policy() -> None:
     spec = of(document("v1", "Service", spec={"type": "ExternalName", "externalName": "x.y"}), Service).spec
     assert (spec.internal_traffic_policy, spec.external_traffic_policy) == ("", "")
+
+
+STORED = {"name": "a", "uid": "u"}
+
+
+def test_a_job_is_labelled_with_its_uid_once_it_has_one() -> None:
+    made = identity("a", "u")
+    assert of(job(), Job).spec.selector is None
+    stored = of({**job(), "metadata": STORED}, Job)
+    assert stored.spec.selector.match_labels == {"batch.kubernetes.io/controller-uid": "u"}
+    assert stored.metadata.labels == stored.spec.template.metadata.labels == made
+    declared = of({**job(), "metadata": {**STORED, "labels": {"of": "mine"}}}, Job)
+    assert (declared.metadata.labels, declared.spec.template.metadata.labels) == ({"of": "mine"}, made)
+
+
+def test_a_job_with_a_selector_of_its_own_is_left_alone() -> None:
+    written = {**job(manualSelector=True, selector={"matchLabels": {"a": "b"}}), "metadata": STORED}
+    spec = of(written, Job).spec
+    assert (spec.selector.match_labels, spec.template.metadata.labels) == ({"a": "b"}, {})
+
+
+def test_a_job_that_is_still_to_be_made_is_left_open() -> None:
+    written = cron_job()
+    written["spec"]["jobTemplate"]["spec"]["podFailurePolicy"] = {
+        "rules": [{"action": "Ignore", "onPodConditions": [{"type": "A"}]}]
+    }
+    spec = of(written, CronJob).spec.job_template.spec
+    assert (spec.backoff_limit, spec.completions, spec.suspend) == (None, None, None)
+    assert spec.pod_failure_policy.rules[0].on_pod_conditions[0].status == "True"
+    assert spec.template.spec.dns_policy == "ClusterFirst"
+
+
+def test_an_autoscaler_may_leave_out_how_it_scales_down() -> None:
+    behavior = of(autoscaler(behavior={"scaleUp": {"tolerance": "0.10"}}), HorizontalPodAutoscaler).spec.behavior
+    assert (behavior.scale_up.tolerance, behavior.scale_up.stabilization_window_seconds) == ("100m", 0)
+    assert [policy.type for policy in behavior.scale_up.policies] == ["Pods", "Percent"]
+    assert [policy.type for policy in behavior.scale_down.policies] == ["Percent"]
+    assert behavior.scale_down.stabilization_window_seconds is None

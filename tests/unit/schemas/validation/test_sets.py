@@ -97,6 +97,11 @@ TEMPLATE = "spec.template"
             id="a claim twice",
         ),
         pytest.param(
+            stateful_set(volumeClaimTemplates=[{**CLAIM, "spec": {**CLAIM["spec"], "accessModes": []}}]),
+            "spec.volumeClaimTemplates[0].spec.accessModes: Required value: at least 1 access mode is required",
+            id="a claim that nobody may use",
+        ),
+        pytest.param(
             stateful_set(selector={}),
             "spec.selector: Invalid value: {}: empty selector is invalid for statefulset",
             id="picks everything",
