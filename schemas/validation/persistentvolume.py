@@ -50,7 +50,7 @@ def persistent_volume(declared: PersistentVolume) -> Faults:
     yield from _node_affinity((*_SPEC, "nodeAffinity"), spec.node_affinity)
     yield from _source(spec)
     if policy == "Recycle":
-        if spec.host_path is not None and posixpath.normpath(spec.host_path.path) == "/":
+        if spec.host_path is not None and posixpath.normpath(spec.host_path.path) in ("/", "//"):
             yield forbidden(at, "may not be 'recycle' for a hostPath mount of '/'")
         yield Fault(at, "The Recycle reclaim policy is deprecated", "warning")
     if spec.storage_class_name:

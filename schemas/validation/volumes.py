@@ -10,6 +10,7 @@ from schemas.core.volume import (
     DownwardAPIVolumeFile,
     DownwardAPIVolumeSource,
     EmptyDirVolumeSource,
+    EphemeralVolumeSource,
     HostPathVolumeSource,
     KeyToPath,
     NFSVolumeSource,
@@ -26,6 +27,7 @@ from schemas.shape import shape_of
 from schemas.validation.container import local_path, no_way_up
 from schemas.validation.environment import FILE_FIELDS, field_ref, resource_field_ref
 from schemas.validation.report import Faults, forbidden, invalid, one_of, required, unique, well_formed
+from schemas.validation.storage import claim_spec
 
 _SOURCES = tuple((field.attribute, name) for name, field in shape_of(Volume).fields.items() if name != "name")
 
@@ -178,6 +180,13 @@ def _claim(path: Path, source: PersistentVolumeClaimVolumeSource) -> Faults:
         yield required((*path, "claimName"))
 
 
+def _ephemeral(path: Path, source: EphemeralVolumeSource) -> Faults:
+    if source.volume_claim_template is None:
+        yield required((*path, "volumeClaimTemplate"))
+    else:
+        yield from claim_spec((*path, "volumeClaimTemplate", "spec"), source.volume_claim_template.spec)
+
+
 def nfs(path: Path, source: NFSVolumeSource) -> Faults:
     if not source.server:
         yield required((*path, "server"))
@@ -191,6 +200,7 @@ _BY_TYPE: dict[type, Callable[[Path, Any], Faults]] = {
     ConfigMapVolumeSource: _config_map,
     DownwardAPIVolumeSource: _downward_api,
     EmptyDirVolumeSource: _empty_dir,
+    EphemeralVolumeSource: _ephemeral,
     HostPathVolumeSource: host_path,
     NFSVolumeSource: nfs,
     PersistentVolumeClaimVolumeSource: _claim,
