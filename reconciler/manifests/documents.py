@@ -29,7 +29,7 @@ from schemas.validation import validate
 
 MOST_FAULTS = 200
 """Faults kept of one file: enough to mend it by, and a bound on memory."""
-_STAMPED = (
+STAMPED = (
     "creationTimestamp",
     "deletionGracePeriodSeconds",
     "deletionTimestamp",
@@ -216,7 +216,7 @@ def _declared(kind: Kind, ref: Ref, data: dict[str, Value]) -> tuple[dict[str, A
     warnings: list[Fault] = []
     if declared.pop("status", None):
         warnings.append(_ignored(("status",)))
-    stamped = [field for field in _STAMPED if metadata.pop(field, None) is not None]
+    stamped = [field for field in STAMPED if metadata.pop(field, None) is not None]
     warnings += [_ignored(("metadata", field)) for field in stamped]
     if ref.namespace:
         metadata["namespace"] = ref.namespace
