@@ -1,0 +1,75 @@
+"""One document, by Wherry and by the official schemas: whether they agree."""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from schemas.decode import decode
+from schemas.defaults import defaulted
+from schemas.faults import Fault, Path, field_name
+from schemas.kinds import BY_GROUP_VERSION_KIND
+from schemas.support import unsupported
+from schemas.validation import validate
+from tests.corpus import official
+from tests.corpus.roundtrip import lost
+
+
+class Outcome(StrEnum):
+    """What became of a document."""
+
+    ACCEPTED = "accepted"
+    REFUSED_ALIKE = "refused alike"
+    BEYOND = "refused beyond the schemas"
+    """The schemas know types, not ranges and formats: a port of 70,000, a quantity `lots`, base64 that is none."""
+    DIFFERING = "differing"
+    UNKNOWN = "kind not served"
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """`rules`: faults by the API server's rules; `gaps`: what is refused for want of an implementation."""
+
+    outcome: Outcome
+    detail: str = ""
+    is_lost: bool = False
+    rules: tuple[Fault, ...] = ()
+    gaps: tuple[Fault, ...] = ()
+
+
+def judge(data: dict[str, Any]) -> Judged:
+    """The document of a kind that may or may not be served."""
+    kind = BY_GROUP_VERSION_KIND.get((str(data.get("apiVersion")), str(data.get("kind"))))
+    if kind is None:
+        return Judged(Outcome.UNKNOWN)
+    theirs = official.refused(data)
+    decoded = decode(kind, data)
+    if theirs is None:
+        return Judged(Outcome.DIFFERING, "the official schemas do not have this kind")
+    if theirs:
+        return _refused(theirs, decoded.faults)
+    if decoded.object is None:
+        outcome = Outcome.BEYOND if all(map(_is_format, decoded.faults)) else Outcome.DIFFERING
+        return Judged(outcome, "; ".join(map(str, decoded.faults)))
+    object_ = decoded.object
+    return Judged(
+        Outcome.ACCEPTED,
+        is_lost=lost(object_, data),
+        rules=tuple(fault for fault in validate(defaulted(object_)) if fault.severity == "error"),
+        gaps=tuple(fault for fault in unsupported(object_) if fault.severity == "error"),
+    )
+
+
+def _refused(theirs: set[Path], ours: tuple[Fault, ...]) -> Judged:
+    unseen = theirs - {fault.path for fault in ours}
+    if not unseen:
+        return Judged(Outcome.REFUSED_ALIKE)
+    fields = ", ".join(sorted(field_name(path) for path in unseen))
+    return Judged(Outcome.DIFFERING, f"only the official schemas refuse {fields}")
+
+
+def _is_format(fault: Fault) -> bool:
+    """Whether it is about a value of the right type that Kubernetes' own decoding refuses."""
+    return fault.message.startswith(_FORMATS)
+
+
+_FORMATS = ("the number is out of range", "not base64", "expected a quantity", "Invalid RFC3339")
