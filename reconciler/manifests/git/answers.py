@@ -87,7 +87,7 @@ def refusal(errors: str) -> str:
     for pattern, words in _GPG_BAD:
         if found := pattern.search(errors):
             return words.format(found[1])
-    return _said(errors) or "it is not signed"
+    return "it is not signed" if "no signature found" in errors else _said(errors) or "it is not signed"
 
 
 _ADVICE = (
