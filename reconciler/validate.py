@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from reconciler.manifests import dependencies
 from reconciler.manifests.documents import FileState, SourceFault
 from reconciler.manifests.ledger import Ledger
 
@@ -41,6 +42,7 @@ def judge(states: Mapping[str, FileState], *, skip_unknown: bool = False) -> Rep
     ledger.take(states, lambda _: "")
     faults = [fault for state in states.values() for fault in state.faults]
     faults += [fault for duplicates in ledger.duplicates.values() for fault in duplicates]
+    faults += dependencies.faults(ledger.declared.values())
     kept = [fault for fault in faults if not (skip_unknown and fault.is_unknown_kind)]
     return Report(
         files=len(states),
