@@ -47,6 +47,7 @@ class _File(msgspec.Struct, frozen=True, array_like=True):
     path: str
     digest: bytes
     state: FileState
+    inputs: dict[str, bytes] = {}
 
 
 def recall(path: Path) -> Memory:
@@ -65,7 +66,7 @@ def recall(path: Path) -> Memory:
             "memory of the manifests is not usable, all files are read again file=%s error=%r", path, str(error)
         )
         return Memory()
-    known = {file.path: Known(file.digest) for file in files}
+    known = {file.path: Known(file.digest, None, file.inputs) for file in files}
     return Memory(known, {file.path: file.state for file in files}, objects.kept, dict(objects.synced))
 
 
@@ -79,7 +80,7 @@ def remember(path: Path, memory: Memory) -> None:
         _add(file, program().encode())
         _add(file, msgspec.msgpack.encode(_Objects(memory.kept, tuple(memory.synced.items()))))
         for name, known in memory.known.items():
-            _add(file, msgspec.msgpack.encode(_File(name, known.digest, memory.states[name])))
+            _add(file, msgspec.msgpack.encode(_File(name, known.digest, memory.states[name], known.inputs)))
     os.replace(temporary, path)
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import msgspec
 
 from reconciler.manifests.documents import FileState, broken, load
+from reconciler.manifests.folder import below, read_folder, read_unit
 from reconciler.manifests.parse import MAX_BYTES, Problem, too_large
-from reconciler.manifests.source import Unreadable, Unsettled, walked
+from reconciler.manifests.walk import Unreadable, Unsettled
 from schemas.decode import FieldValidation
 
 STDIN = "-"
@@ -54,15 +55,17 @@ def survey(paths: Sequence[str], validation: FieldValidation = "Strict") -> dict
 
 def _walk(path: str, validation: FieldValidation, jobs: dict[str, _Job], found: dict[str, FileState]) -> None:
     try:
-        root, files, problems = walked(Path(path))
+        folder = read_folder(Path(path), validation)
     except (Unreadable, Unsettled) as error:
         found[path] = broken(path, Problem(1, str(error)))
         return
-    for file in files:
-        place = os.path.join(root, file)
+    for file in folder.files:
+        place = os.path.join(folder.root, file)
         jobs.setdefault(os.path.realpath(place), _Job(_name(path, file), place, validation))
-    for file, problem in problems.items():
+    for file, problem in folder.problems.items():
         found[_name(path, file)] = broken(_name(path, file), problem)
+    for file, state in folder.units.items():
+        found[_name(path, file)] = below(path, state)
 
 
 def _name(path: str, file: str) -> str:
@@ -90,6 +93,8 @@ def _in_several(jobs: Sequence[_Job]) -> dict[str, FileState]:
 
 def _load(job: _Job) -> FileState:
     try:
+        if (state := read_unit(Path(job.place), job.validation)) is not None:
+            return state
         found = os.stat(job.place)
         if not stat.S_ISREG(found.st_mode) and not stat.S_ISFIFO(found.st_mode):
             return broken(job.name, Problem(1, "this is no regular file; name one"))
@@ -97,6 +102,8 @@ def _load(job: _Job) -> FileState:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         return broken(job.name, Problem(1, f"cannot be read: {error.strerror}; mend it, or leave it out"))
+    except Unsettled as error:
+        return broken(job.name, Problem(1, str(error)))
     return _loaded(job.name, content, job.validation, max(found.st_size, len(content)))
 
 

@@ -25,6 +25,7 @@ from reconciler.manifests.watch import RESCAN_SECONDS, FolderWatch
 from reconciler.store.cluster import Cluster
 from reconciler.store.interface import StoreError
 from reconciler.store.view import View
+from schemas.decode import FieldValidation
 from schemas.defaults import defaulted
 from schemas.meta import Object, Ref
 
@@ -52,12 +53,13 @@ class ManifestSync:
         admit: Callable[[Object, View], Object] = lambda object_, _: defaulted(object_),
         memory: Path | None = None,
         limits: Limits | None = None,
+        validation: FieldValidation = "Strict",
     ) -> None:
         self.status = SyncStatus()
         self.seen = asyncio.Event()
         """Set once the folder has been read whole and what it declares is committed."""
         self._folder, self._clock, self._memory = folder, clock, memory
-        self._source = Source(folder)
+        self._source = Source(folder, validation)
         self.carrier = Carrier(cluster, clock, admit, limits or Limits())
         self._holding = ""
         self._unreadable: tuple[SourceFault, ...] = ()
@@ -162,15 +164,11 @@ class ManifestSync:
 
     async def _seen(self) -> Look:
         source, watch = self._source, self._watch
-        try:
-            watch.start_round(self._folder)
-        except OSError as error:
-            raise Unsettled(f"{self._folder} was swapped just now: {error.strerror}") from None
-        writing = watch.writing()
+        writing, touched = watch.writing(), watch.touched()
         if 0 < len(source.known) <= _FEW_FILES:
-            scan = source.scan(watch, writing)
+            scan = source.scan(watch, writing, touched)
         else:
-            scan = await asyncio.to_thread(source.scan, watch, writing)
+            scan = await asyncio.to_thread(source.scan, watch, writing, touched)
         look = await asyncio.to_thread(source.read, scan, watch.written)  # a first fault alone takes 90 ms of imports
         watch.end_round()
         return look

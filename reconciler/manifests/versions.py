@@ -14,6 +14,7 @@ from functools import reduce
 from reconciler.manifests.documents import FileState, load
 from reconciler.manifests.ledger import overlaid
 from reconciler.manifests.parse import MAX_BYTES
+from schemas.decode import FieldValidation
 
 MOST_BYTES = MAX_BYTES
 """Held of all files together."""
@@ -106,14 +107,14 @@ class Versions:
                 del self._histories[oldest]
 
 
-def left_by(file: str, versions: Sequence[bytes]) -> FileState | None:
+def left_by(file: str, versions: Sequence[bytes], validation: FieldValidation = "Strict") -> FileState | None:
     """What the versions of a file, in order, leave for the time when a later one is broken; None: nothing.
 
     Only those from the last sound one on are parsed.
     """
     states: list[FileState] = []
     for content in reversed(versions):
-        states.insert(0, load(file, content))
+        states.insert(0, load(file, content, validation))
         if states[0].is_sound:
             break
     return reduce(overlaid, states) if states else None

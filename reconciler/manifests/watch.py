@@ -14,6 +14,7 @@ import os
 import select
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from watchdog.observers.inotify_c import (
@@ -26,8 +27,9 @@ from watchdog.observers.inotify_c import (
 )
 
 from reconciler.manifests.gathering import QUIET_SECONDS, Gathering
-from reconciler.manifests.source import SUFFIXES
+from reconciler.manifests.inputs import EDITORS
 from reconciler.manifests.versions import Versions
+from reconciler.manifests.walk import SUFFIXES
 
 log = logging.getLogger(__name__)
 
@@ -55,15 +57,22 @@ _GIT_NAMES = (*_GIT_MOVES, b"index.lock")
 _MOST_LINKS = 40
 _EVENT_BYTES = 1024 * 1024
 """Holds all events that the kernel keeps for one who is slow (fs.inotify.max_queued_events)."""
+_EDITORS = tuple(map(os.fsencode, EDITORS))
 _ENDINGS = tuple(map(os.fsencode, SUFFIXES))
 
 
 class _Role:
-    """Why a directory is watched: for its manifests, for some names in it, or because git keeps its state there."""
+    """Why a directory is watched: for its manifests, for some names in it, or because git keeps its state there.
 
-    def __init__(self) -> None:
+    `inputs` are names of files that units are made of, `is_tree` says that all in it are.
+    """
+
+    def __init__(self, place: str) -> None:
+        self.place = place
         self.path = ""
         self.names: set[bytes] = set()
+        self.inputs: set[bytes] = set()
+        self.is_tree = False
         self.is_git = False
 
 
@@ -115,6 +124,7 @@ class FolderWatch:
         self._lock = threading.Lock()  # guards what the two threads share:
         self._writing: set[str] = set()
         self._slow: set[str] = set()
+        self._touched: set[str] | None = None
         self._quiet = 0.0
 
     def close(self) -> None:
@@ -129,6 +139,8 @@ class FolderWatch:
     def start_round(self, folder: Path) -> None:
         """Begins a new round. The directories of the one before are watched until it ends."""
         self._round = {}
+        with self._lock:
+            self._touched = set()  # what happens from here on is told anew, or seen by the walk
         for directory, name in _anchors(folder):
             if role := self._role(directory):
                 role.names.add(os.fsencode(name))
@@ -142,6 +154,18 @@ class FolderWatch:
         """Watches where git keeps index and HEAD."""
         if role := self._role(str(directory)):
             role.is_git = True
+
+    def add_input(self, directory: str, name: str) -> None:
+        """Watches one file that a unit is made of, be it there or not."""
+        with suppress(OSError):  # gone by now, which the next look sees
+            if role := self._role(directory):
+                role.inputs.add(os.fsencode(name))
+
+    def add_tree(self, directory: str) -> None:
+        """Watches all files of a directory that a unit is made of."""
+        with suppress(OSError):
+            if role := self._role(directory):
+                role.is_tree = True
 
     def end_round(self) -> None:
         """Lets go of the directories that were not named in this round, and of files that are there no more."""
@@ -165,7 +189,7 @@ class FolderWatch:
             if (descriptor := self._watch(directory)) is None:
                 return None
             self._watched[identity] = descriptor
-        role = self._round[identity] = self._roles[descriptor] = _Role()
+        role = self._round[identity] = self._roles[descriptor] = _Role(directory)
         return role
 
     def _watch(self, directory: str) -> WatchDescriptor | None:
@@ -203,22 +227,35 @@ class FolderWatch:
     def on_queue_overflow(self) -> None:
         with self._lock:
             self._writing.clear()
+            self._touched = None
         self._note(QUIET_SECONDS)
 
     def _matters(self, event: InotifyEvent, role: _Role) -> bool:
-        if event.name in role.names or not event.name:
+        if event.name in role.names or not event.name or (role.is_git and event.name in _GIT_NAMES):
+            self._doubt_all()
             return True
-        if role.is_git and event.name in _GIT_NAMES:
-            return True
-        if not role.path or (is_passing(event.name) and not event.is_directory):
+        is_input = event.name in role.inputs or (role.is_tree and not event.name.endswith(_EDITORS))
+        if not is_input and (not role.path or (is_passing(event.name) and not event.is_directory)):
             return False
-        path = os.path.join(role.path, os.fsdecode(event.name))
+        path = os.path.join(role.path or role.place, os.fsdecode(event.name))
         with self._lock:
             if event.is_modify:
                 self._writing.add(path)
             else:
                 self._writing.discard(path)
-        return not event.is_modify
+        if event.is_modify:
+            return False
+        if event.is_directory or (event.name.startswith(b".") and not is_input):
+            self._doubt_all()  # a directory that came or went with all in it, or what says how the rest is to be read
+        else:
+            with self._lock:
+                if self._touched is not None:
+                    self._touched.add(path)
+        return True
+
+    def _doubt_all(self) -> None:
+        with self._lock:
+            self._touched = None
 
     def _note(self, quiet: float) -> None:
         with self._lock:
@@ -242,8 +279,16 @@ class FolderWatch:
         self._roles.pop(wd, None)
         for identity in [one for one, known in self._watched.items() if known == wd]:
             del self._watched[identity]
+        self._doubt_all()
         self.changed = True
         self._gathering.note()
+
+    def touched(self) -> frozenset[str] | None:
+        """The files to which something happened since this was asked last; None where it may have been to all."""
+        with self._lock:
+            touched = None if self.limit or self._touched is None else frozenset(self._touched)
+            self._touched = set()
+            return touched
 
     def is_writing(self) -> bool:
         """Whether a manifest is being written, by a writer that is not known to take its time."""

@@ -14,12 +14,23 @@ class Named:
 
     def __init__(self) -> None:
         self.directories: list[str] = []
+        self.inputs: list[str] = []
 
     def add(self, directory: str) -> None:
         self.directories.append(directory)
 
     def add_git(self, directory: Path) -> None:
         self.directories.append(str(directory))
+
+    def start_round(self, folder: Path) -> None:
+        self.directories.clear()
+        self.inputs.clear()
+
+    def add_input(self, directory: str, name: str) -> None:
+        self.inputs.append(os.path.join(directory, name))
+
+    def add_tree(self, directory: str) -> None:
+        self.inputs.append(f"{directory}/")
 
 
 def look(source: Source, watch: Named | None = None, writing: frozenset[str] = frozenset()) -> Look:
@@ -205,7 +216,7 @@ def test_a_folder_that_is_none_cannot_be_seen(tmp_path: Path, what: str) -> None
 
 
 def test_too_many_files_are_refused_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconciler.manifests.source.MAX_FILES", 3)
+    monkeypatch.setattr("reconciler.manifests.walk.MAX_FILES", 3)
     for number in range(4):
         write(tmp_path, f"{number}.yaml")
     with pytest.raises(Unreadable, match=r"more than 3 manifests.*\.wherryignore"):
