@@ -78,6 +78,11 @@ def health(object_: Object | None, view: View) -> Health:
     return judged(object_, view)
 
 
+def is_well_when_stored(kind: str) -> bool:
+    """Whether an object of this kind is Healthy as soon as it is there."""
+    return kind in NOT_ACTED_ON or BY_NAME[kind].type not in _RULES
+
+
 def judged(object_: Object, view: View) -> Health:
     """What its status says, whether anybody here acts on its kind or not."""
     rule = _RULES.get(type(object_))

@@ -7,7 +7,7 @@ Holds what a pass has to know: which objects to look at again (`_dirty`), which 
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
@@ -17,6 +17,7 @@ from reconciler.health import health
 from reconciler.manifests.breath import Breath
 from reconciler.manifests.dependencies import missing_fault, ring_fault
 from reconciler.manifests.documents import FileState, SourceFault
+from reconciler.manifests.history import Action, History, Planned
 from reconciler.manifests.ledger import Declared, Ledger
 from reconciler.manifests.ownership import differs, fingerprint, is_applied, owned_fields, source_of
 from reconciler.manifests.planning import look_after, namespace_of, ordered, ordered_deletes
@@ -59,6 +60,7 @@ class Carrier:
     ) -> None:
         self.ledger = Ledger()
         self.waiting = Waiting()
+        self.history = History(cluster.cache, clock)
         self.synced: dict[Ref, bytes] = {}
         self.approved: frozenset[tuple[Ref, str]] = frozenset()
         self.commit = ""
@@ -119,6 +121,8 @@ class Carrier:
         self._stale |= bool(changed)
         if commit is not None and not self._has_looked:
             await self._doubt()
+        if changed and commit is not None:
+            self.history.begin()
         if commit is not None:
             self.commit, self._has_looked = commit, True
 
@@ -166,14 +170,15 @@ class Carrier:
                 writes = await self._writes(batch)
                 pruning = self._prune(hold_prune)
                 deletes, self._awaited = first_to_go(pruning.deletes, self._going(pruning))
+                noted = self.history.plan(self._noted(writes, deletes), self.commit)
                 changes: list[Change] = [
                     *ordered(writes),
                     *ordered_deletes(deletes),
                     *self._news(faults, pruning),
                 ]
                 writes.clear()
-                if changes:
-                    await self._done(batch, changes, await self._apply(changes))
+                if changes or noted.operations:
+                    await self._done(batch, changes, await self._apply(changes, noted))
             except ChangeError as error:
                 self._overtaken(batch, error, tries)
                 continue
@@ -186,10 +191,20 @@ class Carrier:
         asyncio.get_running_loop().call_later(_LATER_SECONDS, self._note)
         return ()
 
-    async def _apply(self, changes: Sequence[Change]) -> Applied:
+    def _noted(self, writes: Iterable[Create | Update], deletes: Iterable[Delete]) -> dict[Ref, Action]:
+        """What of it is news; what has drifted is only put back."""
+        noted: dict[Ref, Action] = {delete.ref: "deleted" for delete in deletes}
+        for change in writes:
+            ref = ref_of(change.object)
+            if not is_applied(self.ledger.declared[ref], self.synced.get(ref)):
+                noted[ref] = "created" if isinstance(change, Create) else "updated"
+        return noted
+
+    async def _apply(self, changes: Sequence[Change], noted: Planned) -> Applied:
         self._is_applying = True
         try:
-            applied = await self._cluster.apply(changes)
+            applied = await self._cluster.apply(changes, noted.operations)
+            self.history.take(noted)
             breath = Breath()
             while self._unseen:
                 self._see(self._unseen.popleft())
@@ -299,20 +314,21 @@ class Carrier:
 
     async def _done(self, batch: Mapping[Ref, int], changes: list[Change], applied: Applied) -> None:
         """Takes note of what was committed, and lets go of it; its own events call for nothing more."""
-        self._dirty = {ref: revision for ref, revision in self._dirty.items() if revision != applied.revision}
         self._untold = []
         self.revision = applied.revision
-        if self._dirty:
-            self._note()
         put_back, breath = 0, Breath()
         for change, object_ in zip(changes, applied.objects, strict=True):
             if isinstance(change, Create | Update) and object_ is not None:
                 ref = ref_of(object_)
                 self.synced[ref] = fingerprint(self.ledger.declared[ref], object_)
+                if self._dirty.get(ref) == int(object_.metadata.resource_version):
+                    del self._dirty[ref]
                 if batch.get(ref):
                     put_back += 1
                     log.info("put back what had drifted object=%r", str(ref))
                 await breath.take()
+        if self._dirty or self.history.has_news:
+            self._note()
         kinds: Counter[type[Change]] = Counter()
         while changes:  # one by one: to free thousands at once takes long
             kinds[type(changes.pop())] += 1
@@ -363,7 +379,7 @@ class Carrier:
             return
         for event in events:
             self._see(event)
-        if self._dirty:
+        if self._dirty or self.history.has_news:
             self._note()
 
     def _see(self, event: Event) -> None:
@@ -371,6 +387,7 @@ class Carrier:
             return
         ref = ref_of(event.object)
         old, new = event.old, event.new
+        self.history.see(ref)
         if new is None and ref in self._awaited:
             self._dirty[ref] = 0
         if new is None or old is None or new.metadata.managed_fields is not old.metadata.managed_fields:

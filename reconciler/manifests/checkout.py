@@ -18,7 +18,7 @@ class Checkout:
 
     def __init__(self, work_tree: Path, directory: Path) -> None:
         self.directory = directory
-        self._work_tree = work_tree
+        self.work_tree = work_tree
         self._common = directory
         if pointer := _read(directory / "commondir"):
             self._common = Path(os.path.normpath(directory / pointer))
@@ -56,7 +56,7 @@ class Checkout:
     def _ask_git(self) -> str:
         mark = tuple(_read(base / "reftable" / "tables.list") for base in (self.directory, self._common))
         if mark != self._asked[0]:
-            command = ["git", "-C", str(self._work_tree), "rev-parse", "--verify", "--quiet", "HEAD"]
+            command = ["git", "-C", str(self.work_tree), "rev-parse", "--verify", "--quiet", "HEAD"]
             try:
                 done = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_SECONDS, check=False)
             except (OSError, subprocess.TimeoutExpired):

@@ -15,8 +15,11 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from reconciler.manifests.carrying import Carrier
+from reconciler.manifests.checkout import Checkout
+from reconciler.manifests.describing import describe
 from reconciler.manifests.documents import SourceFault
 from reconciler.manifests.gathering import Gathering
+from reconciler.manifests.history import PREFIX
 from reconciler.manifests.memory import Memory, recall, remember
 from reconciler.manifests.prune import Limits
 from reconciler.manifests.source import EMPTY_SECONDS, Look, Source, Unreadable, Unsettled
@@ -58,7 +61,7 @@ class ManifestSync:
         self.status = SyncStatus()
         self.seen = asyncio.Event()
         """Set once the folder has been read whole and what it declares is committed."""
-        self._folder, self._clock, self._memory = folder, clock, memory
+        self._cluster, self._folder, self._clock, self._memory = cluster, folder, clock, memory
         self._source = Source(folder, validation)
         self.carrier = Carrier(cluster, clock, admit, limits or Limits())
         self._holding = ""
@@ -67,6 +70,7 @@ class ManifestSync:
         self._is_passing = False
         self._unsaved: asyncio.TimerHandle | None = None
         self._saving: asyncio.Task[None] | None = None
+        self._describing: asyncio.Task[None] | None = None
         self._writing_memory = threading.Lock()
         self._remembered: Mapping[Ref, bytes] = {}
         self._approvals: list[asyncio.Future[tuple[Ref, ...]]] = []
@@ -75,6 +79,7 @@ class ManifestSync:
         """Runs until it is cancelled."""
         self._gathering = Gathering()
         self._watch = FolderWatch(self._gathering, self._source.versions)
+        self.carrier.history.load(await self._cluster.store.list(PREFIX))
         unsubscribe = self.carrier.start(self._gathering.note)
         try:
             await self._recall()
@@ -86,7 +91,14 @@ class ManifestSync:
         finally:
             unsubscribe()
             self._watch.close()
+            if self._describing is not None:
+                self._describing.cancel()
             self._save_now()
+
+    @property
+    def idle(self) -> bool:
+        """No pass is under way, and nothing is known that would call for one."""
+        return not self._is_passing and not self._gathering.is_noted
 
     async def approve(self) -> tuple[Ref, ...]:
         """Lets go what is held back and may be approved, exactly as `status` shows it. Returns what was let go.
@@ -135,6 +147,7 @@ class ManifestSync:
         deleted = await self.carrier.carry_out(self._unreadable, hold_prune=bool(self._holding))
         if self.carrier.has_written:
             self._save_soon()
+        self._describe_soon()
         if not self._holding:
             self.seen.set()
         self._show(time() - started)
@@ -205,6 +218,20 @@ class ManifestSync:
         self.carrier.synced = dict(memory.synced)
         self._remembered = memory.synced
         await self.carrier.take(memory.states, None)
+
+    def _describe_soon(self) -> None:
+        """Asks git who made the commits that changed something; nobody waits for the answer."""
+        checkout = self._source.checkout
+        if checkout is None or self._describing is not None or not self.carrier.history.undescribed:
+            return
+        self._describing = asyncio.create_task(self._describe(checkout), name="manifests-describe")
+        self._describing.add_done_callback(lambda _: setattr(self, "_describing", None))
+
+    async def _describe(self, checkout: Checkout) -> None:
+        await asyncio.sleep(_MEMORY_SECONDS)  # what the commit asks for goes first
+        for commit in sorted(self.carrier.history.undescribed):
+            self.carrier.history.describe(commit, await asyncio.to_thread(describe, checkout, commit))
+        self._gathering.note()
 
     def _save_soon(self) -> None:
         if self._memory is not None and self._unsaved is None:

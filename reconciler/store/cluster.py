@@ -47,6 +47,7 @@ class Applied(msgspec.Struct, frozen=True):
 
 class _Asked(NamedTuple):
     changes: tuple[Change, ...]
+    beside: tuple[Put | Remove, ...]
     answer: asyncio.Future[Applied]
 
 
@@ -85,15 +86,16 @@ class Cluster:
             await cluster._load(prefix_of(kind))
         return cluster
 
-    async def apply(self, changes: Sequence[Change]) -> Applied:
+    async def apply(self, changes: Sequence[Change], beside: Sequence[Put | Remove] = ()) -> Applied:
         """Carries out all changes in one commit, or none; a later one sees what the earlier ones did.
 
-        Returns when the durable ones are on disk and the cache shows them. Raises `ChangeError` (`NotFound`,
+        `beside` goes to the store with them: keys of the caller's own, that are no objects. Returns when the
+        durable ones are on disk and the cache shows them. Raises `ChangeError` (`NotFound`,
         `AlreadyExists`, `Conflict`) for a change that cannot be, `StoreError` where nothing can be written.
         """
         if self._closed:
             raise StoreError("the cluster is closed")
-        asked = _Asked(tuple(changes), asyncio.get_running_loop().create_future())
+        asked = _Asked(tuple(changes), tuple(beside), asyncio.get_running_loop().create_future())
         self._queue.append(asked)
         if self._worker is None:
             self._worker = asyncio.create_task(self._work(), name="cluster-apply")
@@ -160,7 +162,7 @@ class Cluster:
                 durable.update(ref for ref, _ in planned.writes)
             subjects.append(planned.ref)
             await pause.when_due()
-        operations = list[Put | Remove]()
+        operations = list[Put | Remove](asked.beside)  # in front: the last revisions are the objects'
         for ref, object_ in draft.touched.items():
             operations.extend(self._operations(ref, object_, ref in durable))
             await pause.when_due()
