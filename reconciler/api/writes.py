@@ -36,6 +36,7 @@ from schemas.decode import FieldValidation, decode
 from schemas.defaults import defaulted
 from schemas.faults import Fault
 from schemas.kinds import BY_NAME, Kind
+from schemas.leftovers import without_leftovers
 from schemas.meta import Object, ObjectMeta, ref_of
 from schemas.validation import validate, validate_update
 
@@ -199,11 +200,13 @@ async def _replace(cluster: Cluster, target: Target, present: Object, found: Wri
         raise conflict(kind, name, why)
     if given.resource_version not in ("", present.metadata.resource_version):
         raise modified(kind, name)
-    object_ = _merged(present, found.object, status=target.subresource == "status")
-    warnings = found.warnings + _refuse(kind, name, validate_update(object_, present))
+    of_status = target.subresource == "status"
+    object_ = without_leftovers(_merged(present, found.object, status=of_status), present)
+    faults = (*validate_update(object_, present), *(() if of_status else validate(object_)))
+    warnings = found.warnings + _refuse(kind, name, faults)
     if object_ == present or dry:
         return Written(object_, warnings)
-    change = UpdateStatus(object_) if target.subresource == "status" else Update(object_)
+    change = UpdateStatus(object_) if of_status else Update(object_)
     (updated,) = await _apply(cluster, change)
     return Written(updated, warnings)
 

@@ -20,6 +20,7 @@ from reconciler.store.changes import Create, Update
 from schemas.apply import apply
 from schemas.faults import Fault
 from schemas.kinds import BY_NAME
+from schemas.leftovers import without_leftovers
 from schemas.meta import ManagedFieldsEntry, Object, ObjectMeta
 from schemas.validation import validate, validate_update
 
@@ -80,7 +81,8 @@ def merged(
     document = msgspec.json.decode(declared.data)
     before = (owned_fields(live) if live is not None else None) or {}
     built, owned = apply(type_, msgspec.to_builtins(live) if live is not None else None, document, before)
-    return complete(msgspec.convert(built, type_)), owned
+    new = complete(msgspec.convert(built, type_))
+    return new if live is None else without_leftovers(new, live), owned
 
 
 def differs(old: Object, new: Object) -> bool:

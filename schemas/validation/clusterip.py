@@ -1,6 +1,6 @@
 """Rules of the addresses of a Service within the cluster, and of their families.
 
-The cluster has IPv4 alone, as a Kubernetes without dual-stack networks.
+The cluster has one family, as a Kubernetes without dual-stack networks; which one, allocation knows.
 """
 
 from schemas.core.service import ServiceSpec
@@ -76,8 +76,6 @@ def _families(spec: ServiceSpec) -> Faults:
         yield invalid(_POLICY, "SingleStack", sentence)
     elif policy == "RequireDualStack":
         yield invalid(_POLICY, policy, "this cluster is not configured for dual-stack services")
-    elif spec.ip_families[:1] == ("IPv6",):
-        yield invalid((*_FAMILIES, 0), "IPv6", "not configured on this cluster")
 
 
 def cluster_ips_update(new: ServiceSpec, old: ServiceSpec) -> Faults:

@@ -68,6 +68,22 @@ async def test_what_is_wrong_with_an_object_is_named(served: Served, change: dic
     assert part in said.err
 
 
+async def test_a_change_keeps_the_rules_of_the_object(served: Served) -> None:
+    said = await served.try_kubectl("patch", "deploy", "web", "--type=merge", "-p", '{"spec":{"replicas":-1}}')
+    assert said.code == 1
+    assert "spec.replicas: Invalid value: -1: must be greater than or equal to 0" in said.err
+
+
+async def test_a_service_changes_its_type_without_the_leftovers_of_the_old_one(served: Served) -> None:
+    balanced = {"type": "LoadBalancer", "ports": [{"port": 80, "nodePort": 30080}]}
+    manifest = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "lb"}, "spec": balanced}
+    await served.kubectl("create", "-f", "-", stdin=json.dumps(manifest))
+    await served.kubectl("patch", "svc", "lb", "--type=merge", "-p", '{"spec":{"type":"ClusterIP"}}')
+    spec = served.find("Service", "lb").spec
+    assert (spec.type, spec.allocate_load_balancer_node_ports, spec.external_traffic_policy) == ("ClusterIP", None, "")
+    assert spec.ports[0].node_port == 0
+
+
 async def test_nothing_is_created_in_a_namespace_that_is_ending(served: Served) -> None:
     other = served.find("Namespace", "other", "")
     ending = msgspec.structs.replace(other.metadata, finalizers=("example.com/hold",))

@@ -63,6 +63,14 @@ def test_a_real_change_renews_where_it_comes_from() -> None:
     assert new.spec.template.spec.containers[0].image == "web:2"
 
 
+def test_a_service_changes_its_type_without_the_leftovers_of_the_old_one() -> None:
+    text = "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {type: LoadBalancer, ports: [{port: 80}]}\n"
+    live = written(apply(text, None))
+    assert live.spec.allocate_load_balancer_node_ports
+    new = written(apply(text.replace("LoadBalancer", "ClusterIP"), live))
+    assert (new.spec.type, new.spec.allocate_load_balancer_node_ports) == ("ClusterIP", None)
+
+
 @pytest.mark.parametrize(
     ("change", "kept"),
     [

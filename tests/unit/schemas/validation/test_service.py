@@ -74,9 +74,9 @@ def test_a_sound_service_is_taken(written: dict[str, Any]) -> None:
             id="two of a family",
         ),
         pytest.param(
-            {"clusterIP": "10.0.0.1", "ipFamilies": ["IPv6"], "ipFamilyPolicy": "PreferDualStack"},
-            'spec.ipFamilies[0]: Invalid value: "IPv6": not configured on this cluster',
-            id="family that the cluster does not have",
+            {"clusterIP": "10.0.0.1", "ipFamilies": ["IPv6"]},
+            'spec.clusterIPs[0]: Invalid value: "10.0.0.1": expected an IPv6 value as indicated by `ipFamilies[0]`',
+            id="address of another family",
         ),
         pytest.param({"ipFamilies": ["IPv4", "IPv4"]}, 'spec.ipFamilies[1]: Duplicate value: "IPv4"', id="same family"),
         pytest.param(
