@@ -174,6 +174,8 @@ def _checked(shape: Shape, value: Json, path: Path, report: Callable[[Fault], No
 
 
 def _unknown(name: str, fields: Mapping[str, Any]) -> str:
+    if name.startswith("$"):
+        return "a directive of a patch: a manifest says what is, not how to change it; apply the patch (Kustomize does)"
     by_lower = {known.lower(): known for known in fields}
     near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.7)
     return f"unknown field: did you mean `{by_lower[near[0]]}`?" if near else "unknown field"
@@ -300,7 +302,7 @@ def _advice(found: Json, types: list[str]) -> str:
         if isinstance(found, bool):
             return ': put it in quotes (YAML reads yes, no, on, off, true and false as booleans; "…" keeps the text)'
         if not isinstance(found, list | dict):
-            return f': put it in quotes ("{found}")'
+            return ": put it in quotes"
     if isinstance(found, str) and types == ["integer"] and found.strip().lstrip("-").isdecimal():
         return ": remove the quotes"
     if isinstance(found, str) and types == ["boolean"] and found.lower() in ("true", "false", "yes", "no", "on", "off"):

@@ -347,7 +347,11 @@ def _elements(document: Document, items: Sequence[tuple[Path, Any]], starts: Seq
 
 
 def _is_list(data: Value) -> bool:
-    return isinstance(data, dict) and str(data.get("kind", "")).endswith("List") and isinstance(data.get("items"), list)
+    """Whether these are the objects of a list, of which there may be none."""
+    if not isinstance(data, dict) or not str(data.get("kind", "")).endswith("List"):
+        return False
+    items = data.get("items")
+    return isinstance(items, list) or (items is None and ("items" in data or data["kind"] == "List"))
 
 
 def _items(data: Value, path: Path) -> Iterator[tuple[Path, Any]]:
@@ -356,7 +360,7 @@ def _items(data: Value, path: Path) -> Iterator[tuple[Path, Any]]:
         return
     kind = data["kind"].removesuffix("List")
     implied = {"apiVersion": data.get("apiVersion"), "kind": kind} if kind else {}
-    for position, item in enumerate(data["items"]):
+    for position, item in enumerate(data.get("items") or ()):
         place = (*path, "items", position)
         if _is_list(item):
             yield from _items(item, place)

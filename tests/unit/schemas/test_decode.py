@@ -113,7 +113,7 @@ def test_every_fault_is_reported_at_once() -> None:
     assert 'spec.replicas: expected an integer, found the string "3": remove the quotes' in found
     assert "spec.selector: Required value" in found
     assert (
-        'spec.template.metadata.labels[version]: expected a string, found the number 1.1: put it in quotes ("1.1")'
+        'spec.template.metadata.labels[version]: expected a string, found the number 1.1: put it in quotes'
     ) in found
     assert any(
         line.startswith("spec.template.metadata.labels[on]: expected a string, found the bool") for line in found
