@@ -1,5 +1,6 @@
 """Old API versions: what they become, and where the faults of the new document were written."""
 
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from reconciler.manifests.documents import load
 from schemas.conversion import convert
 from schemas.decode import decode
 from schemas.kinds import BY_GROUP_VERSION_KIND
+from tests.unit.schemas.oracle import shared
 
 POD = "spec: {containers: [{name: c, image: i}]}"
 LABELLED = f"template: {{metadata: {{labels: {{app: web}}}}, {POD}}}"
@@ -353,3 +355,35 @@ def test_no_document_is_too_odd_and_none_is_changed_in_place(version: str, kind:
     assert found is not None
     assert repr(document) == before
     assert all(found.as_written(new)[: len(old)] == old for new, old in found.moved)
+
+
+def old_documents() -> list[Any]:
+    """What real repositories still hold."""
+    try:
+        files = sorted(shared("corpus").rglob("*.y*ml"))
+    except pytest.skip.Exception as reason:
+        return [pytest.param(b"", marks=pytest.mark.skip(reason=str(reason)), id="absent")]
+    contents = [(file, file.read_bytes()) for file in files if file.is_file()]
+    return [
+        pytest.param(content, id=file.name)
+        for file, content in contents
+        if any(f"apiVersion: {version}\nkind: {kind}\n".encode() in content for version, kind in WILD)
+    ]
+
+
+WILD = (
+    ("extensions/v1beta1", "Ingress"),
+    ("networking.k8s.io/v1beta1", "Ingress"),
+    ("autoscaling/v1", "HorizontalPodAutoscaler"),
+    ("policy/v1beta1", "PodDisruptionBudget"),
+    ("batch/v1beta1", "CronJob"),
+)
+
+
+@pytest.mark.parametrize("content", old_documents())
+def test_what_real_repositories_still_hold_is_taken(content: bytes) -> None:
+    # A placeholder of a template is no host name; what is around it has to be sound.
+    state = load("a.yaml", re.sub(rb"\{\{.*?\}\}", b"1", content))
+    old = {fault.object for fault in state.faults if "is an old version" in fault.message}
+    assert old
+    assert [str(fault) for fault in state.faults if fault.object in old and fault.severity == "error"] == []
