@@ -41,7 +41,7 @@ class Place(msgspec.Struct, frozen=True):
 def places(text: str, index: int, path: Path, shape: Shape) -> list[Place]:
     """All places of the document, or of the element of a list document that `path` names."""
     nodes: Any = enumerate(yaml.compose_all(text, yaml.CSafeLoader))
-    node = next(node for at, node in nodes if at == index)
+    node: Any = next(node for at, node in nodes if at == index)
     for step in path:
         node = _child(node, step)
     return list(_below(node, shape, (), node.start_mark.index, set()))
