@@ -34,6 +34,8 @@ IN_FLIGHT = 256
 """Plans that are being applied at a time; more would only wait in the store."""
 FIRST_BACK_OFF = 0.005
 LONGEST_BACK_OFF = 60.0
+OVERTAKEN_TRIES = 4
+"""Up to these a refusal is taken for one by another plan that was quicker; they are over within 75 ms."""
 
 
 class Key(NamedTuple):
@@ -44,10 +46,12 @@ class Key(NamedTuple):
 
 
 class Statistics(msgspec.Struct, frozen=True):
-    """Figures since the start; `queued`, `delayed` and `in_flight` are of the moment."""
+    """Figures since the start; `queued`, `delayed`, `retrying` and `in_flight` are of the moment."""
 
     queued: int
     delayed: int
+    retrying: int
+    """Of those delayed: refused the last time, most often because another plan was quicker."""
     in_flight: int
     reconciled: dict[str, int]
     failed: dict[str, int]
@@ -103,6 +107,7 @@ class ControllerLoop:
         return Statistics(
             queued=len(self._queue) + len(self._events),
             delayed=len(self._due),
+            retrying=len(self._failures),
             in_flight=len(self._applying),
             reconciled=dict(self._reconciled),
             failed=dict(self._failed),
@@ -128,7 +133,8 @@ class ControllerLoop:
 
     @property
     def _makes_nothing(self) -> bool:
-        return not (self._queue or self._events) and len(self._working) == len(self._telling)
+        overtaken = self._failures and any(tries <= OVERTAKEN_TRIES for tries in self._failures.values())
+        return not (self._queue or self._events or overtaken) and len(self._working) == len(self._telling)
 
     def _everything(self) -> Sequence[Event]:
         revision = self._cache.revision

@@ -17,6 +17,11 @@ class Gathering:
         self._first = self._last = 0.0
         self._quiet = QUIET_SECONDS
 
+    @property
+    def is_noted(self) -> bool:
+        """Whether there is a reason that nobody has taken up."""
+        return bool(self._first)
+
     def note(self, quiet: float = QUIET_SECONDS) -> None:
         """There is a reason for a pass."""
         self._last = self._time()

@@ -29,9 +29,14 @@ class Fate(NamedTuple):
 def by_workload(view: View) -> dict[Ref, list[Pod]]:
     """The pods that have not ended and are not ending, by what they belong to in the end."""
     found: dict[Ref, list[Pod]] = {}
+    tops: dict[str, Ref] = {}
     for pod in view.list(Pod):
         if podstate.active(pod):
-            found.setdefault(ref_of(top(pod, view)), []).append(pod)
+            owner = controller_of(pod)
+            uid = owner.uid if owner is not None else pod.metadata.uid
+            if uid not in tops:
+                tops[uid] = ref_of(top(pod, view))
+            found.setdefault(tops[uid], []).append(pod)
     return found
 
 
