@@ -1,5 +1,6 @@
 """`POST /wherry/v1/webhook`: a forge tells of a push. No bearer token: the signature of the body is the credential."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -8,13 +9,14 @@ from typing import Literal
 from aiohttp import web
 
 from reconciler.api.requests import MAX_BODY, json_response
-from reconciler.api.status import StatusError
+from reconciler.api.status import StatusError, bad_request
 
 log = logging.getLogger(__name__)
 
 PATH = "/wherry/v1/webhook"
 MOST_AT_ONCE = 4
 """Bodies of strangers that are held in memory at one time."""
+BODY_SECONDS = 10.0
 _LOG_SECONDS = 10.0
 
 Receive = Callable[[Mapping[str, str], bytes], Literal["refused", "ignored", "taken"]]
@@ -35,9 +37,14 @@ class Webhook:
             raise StatusError(429, "TooManyRequests", "too many webhooks at once: send it again")
         self._reading += 1
         try:
-            body = await request.read()
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             raise StatusError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {MAX_BODY}") from None
+        except TimeoutError:
+            raise StatusError(408, "Timeout", f"the body did not arrive within {BODY_SECONDS:.0f} s") from None
+        except (ConnectionError, web.RequestPayloadError) as error:
+            raise bad_request(f"the body did not arrive whole: {error}") from None
         finally:
             self._reading -= 1
         verdict = self._receive(request.headers, body)

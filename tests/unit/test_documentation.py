@@ -56,3 +56,15 @@ def test_every_command_has_a_help_with_an_example(capsys: pytest.CaptureFixture[
         with pytest.raises(SystemExit):
             parser().parse_args([name, "--help"])
         assert "example:" in capsys.readouterr().out
+
+
+def test_the_page_on_git_shows_what_the_programs_take(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "git.md").read_text()
+    for number, block in enumerate(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(block if "broker:" in block else f"{block}broker: {{url: mqtt://localhost}}\n")
+        assert load_reconciler(path).origin.git
+    shown = re.findall(r"^wherry (.*)$", text, re.MULTILINE)
+    assert shown
+    for command in shown:
+        parser().parse_args(shlex.split(command))

@@ -126,3 +126,36 @@ def test_a_port_of_the_api_that_is_taken_is_said(tmp_path: Path) -> None:
         with pytest.raises(BadConfiguration, match="in use by another program: choose one with --port"):
             check_port(box)
     check_port(box)
+
+
+def test_a_repository_takes_the_place_of_the_folder_and_what_was_added_to_it_stays(tmp_path: Path) -> None:
+    git = {"git": "https://git.example/fleet.git", "branch": "main"}
+    box = prepare(tmp_path / "box", None, 7443, 2, git)
+    written = yaml.safe_load(box.reconciler_config.read_text())
+    assert written["source"] == git
+    assert "manifests" not in written
+    assert facts(box)["manifests"] == "https://git.example/fleet.git"
+    written["source"]["webhook"] = {"secretFile": "/etc/wherry/webhook.secret"}
+    box.reconciler_config.write_text(yaml.safe_dump(written, sort_keys=False))
+    prepare(tmp_path / "box", None, None, None)
+    prepare(tmp_path / "box", None, None, None, {"git": git["git"], "path": "quay"})
+    source = yaml.safe_load(box.reconciler_config.read_text())["source"]
+    assert source == git | {"path": "quay", "webhook": {"secretFile": "/etc/wherry/webhook.secret"}}
+    other = {"git": "https://git.example/other.git"}
+    prepare(tmp_path / "box", None, None, None, other)
+    assert yaml.safe_load(box.reconciler_config.read_text())["source"] == other
+
+
+def test_a_folder_that_is_named_takes_the_place_of_a_repository(tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    box = prepare(tmp_path / "box", None, 7443, 2, {"git": "https://git.example/fleet.git"})
+    prepare(tmp_path / "box", tmp_path / "m", None, None)
+    assert load_config(box.reconciler_config).origin.folder == tmp_path / "m"
+
+
+def test_a_repository_that_cannot_be_one_leaves_the_settings_as_they_were(tmp_path: Path) -> None:
+    box = prepare(tmp_path / "box", None, 7443, 2)
+    before = box.reconciler_config.read_text()
+    with pytest.raises(BadConfiguration, match=r"source\.git: manifests are not fetched over http"):
+        prepare(tmp_path / "box", None, None, None, {"git": "http://git.example/fleet.git"})
+    assert box.reconciler_config.read_text() == before

@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -187,6 +187,7 @@ async def served(tmp_path: Path, certified: Path) -> AsyncIterator[Served]:
         answers={"status": status},
         approve=approve,
         metrics=registry,
+        webhook=lambda headers, _: cast(Any, headers.get("Verdict", "refused")),
     )
     await server.start()
     found = Served(cluster, server, tmp_path)

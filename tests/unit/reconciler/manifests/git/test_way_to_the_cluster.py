@@ -10,8 +10,8 @@ from pathlib import Path
 
 from reconciler.manifests.git.program import Failed, hold
 from reconciler.manifests.git.settings import GitSettings
-from reconciler.manifests.ownership import COMMIT, SOURCE
 from reconciler.manifests.prune import Limits
+from reconciler.provenance import COMMIT, SOURCE
 from reconciler.store.cluster import Cluster
 from tests.unit.reconciler.manifests.builders import Lab, config_map, config_ref, syncing
 from tests.unit.reconciler.manifests.git.builders import Follower, Remote, following, settings
