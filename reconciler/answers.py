@@ -1,32 +1,47 @@
 """What the server answers to `wherry status`, `wherry diff` and `wherry history`, under `/wherry/v1/`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from reconciler.api.server import Answer
+from reconciler.api.status import StatusError
 from reconciler.differences import Difference, difference
 from reconciler.manifests.breath import Breath
 from reconciler.manifests.git.status import GitStatus
+from reconciler.manifests.history import PREFIX, Description, Record, decoded
 from reconciler.manifests.inspection import standings
 from reconciler.manifests.standing import converge
 from reconciler.manifests.sync import ManifestSync
 from reconciler.overview import overview
+from reconciler.store.interface import Store
+from schemas.kinds import find
+from schemas.meta import Ref
 
 Query = Mapping[str, str]
 
 
 class Answers:
-    """`facts` are what else is said of the reconciler as a whole, `source` is there where git is followed."""
+    """`facts` are what else is said of the reconciler as a whole, `source` is how git fares, where it is followed."""
 
     def __init__(
-        self, sync: ManifestSync, facts: Callable[[], Mapping[str, Any]], source: Callable[[], GitStatus] | None = None
+        self,
+        sync: ManifestSync,
+        store: Store,
+        facts: Callable[[], Mapping[str, Any]],
+        source: Callable[[], GitStatus | None] = lambda: None,
     ) -> None:
-        self._sync, self._facts, self._source = sync, facts, source
+        self._sync, self._store, self._facts, self._source = sync, store, facts, source
+
+    @property
+    def by_name(self) -> dict[str, Answer]:
+        """As the server has them."""
+        return {"status": self.status, "diff": self.diff, "history": self.history}
 
     async def status(self, query: Query) -> object:
         """With `objects=all` also how each single object stands."""
-        sync, source = self._sync, self._source() if self._source else None
+        sync, source = self._sync, self._source()
         status = sync.status
         found = await standings(sync.carrier)
         faults = any(fault.severity == "error" for fault in status.faults)
@@ -60,3 +75,44 @@ class Answers:
             "differences": msgspec.to_builtins(found),
             "faults": msgspec.to_builtins(faults),
         }
+
+    async def history(self, query: Query) -> object:
+        """Newest first; with `object=KIND/NAME` (and `namespace`) only what changed that one."""
+        history, only = self._sync.carrier.history, query.get("object", "")
+        ref = named(only, query.get("namespace", "default")) if only else None
+        found, breath = list[dict[str, Any]](), Breath()
+        for entry in reversed(await self._store.list(PREFIX)):
+            record = history.newest(entry.key) or decoded(entry.value)
+            if record is not None and (told := _told(record, history.left(entry.key), ref)):
+                found.append(told)
+            await breath.take()
+        return {"records": found}
+
+
+def named(text: str, namespace: str) -> Ref:
+    """The object that a person means. Raises `StatusError`."""
+    word, _, place = text.partition("/")
+    other, _, name = place.rpartition("/")
+    kind = find(word)
+    if kind is None or not name or "/" in other:
+        raise StatusError(400, "BadRequest", f"{text!r} names no object: write KIND/NAME, or KIND/NAMESPACE/NAME")
+    return Ref(kind.name, (other or namespace) if kind.namespaced else "", name)
+
+
+def _told(record: Record, left: Sequence[Ref], only: Ref | None) -> dict[str, Any] | None:
+    changes = [(ref, action) for ref, action in record.all_changes() if only in (None, ref)]
+    if not changes:
+        return None
+    described = record.description or Description()
+    state = "Converged" if record.converged else "Superseded" if record.is_superseded else "Progressing"
+    return {
+        "commit": record.commit,
+        "author": described.author,
+        "authored": described.authored,
+        "subject": described.subject,
+        "committed": record.committed,
+        "converged": record.converged,
+        "state": state,
+        "waiting": [str(ref) for ref in left],
+        "changes": [{"action": action, "object": str(ref), **ref._asdict()} for ref, action in changes],
+    }

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+from reconciler import asking
 from reconciler import box as boxes
 from reconciler.box import Box
 from reconciler.start import loading
@@ -19,6 +20,7 @@ START_LIMIT = 60.0
 """Seconds that `up --detach` waits for the API to answer."""
 MAX_SIMULATED = 250
 """So many ranges of pod addresses there are."""
+MAX_WAIT = 86_400
 
 
 def main() -> None:
@@ -91,17 +93,46 @@ def parser() -> argparse.ArgumentParser:
     get.add_argument("-o", "--output", choices=("table", "wide", "json", "yaml", "name"), default="table")
 
     status = _command(
-        commands, "status", _status, "say what was read, what is broken, what is held back", "wherry status --data DIR"
+        commands,
+        "status",
+        asking.status,
+        "say what was read, what is broken or held back, and what is not yet synced and healthy",
+        "wherry status --data DIR\n"
+        "  wherry status --data DIR --wait 120   (for CI: 0 when all is synced and healthy, 1 when not in time)",
+    )
+    status.add_argument(
+        "--wait",
+        type=_seconds,
+        metavar="SECONDS",
+        help="until all is synced and healthy; exit 1 when it is not by then (0: look once)",
     )
     _output(status)
     approve = _command(
         commands,
         "approve",
-        _approve,
+        asking.approve,
         "let the deletions go that `status` shows as held back",
         "wherry approve --data DIR",
     )
     _output(approve)
+    diff = _command(
+        commands,
+        "diff",
+        asking.diff,
+        "say in what the cluster differs from the folder",
+        "wherry diff --data DIR\n\nexit code: 0 nothing differs, 1 something does, 2 it cannot be told",
+    )
+    _output(diff)
+    history = _command(
+        commands,
+        "history",
+        asking.history,
+        "say which commit changed what, and when that had come to be; newest first",
+        "wherry history Deployment/web --data DIR\n  wherry history -n shop deploy/web --data DIR --output json",
+    )
+    history.add_argument("object", nargs="?", metavar="OBJECT", help="KIND/NAME or KIND/NAMESPACE/NAME (default: all)")
+    history.add_argument("-n", "--namespace", default="default")
+    _output(history)
 
     validate = _command(
         commands,
@@ -175,6 +206,12 @@ def parser() -> argparse.ArgumentParser:
     simulate.add_argument("node", metavar="NODE")
     _output(simulate)
     return top
+
+
+def _seconds(text: str) -> float:
+    if not text.isdecimal() or int(text) > MAX_WAIT:
+        raise argparse.ArgumentTypeError(f"expected seconds from 0 to {MAX_WAIT}, found {text!r}")
+    return float(text)
 
 
 def _number_of_nodes(text: str) -> int:
@@ -301,27 +338,6 @@ def _get(arguments: argparse.Namespace) -> int:
         selector=arguments.selector,
         output=arguments.output,
     )
-
-
-def _status(arguments: argparse.Namespace) -> int:
-    from reconciler.api import client
-    from reconciler.statustext import say_status
-
-    status = client.call(Box(arguments.data.absolute()).kubeconfig, "GET", "/wherry/v1/status")
-    print(json.dumps(status) if arguments.output == "json" else say_status(status, str(arguments.data)))
-    return 0
-
-
-def _approve(arguments: argparse.Namespace) -> int:
-    from reconciler.api import client
-
-    released = client.call(Box(arguments.data.absolute()).kubeconfig, "POST", "/wherry/v1/approve")
-    print(json.dumps(released) if arguments.output == "json" else _say_released(released["approved"]))
-    return 0
-
-
-def _say_released(released: list[str]) -> str:
-    return "\n".join(f"deleted {ref}" for ref in released) or "Nothing is held back."
 
 
 def _validate(arguments: argparse.Namespace) -> int:

@@ -81,6 +81,7 @@ async def serve(config: Config, kubeconfig_path: Path, box: Box | None = None) -
                 admit=_admit(config),
                 memory=config.data / "manifests.json",
                 limits=Limits(share=config.prune.share, count=config.prune.number),
+                validation=config.origin.field_validation,
             )
             settings = ControllerSettings(cluster_cidr=config.cluster_cidr)
             loop = ControllerLoop(cluster, controllers(settings), now)
@@ -258,7 +259,7 @@ def _api(
             },
         }
 
-    answers = Answers(sync, facts, (lambda: git.status) if git is not None else None)
+    answers = Answers(sync, cluster.store, facts, lambda: git.status if git is not None else None)
     return ApiServer(
         cluster,
         directory=config.data / "pki",
@@ -266,7 +267,7 @@ def _api(
         host=host,
         port=port,
         names=config.api.names,
-        answers={"status": answers.status, "diff": answers.diff},
+        answers=answers.by_name,
         approve=approve,
         webhook=git.receive if git is not None and config.origin.webhook else None,
         metrics=metrics,

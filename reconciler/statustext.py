@@ -19,13 +19,15 @@ def _lines(status: Mapping[str, Any], data: str) -> Iterator[str]:
     manifests, cluster = status["manifests"], status["cluster"]
     faults = [one for one in manifests["faults"] if one["severity"] == "error"]
     warnings = [one for one in manifests["faults"] if one["severity"] != "error"]
+    yield from _source(status["source"])
     yield _fact("Folder", status["folder"])
     if manifests["commit"]:
         yield _fact("Commit", manifests["commit"])
     yield _fact("Read", _read(manifests))
+    yield _fact("Objects", _counts(status["convergence"]))
     yield from _nodes(cluster["nodes"])
     yield _fact("Pods", f"{cluster['ready_pods']} of {cluster['pods']} Ready")
-    yield from _listed("Waiting", [f"{one['object']}: {one['reason']}" for one in cluster["waiting"]])
+    yield from _waiting(status["convergence"], cluster["waiting"])
     if manifests["watch_limit"]:
         yield _fact("Watch", f"changes are found late: {manifests['watch_limit']}")
     if manifests["holding"]:
@@ -41,19 +43,61 @@ def _fact(name: str, text: str) -> str:
     return f"{name:<10}{text}"
 
 
-def _listed(name: str, found: Iterable[str]) -> Iterator[str]:
+def _listed(name: str, found: Iterable[str], unseen: int = 0) -> Iterator[str]:
     lines = list(found)
-    yield _fact(name, str(len(lines)) if lines else "none")
+    number = len(lines) + unseen
+    yield _fact(name, str(number) if number else "none")
     yield from (f"  {line}" for line in lines[:SHOWN])
-    if len(lines) > SHOWN:
-        yield f"  and {len(lines) - SHOWN} more; see --output json"
+    if number > SHOWN:
+        yield f"  and {number - min(SHOWN, len(lines))} more; see --output json"
+
+
+def _source(source: Mapping[str, Any] | None) -> Iterator[str]:
+    """The git repository, where the manifests come from one."""
+    if source is None:
+        return
+    path = f", path {source['path']}" if source["path"] else ""
+    yield _fact("Source", f"{source['url']} {source['ref']}{path}")
+    if source["fetched"]:
+        signed = f", signature {source['signature']}" if source["signature"] else ""
+        yield _fact("Fetched", f"{source['commit'][:12]} at {_time(source['fetched'])}{signed}")
+    if source["error"]:
+        yield _fact("Git", f"no later commit is taken: {source['error']}")
+
+
+def _counts(convergence: Mapping[str, Any]) -> str:
+    objects, synced, healthy = (convergence[name] for name in ("objects", "synced", "healthy"))
+    return f"{objects}, {synced} synced, {healthy} healthy"
+
+
+def _waiting(convergence: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What is not yet as it shall be; what has a fault or is held back is told below."""
+    pending = {_name(one): one for one in convergence["pending"]}
+    told = [f"{name}: {_why(one)}" for name, one in pending.items() if one["synced"] not in ("Fault", "Held")]
+    told += [f"{one['object']}: {one['reason']}" for one in others if one["object"] not in pending]
+    yield from _listed("Waiting", told, unseen=convergence["pendingCount"] - len(pending))
+
+
+def _why(one: Mapping[str, Any]) -> str:
+    if one["synced"] != "Yes":
+        return str(one["reason"])
+    state = one["health"]
+    reason = one["healthReason"] or state
+    return f"{state}, {reason}" if state == "Degraded" else str(reason)
+
+
+def _name(one: Mapping[str, Any]) -> str:
+    return f"{one['kind']} {one['namespace']}/{one['name']}" if one["namespace"] else f"{one['kind']} {one['name']}"
+
+
+def _time(text: str) -> str:
+    return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _read(manifests: Mapping[str, Any]) -> str:
     if manifests["last_pass"] is None:
         return "not yet"
-    at = datetime.fromisoformat(manifests["last_pass"]).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return f"{manifests['files']} files, {manifests['objects']} objects, last at {at}"
+    return f"{manifests['files']} files, {manifests['objects']} objects, last at {_time(manifests['last_pass'])}"
 
 
 def _nodes(nodes: Sequence[Mapping[str, Any]]) -> Iterator[str]:

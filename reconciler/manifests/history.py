@@ -173,6 +173,10 @@ class History:
                 if not waits:
                     self._close(key, replace(self._records[key], converged=self._clock()))
 
+    def newest(self, key: str) -> Record | None:
+        """The record as it is by now, as far as it may still change."""
+        return self._records.get(key)
+
     def left(self, key: str) -> Sequence[Ref]:
         """What an open record still waits for."""
         return sorted(self._waits.get(key, ()))

@@ -11,7 +11,6 @@ import msgspec
 from reconciler.admission import AdmissionSettings, admission
 from reconciler.controllers.registry import ControllerSettings, controllers
 from reconciler.manifests.documents import FileState
-from reconciler.manifests.ownership import SOURCE
 from reconciler.manifests.planning import ALWAYS_THERE
 from reconciler.manifests.prune import Limits
 from reconciler.plan import pods
@@ -22,6 +21,7 @@ from reconciler.plan.images import pulls
 from reconciler.plan.outcome import Action, FieldChange, Forecast, ObjectChange, Summary, Workload
 from reconciler.plan.stepping import Endless, Stepping
 from reconciler.plan.world import World
+from reconciler.provenance import SOURCE
 from reconciler.store.cache import Cache
 from reconciler.store.view import View
 from schemas.core.config import Namespace
