@@ -99,6 +99,7 @@ async def serve(config: Config, kubeconfig_path: Path, box: Box | None = None) -
                     "scheduler": scheduler.statistics,
                     "link": link.statistics,
                     "loop": upkeep.statistics,
+                    **({"git": lambda: git.status} if git is not None else {}),
                 },
                 lambda: link.usage,
             )

@@ -127,8 +127,9 @@ _VARIES = re.compile(r" after \d+ ms\b|\s+\(\d+ bytes?\)")
 def trouble(what: str, errors: str) -> Trouble:
     """Why a command failed that was to do `what`, from what it wrote to standard error."""
     said = _said(errors) or "git did not say why"
+    own = "\n".join(line for line in errors.splitlines() if not line.startswith("remote:"))
     advice = next((advice for sign, advice in _ADVICE if sign in errors), "")
-    return Trouble(f"{what}: {said}{f'; {advice}' if advice else ''}", bool(_DAMAGE.search(errors)))
+    return Trouble(f"{what}: {said}{f'; {advice}' if advice else ''}", bool(_DAMAGE.search(own)))
 
 
 def _said(errors: str) -> str:

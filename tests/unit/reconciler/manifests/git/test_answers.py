@@ -44,3 +44,15 @@ def test_the_same_failure_reads_the_same_each_time_and_is_bounded() -> None:
     assert first == second
     assert len(answers.trouble("x", f"fatal: {'y' * 9000}\x1b[31m").text) < 500
     assert "\x1b" not in answers.trouble("x", "fatal: \x1b[31mred").text
+
+
+@pytest.mark.parametrize(
+    ("errors", "is_damage"),
+    [
+        pytest.param("error: object file objects/aa/bb is empty\nfatal: x", True, id="ours"),
+        pytest.param("remote: error: object file objects/aa/bb is empty\nfatal: early EOF", False, id="the remote's"),
+        pytest.param("fatal: early EOF", False, id="a cut connection"),
+    ],
+)
+def test_only_damage_to_our_own_repository_has_it_made_anew(errors: str, is_damage: bool) -> None:
+    assert answers.trouble("x", errors).is_damage is is_damage

@@ -7,6 +7,9 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from reconciler.manifests.git.program import Failed, hold
 from reconciler.manifests.git.settings import GitSettings
@@ -112,24 +115,42 @@ async def test_after_a_restart_without_the_remote_the_folder_is_as_it_was(
         assert int(live.metadata.resource_version) <= revision
 
 
-async def test_killed_at_any_moment_it_shows_whole_commits_and_goes_on(
-    cluster: Cluster, remote: Remote, tmp_path: Path
+class Counted:
+    """Counts the programs that are started, and tells when there have been so many."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.left, self.reached = 0, asyncio.Event()
+        start = asyncio.create_subprocess_exec
+
+        async def counted(*command: str, **options: Any) -> asyncio.subprocess.Process:  # noqa: ANN401
+            process = await start(*command, **options)
+            self.left -= 1
+            if self.left == 0:
+                self.reached.set()
+            return process
+
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", counted)
+
+    def begin(self, number: int) -> None:
+        self.left, self.reached = number, asyncio.Event()
+
+
+async def test_killed_at_any_step_it_shows_whole_commits_and_goes_on(
+    cluster: Cluster, remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each life ends a little later than the one before, its git with it, in whatever it was at."""
-    git = tmp_path / "git"
-    shown = 0
-    for life in range(25):
+    """Each life ends during one of its programs, the next one later: first from nothing, then from a commit."""
+    git, counted = tmp_path / "git", Counted(monkeypatch)
+    for life in (*range(1, 10), *range(1, 10)):
         text = f"a: {life}\n"
         remote.commit({"a.yaml": text, "b.yaml": text})
-        async with following(cluster, git, settings(remote)) as source:
-            with contextlib.suppress(TimeoutError):
-                await source.until(lambda: source.commit == remote.head, life * 0.006)
+        counted.begin(life)
+        async with following(cluster, git, settings(remote)):
+            await asyncio.wait_for(counted.reached.wait(), 30)
         if (git / "shown").exists():
-            shown += 1
             assert (git / "shown" / "a.yaml").read_text() == (git / "shown" / "b.yaml").read_text()
+    assert (git / "shown").exists()
     async with following(cluster, git, settings(remote)) as source:
         await source.shows(remote.head)
-    assert shown
 
 
 async def test_a_git_that_is_killed_alone_is_a_failure_like_any_other(
