@@ -18,8 +18,8 @@ from msgspec import structs
 
 from schemas import quantity
 from schemas.faults import Fault, Path
-from schemas.kinds import Kind
-from schemas.meta import Object
+from schemas.kinds import KINDS, Kind
+from schemas.meta import Object, Record
 from schemas.shape import INT64, Form, Json, Shape, shape_of
 
 if TYPE_CHECKING:
@@ -140,9 +140,13 @@ def _shape_at(shape: Shape, path: Iterable[str | int]) -> Shape | None:
 _ANYTHING = Shape("any")
 
 
-def _wrong_kind(kind: Kind, document: Mapping[str, Any]) -> Iterable[Fault]:
+_EMBEDDED: dict[type[Record] | None, Kind] = {kind.type: kind for kind in KINDS}
+"""Kinds that may be part of another one, as a claim of a StatefulSet."""
+
+
+def _wrong_kind(kind: Kind, document: Mapping[str, Any], *, is_implied: bool = False) -> Iterable[Fault]:
     for name, expected in (("apiVersion", kind.api_version), ("kind", kind.name)):
-        if document.get(name) != expected:
+        if document.get(name, expected if is_implied else None) != expected:
             yield Fault((name,), f'expected "{expected}", found {_found(document.get(name))}')
 
 
@@ -154,6 +158,9 @@ def _checked(shape: Shape, value: Json, path: Path, report: Callable[[Fault], No
     if shape.form == "record" and isinstance(value, dict):
         fields = shape.fields
         checked = {}
+        if path and shape.record in _EMBEDDED:
+            for fault in _wrong_kind(_EMBEDDED[shape.record], value, is_implied=True):
+                report(structs.replace(fault, path=path + fault.path))
         for name, item in value.items():
             if field := fields.get(name):
                 checked[name] = _checked(field.shape, item, (*path, name), report)

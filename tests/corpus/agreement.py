@@ -37,7 +37,8 @@ class Judged(msgspec.Struct, frozen=True):
 
 
 def judge(data: dict[str, Any]) -> Judged:
-    """The document of a kind that may or may not be served."""
+    """The document of a kind that may or may not be served. Its status is the cluster's, and left out of a manifest."""
+    data = {name: value for name, value in data.items() if name != "status"}
     kind = BY_GROUP_VERSION_KIND.get((str(data.get("apiVersion")), str(data.get("kind"))))
     if kind is None:
         return Judged(Outcome.UNKNOWN)
@@ -68,8 +69,8 @@ def _refused(theirs: set[Path], ours: tuple[Fault, ...]) -> Judged:
 
 
 def _is_format(fault: Fault) -> bool:
-    """Whether it is about a value of the right type that Kubernetes' own decoding refuses."""
-    return fault.message.startswith(_FORMATS)
+    """Whether it is about a value of the right type that Kubernetes' own decoding refuses, or a spec that lacks."""
+    return fault.message.startswith(_FORMATS) or (fault.path == ("spec",) and fault.message == "Required value")
 
 
 _FORMATS = ("the number is out of range", "not base64", "expected a quantity", "Invalid RFC3339")

@@ -5,6 +5,7 @@ brings in is no place of its own, and is left out.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -40,8 +41,8 @@ class Place(msgspec.Struct, frozen=True):
 
 def places(text: str, index: int, path: Path, shape: Shape) -> list[Place]:
     """All places of the document, or of the element of a list document that `path` names."""
-    nodes: Any = enumerate(yaml.compose_all(text, yaml.CSafeLoader))
-    node: Any = next(node for at, node in nodes if at == index)
+    documents: Any = yaml.compose_all(text, yaml.CSafeLoader)
+    node: Any = next(islice(documents, index, None))
     for step in path:
         node = _child(node, step)
     return list(_below(node, shape, (), node.start_mark.index, set()))
@@ -59,6 +60,7 @@ def _below(node: Any, shape: Shape | None, path: Path, around: int, seen: set[in
     seen.add(id(node))
     forms = ("list",) if isinstance(node, yaml.SequenceNode) else ("record", "map")
     owner = shape if shape and shape.form in forms else Shape("any")
+    pairs: tuple[tuple[Any, Any], ...]
     if isinstance(node, yaml.SequenceNode):
         pairs = tuple((None, item) for item in node.value)
     else:

@@ -3,7 +3,7 @@
 from random import Random
 from typing import Any
 
-from schemas.kinds import Kind
+from schemas.kinds import KINDS, Kind
 from schemas.shape import Json, Shape, shape_of
 
 WORDS = (
@@ -44,11 +44,13 @@ def _metadata(random: Random) -> dict[str, Json]:
 def _record(shape: Shape, random: Random, depth: int) -> dict[str, Json]:
     """What is required, and the more of the rest the nearer it is to the top."""
     chance = 0.6 if depth < 2 else 0.35 if depth < 5 else 0.12
-    return {
+    fields = {
         name: _value(field.shape, random, depth + 1)
         for name, field in shape.fields.items()
         if field.required or random.random() < chance
     }
+    kind = next((kind for kind in KINDS if kind.type is shape.record), None)
+    return fields if kind is None else {**fields, "apiVersion": kind.api_version, "kind": kind.name}
 
 
 def _value(shape: Shape, random: Random, depth: int) -> Any:  # noqa: ANN401

@@ -81,6 +81,18 @@ def test_a_null_is_refused_where_it_would_not_mean_absence(document: dict[str, A
     assert says in faults("Deployment", document)
 
 
+def test_an_object_within_another_is_of_its_kind_without_saying_so() -> None:
+    def claiming(**claim: str) -> dict[str, Any]:
+        document = deployment(serviceName="s", volumeClaimTemplates=[{"metadata": {"name": "c"}, **claim}])
+        return document | {"kind": "StatefulSet"}
+
+    assert faults("StatefulSet", claiming()) == faults("StatefulSet", claiming(apiVersion="v1")) == []
+    at = "spec.volumeClaimTemplates[0]"
+    assert faults("StatefulSet", claiming(kind="Claim")) == [
+        f'{at}.kind: expected "PersistentVolumeClaim", found the string "Claim"'
+    ]
+
+
 def test_a_null_stands_for_absence_and_in_a_list_for_the_empty_text() -> None:
     container = {"name": "a", "args": [None, "b"], "env": None}
     decoded = decode(BY_NAME["Pod"], {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [container]}})
@@ -113,7 +125,7 @@ def test_every_fault_is_reported_at_once() -> None:
     assert 'spec.replicas: expected an integer, found the string "3": remove the quotes' in found
     assert "spec.selector: Required value" in found
     assert (
-        'spec.template.metadata.labels[version]: expected a string, found the number 1.1: put it in quotes'
+        "spec.template.metadata.labels[version]: expected a string, found the number 1.1: put it in quotes"
     ) in found
     assert any(
         line.startswith("spec.template.metadata.labels[on]: expected a string, found the bool") for line in found
