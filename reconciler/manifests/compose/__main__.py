@@ -1,5 +1,6 @@
 """Writes `docs/compose.md`: how Compose projects are read, and what each key of the specification becomes."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from reconciler.manifests.compose.keys import KEYS, Key
@@ -103,7 +104,7 @@ service is not taken, for it would not work. `x-` keys are yours; any other key 
 than the specification's is an error, too.
 """
 
-_SECTIONS = (
+_SECTIONS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("The file", lambda path: not path.startswith("services.*.")),
     ("A service", lambda path: path.startswith("services.*.") and not path.startswith("services.*.deploy")),
     ("A service's `deploy`", lambda path: path.startswith("services.*.deploy")),

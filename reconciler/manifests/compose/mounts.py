@@ -268,7 +268,8 @@ def _devices(fields: Fields) -> Iterator[tuple[Place, Mount]]:
 
 def _mode(node: Node) -> int:
     """A number is meant as YAML reads it (0440 is octal already), a text is octal."""
-    mode = node.value if isinstance(node.value, int) else int(as_text(node).removeprefix("0o"), 8)
+    text = f"{node.value:o}" if isinstance(node.value, int) else as_text(node).removeprefix("0o")
+    mode = int(text, 8) if text and set(text) <= set("01234567") else -1
     if not 0 <= mode <= 0o777:
-        raise ValueError(f"expected a mode from 0000 to 0777, found {mode:o}")
+        raise ValueError(f"expected a mode from 0000 to 0777, found {text}")
     return mode

@@ -17,7 +17,7 @@ DIGEST = "wherry.dev/config-digest"
 """Annotation of a pod: changes with the files that it mounts, so that a change of them replaces it."""
 _EXECUTABLE = 0o755
 _READABLE = 0o444
-_MEANT = re.compile(r"\$(?=\$)|\$(?=\(([^)]*)\))")
+_REFERENCE = re.compile(r"\$(?:(?=\$)|\(([^)]*)\))")
 
 
 def pod_template(service: Service, labels: dict[str, str]) -> Json:
@@ -99,7 +99,8 @@ def _container(service: Service, mounts: list[Json]) -> Json:
 
 def meant(text: str, names: Collection[str]) -> str:
     """The text so that Kubernetes, which replaces `$(NAME)` and `$$`, leaves it as it is."""
-    return _MEANT.sub(lambda found: "$$" if found[1] is None or found[1] in names else "$", text)
+    # What Kubernetes cannot resolve it leaves alone, with all that is within the brackets.
+    return _REFERENCE.sub(lambda found: f"${found[0]}" if found[1] is None or found[1] in names else found[0], text)
 
 
 def _ports(service: Service) -> Iterator[Json]:

@@ -15,7 +15,7 @@ from reconciler.manifests.compose.files import gather, mentions
 from reconciler.manifests.compose.keys import check
 from reconciler.manifests.compose.objects import Json, Made, documents
 from reconciler.manifests.compose.services import active, read_project
-from reconciler.manifests.compose.source import Listing, Read, Source, nothing_listed
+from reconciler.manifests.compose.source import Source
 from reconciler.manifests.documents import FileState, SourceFault
 from schemas.decode import FieldValidation
 from schemas.meta import Ref
@@ -28,13 +28,6 @@ class Converted(msgspec.Struct, frozen=True):
     state: FileState
 
 
-def load_project(
-    main: str, read: Read, files: Listing = nothing_listed, validation: FieldValidation = "Strict"
-) -> FileState:
-    """All that the project of the main file declares, and every fault of it."""
-    return convert(main, Source(read, files), validation=validation).state
-
-
 def convert(
     main: str,
     source: Source,
@@ -42,7 +35,10 @@ def convert(
     profiles: Iterable[str] = (),
     validation: FieldValidation = "Strict",
 ) -> Converted:
-    """The same, with the documents. With `more` these files are merged over the main one, and no others."""
+    """All that the project declares, and every fault of it.
+
+    With `more` these files are merged over the main one, and no others; `profiles` are on besides those of `.env`.
+    """
     report = Report()
     try:
         loaded = active(gather(main, tuple(more), profiles, source.read, report))
@@ -73,13 +69,13 @@ def _once(made: Iterable[Made], report: Report) -> list[Made]:
         ref = _ref(one.document)
         before = found.setdefault(ref, one)
         if before is not one and before.document != one.document:
-            other = checks_place(before)
+            other = _place(before)
             message = f"{ref.kind}/{ref.name} is made of {other}, too; rename one of them"
             report.error(one.place.node, one.place.path, message)
     return list(found.values())
 
 
-def checks_place(made: Made) -> str:
+def _place(made: Made) -> str:
     return ".".join(str(step) for step in made.place.path[:2])
 
 
@@ -97,13 +93,17 @@ def _checked(made: Made, main: str, report: Report, validation: FieldValidation)
     """The document through the manifests' own checks, its faults told at the line of what it was made of."""
     node = made.place.node
     state = checks.load(main, msgspec.json.encode(made.document), validation)
-    faults = (
-        () if _is_broken(made, report) else tuple(replace(one, file=node.file, line=node.line) for one in state.faults)
+    if _is_broken(made, report):
+        kept = (replace(claim, line=node.line, data=None) for claim in state.claims)
+        return replace(state, faults=(), claims=tuple(kept))
+    return replace(
+        state,
+        faults=tuple(replace(fault, file=node.file, line=node.line) for fault in state.faults),
+        claims=tuple(
+            replace(claim, line=node.line, depends_line=node.line if claim.depends_line else 0)
+            for claim in state.claims
+        ),
     )
-    claims = tuple(
-        replace(claim, line=node.line, data=None if _is_broken(made, report) else claim.data) for claim in state.claims
-    )
-    return replace(state, faults=faults, claims=claims)
 
 
 def _bounded(faults: list[SourceFault]) -> tuple[SourceFault, ...]:

@@ -119,6 +119,12 @@ def attempt(node: Node, path: Path, report: Report, reader: Callable[[Node], Rea
         return None
 
 
+def section(tree: Node, name: str, report: Report) -> dict[str, Node]:
+    """What the file has under one of its top keys, by name."""
+    node = tree.map.get(name)
+    return dict(Fields(node, (name,), report).node.map) if node is not None else {}
+
+
 def found(node: Node) -> str:
     """What is there, in words for a person."""
     if isinstance(node.value, dict):

@@ -8,7 +8,7 @@ from reconciler.manifests.compose.model import Content, Place, Volume
 from reconciler.manifests.compose.names import object_name
 from reconciler.manifests.compose.nodes import Node
 from reconciler.manifests.compose.paths import within
-from reconciler.manifests.compose.reading import Fields
+from reconciler.manifests.compose.reading import Fields, section
 from reconciler.manifests.compose.source import Read
 from schemas.faults import Path
 from schemas.names import qualified_name
@@ -19,10 +19,9 @@ LARGEST_FILE = 1024 * 1024
 
 def read_volumes(loaded: Loaded, project: str, report: Report) -> dict[str, Volume]:
     """Named volumes, by their name in the file."""
-    section = loaded.tree.map.get("volumes")
     return {
         name: _volume(name, Fields(node, ("volumes", name), report), project)
-        for name, node in (section.map.items() if section else ())
+        for name, node in section(loaded.tree, "volumes", report).items()
     }
 
 
@@ -84,11 +83,10 @@ def _driver_options(fields: Fields) -> tuple[str, bool]:
 
 def read_contents(kind: str, loaded: Loaded, project: str, read: Read, report: Report) -> dict[str, Content]:
     """Configs (`ConfigMap`) or secrets (`Secret`), by their name in the file."""
-    section = "configs" if kind == "ConfigMap" else "secrets"
-    found = loaded.tree.map.get(section)
+    key = "configs" if kind == "ConfigMap" else "secrets"
     return {
-        name: _content(kind, name, Fields(node, (section, name), report), project, loaded.variables, read)
-        for name, node in (found.map.items() if found else ())
+        name: _content(kind, name, Fields(node, (key, name), report), project, loaded.variables, read)
+        for name, node in section(loaded.tree, key, report).items()
     }
 
 

@@ -13,7 +13,7 @@ from reconciler.manifests.compose.names import object_name, project_name
 from reconciler.manifests.compose.networking import read_links, read_network
 from reconciler.manifests.compose.nodes import Node
 from reconciler.manifests.compose.process import read_healthcheck, read_process
-from reconciler.manifests.compose.reading import Fields, as_text, one_of
+from reconciler.manifests.compose.reading import Fields, as_text, one_of, section
 from reconciler.manifests.compose.resources import annotations, read_contents, read_volumes
 from reconciler.manifests.compose.rights import read_rights
 from reconciler.manifests.compose.source import Source
@@ -25,7 +25,7 @@ _DRIVERS = ("", "bridge", "overlay", "default", "none", "host")
 def active(loaded: Loaded) -> Loaded:
     """Without the services whose profiles are all off."""
     services = loaded.tree.map.get("services")
-    if services is None:
+    if services is None or not services.map:
         return loaded
     chosen = {name: node for name, node in services.map.items() if _is_on(node, loaded.profiles)}
     tree = loaded.tree.with_value({**loaded.tree.map, "services": services.with_value(chosen)})
@@ -45,9 +45,10 @@ def read_project(loaded: Loaded, source: Source, report: Report) -> Project:
     configs = read_contents("ConfigMap", loaded, name, source.read, report)
     secrets = read_contents("Secret", loaded, name, source.read, report)
     mounts = Mounts(source, name, loaded.folder, volumes, configs, secrets)
-    section = loaded.tree.map.get("services")
-    nodes = section.map if section else {}
-    if not nodes and not any(loaded.tree.map.get(key) for key in ("include", "volumes", "configs", "secrets")):
+    nodes = section(loaded.tree, "services", report)
+    if not nodes and not any(
+        loaded.tree.map.get(key) for key in ("services", "include", "volumes", "configs", "secrets")
+    ):
         report.error(loaded.tree, (), "there is no service in it; a Compose file has them under `services`")
     services = _Services(loaded, nodes, mounts, source, report).read()
     _networks(loaded, services, report)
@@ -163,8 +164,7 @@ class _Services:
 
 def _networks(loaded: Loaded, services: tuple[Service, ...], report: Report) -> None:
     """Named: networks that keep services apart, or that are of another sort than the pods'."""
-    section = loaded.tree.map.get("networks")
-    known = dict(section.map) if section else {}
+    known = section(loaded.tree, "networks", report)
     used: set[str] = set()
     for service in services:
         fields = Fields(service.place.node, service.place.path, report)
@@ -182,6 +182,6 @@ def _networks(loaded: Loaded, services: tuple[Service, ...], report: Report) -> 
         if driver not in _DRIVERS:
             message = f"{driver} is not carried over: pods are on the cluster's network, not on the LAN or a VLAN"
             report.warning(node.map["driver"], ("networks", name, "driver"), message)
-    if section is not None and len(used) > 1:
+    if known and len(used) > 1:
         message = "networks do not keep services apart here: every pod reaches every other; write NetworkPolicies"
-        report.warning(section, ("networks",), message)
+        report.warning(loaded.tree.map["networks"], ("networks",), message)

@@ -20,8 +20,8 @@ _PORT = re.compile(
     r"(?:(?:(?P<ip>\[[0-9A-Fa-f:.]+\]|[0-9.]*):)?(?P<published>[0-9-]*):)?(?P<target>[0-9-]+)(?:/(?P<protocol>\w+))?"
 )
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|us|µs|ns|h|m|s)")
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([bkmgtp]?)(?:i?b)?", re.IGNORECASE)
+_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)(ms|us|µs|ns|h|m|s)")
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([bkmgtp]?)(?:i?b)?", re.IGNORECASE)
 
 
 class Port(msgspec.Struct, frozen=True):
@@ -166,7 +166,7 @@ def millicores(value: Scalar) -> str:
     """CPUs as Kubernetes writes them."""
     try:
         thousandths = round(float(str(value)) * 1000)
-    except ValueError:
+    except (ValueError, OverflowError):
         thousandths = -1
     if thousandths < 0 or isinstance(value, bool):
         raise ValueError(f"expected a number of CPUs such as 0.5, found {value!r}")
