@@ -37,9 +37,10 @@ format: setup ## Format the code
 bench: setup ## Measure; one JSON object a line
 	@for name in cold_start edit_to_running footprint; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
-generate: setup ## Write again what is generated: JSON Schemas, docs/support.md, CRI messages
+generate: setup ## Write again what is generated: JSON Schemas, docs/support.md, docs/compose.md, CRI messages
 	@$(BIN)/python -m schemas.jsonschema
 	@$(BIN)/python -m schemas.support
+	@$(BIN)/python -m reconciler.manifests.compose
 	@$(BIN)/python -m nodeagent.runtime.proto
 
 lock: setup ## Pin the dependencies anew

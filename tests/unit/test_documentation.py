@@ -52,7 +52,7 @@ def test_every_link_in_the_readme_leads_somewhere() -> None:
 
 
 def test_every_command_has_a_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("up", "down", "get", "status", "approve", "simulate"):
+    for name in ("up", "down", "get", "status", "approve", "convert", "simulate"):
         with pytest.raises(SystemExit):
             parser().parse_args([name, "--help"])
         assert "example:" in capsys.readouterr().out
