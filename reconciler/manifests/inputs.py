@@ -190,14 +190,19 @@ def combined(used: Mapping[str, bytes], salt: str) -> bytes:
 def tree(place: str) -> list[str]:
     """The files below a folder, in order. Raises `Refused` where symlinks lead away or in a circle."""
     found: list[str] = []
-    top = os.path.realpath(place)
+    top = f"{os.path.realpath(place)}{os.sep}"
     for directory, entries in _folders(place):
         for entry in entries:
-            if entry.is_symlink() and not f"{os.path.realpath(entry.path)}{os.sep}".startswith(f"{top}{os.sep}"):
-                path = os.path.relpath(entry.path, place)
-                raise Refused(Problem(1, f"{shown(path)}: this symlink leaves the folder; copy here what it points to"))
+            path = os.path.relpath(entry.path, place)
+            if entry.is_symlink():
+                real = f"{os.path.realpath(entry.path)}{os.sep}"
+                if not real.startswith(top):
+                    words = "this symlink leaves the folder; copy here what it points to"
+                    raise Refused(Problem(1, f"{shown(path)}: {words}"))
+                if f"{os.path.realpath(directory)}{os.sep}".startswith(real):
+                    raise Refused(Problem(1, f"{shown(path)}: this symlink leads in a circle; remove it"))
             if not entry.is_dir():
-                found.append(os.path.relpath(os.path.join(directory, entry.name), place))
+                found.append(path)
         if len(found) > MOST_FILES:
             raise Refused(Problem(1, f"this is made of more than {MOST_FILES} files; divide it"))
     return sorted(found)

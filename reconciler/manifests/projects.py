@@ -11,7 +11,7 @@ from posixpath import basename
 import msgspec
 
 from reconciler.manifests import rendering
-from reconciler.manifests.building import Built, build
+from reconciler.manifests.building import build
 from reconciler.manifests.documents import FileState, broken
 from reconciler.manifests.helm import RELEASE, Release, read_release
 from reconciler.manifests.inputs import (
@@ -142,14 +142,9 @@ class Projects:
         before: Known | None,
     ) -> None:
         if left <= 0:
-            found.is_early = True
-            if before is not None:
-                self._keep(unit, before, found)
-                return
-            words = f"not built yet: others took more than {PASS_SECONDS:.0f} s; it is tried again"
-            built = Built(broken(unit.main, Problem(1, words)), is_final=False)
-        else:
-            built = build(unit, inputs, self._validation, min(left, rendering.SECONDS))
+            self._put_off(unit, found, before)
+            return
+        built = build(unit, inputs, self._validation, min(left, rendering.SECONDS))
         if writing & {inputs.place(path) for path in inputs.used}:
             if before is not None:
                 self._keep(unit, before, found)
@@ -159,6 +154,17 @@ class Projects:
         found.mains.add(unit.main)
         found.changed[unit.main] = built.state
         (found.known if built.is_final else found.failed)[unit.main] = after
+
+    def _put_off(self, unit: Unit, found: Found, before: Known | None) -> None:
+        """Until the next look, which is asked for."""
+        found.is_early = True
+        if before is not None:
+            self._keep(unit, before, found)
+            return
+        words = f"not built yet: others took more than {PASS_SECONDS:.0f} s; it is tried again"
+        found.mains.add(unit.main)
+        found.changed[unit.main] = broken(unit.main, Problem(1, words))
+        found.failed[unit.main] = Known(b"")
 
     def _check(self, unit: Unit, inputs: Inputs) -> None:
         """Whether what was built is of one moment."""

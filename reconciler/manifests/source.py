@@ -5,6 +5,7 @@ again when it has come to rest), `Unreadable` when it cannot be seen whole. Noth
 that raised, least of all that something is gone.
 """
 
+import errno
 import hashlib
 import os
 import time
@@ -24,6 +25,10 @@ from reconciler.manifests.walk import SUFFIXES, Signature, Unreadable, Unsettled
 from schemas.decode import FieldValidation
 
 __all__ = ["EMPTY_SECONDS", "SUFFIXES", "Known", "Look", "Scan", "Source", "Unreadable", "Unsettled", "Watch"]
+
+
+_MOVED = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ESTALE)
+"""What reading a file fails with when it has just been replaced."""
 
 
 class Watch(InputWatch, Protocol):
@@ -70,6 +75,8 @@ class _Reading(msgspec.Struct):
     known: dict[str, Known] = {}
     histories: dict[str, list[bytes]] = {}
     emptied: set[str] = set()
+    closed: dict[str, Problem] = {}
+    """Why a file cannot be read."""
 
 
 class Source:
@@ -90,7 +97,7 @@ class Source:
         self._state = ("", "")
         self._walk: Walk | None = None
         self._pending: frozenset[str] = frozenset()
-        """Files that have to be looked at again, whatever happens: those that were emptied just now."""
+        """Files to look at again, whatever happens: those just emptied, and those that cannot be read."""
         self._reads = 0
 
     @property
@@ -153,6 +160,7 @@ class Source:
         self._read_files(scan, self._suspects(scan, plain), reading, is_edited)
         changed = reading.changed
         changed.update(units.changed)
+        problems |= reading.closed
         for path, problem in problems.items():
             if self._problems.get(path) != problem:
                 changed[path] = broken(path, problem)
@@ -171,8 +179,10 @@ class Source:
         candidates = plain if scan.suspects is None else (plain & scan.suspects) | (plain - self.known.keys())
         for path in candidates:
             signature, known = scan.walk.files[path], self.known.get(path)
-            place = os.path.join(scan.root, path)
             is_same = known is not None and known.signature == signature and not known.inputs
+            if is_same and not scan.noted:
+                continue  # nearly always, and thousands of times
+            place = os.path.join(scan.root, path)
             if place in scan.writing or (is_same and place not in scan.noted):
                 continue
             suspects[path] = signature if now - max(signature[:2]) > RACY_NS else signature._replace(inode=0)
@@ -186,7 +196,9 @@ class Source:
 
     def _read_files(self, scan: Scan, suspects: Mapping[str, Signature], reading: _Reading, is_edited: bool) -> None:
         for path, signature in suspects.items():
-            history, content = self._contents(scan, path)
+            if (found := self._contents(scan, path, reading)) is None:
+                continue
+            history, content = found
             reading.histories[path] = history
             digest = self._digest(content)
             before = self.known.get(path)
@@ -225,7 +237,7 @@ class Source:
         self._problems = problems
         self._projects.settle(scan.root, units)
         self._walk = scan.walk
-        self._pending = frozenset(os.path.join(scan.root, path) for path in reading.emptied)
+        self._pending = frozenset(os.path.join(scan.root, path) for path in (*reading.emptied, *reading.closed))
 
     def _is_young(self, scan: Scan, path: str) -> bool:
         try:
@@ -246,12 +258,16 @@ class Source:
             if os.path.join(scan.root, path) in written:
                 raise Unsettled(f"{path} is being written")
 
-    def _contents(self, scan: Scan, path: str) -> tuple[list[bytes], bytes]:
+    def _contents(self, scan: Scan, path: str, reading: _Reading) -> tuple[list[bytes], bytes] | None:
         self._reads += 1
         try:
             return self.versions.take(os.path.join(scan.root, path))
         except OSError as error:
-            raise Unsettled(f"{path} was there and could not be read: {error.strerror}") from None
+            if error.errno in _MOVED:
+                raise Unsettled(f"{path} was there and could not be read: {error.strerror}") from None
+            words = f"cannot be read: {error.strerror}; mend it, or take it out of the folder"
+            reading.closed[path] = Problem(1, words)
+            return None
 
     def _mark(self) -> object:
         """Raises `Unsettled` while git is at work."""

@@ -43,6 +43,7 @@ _MASK = Mask(
     | InotifyConstants.IN_MOVED_FROM
     | InotifyConstants.IN_MOVED_TO
     | InotifyConstants.IN_CREATE
+    | InotifyConstants.IN_ATTRIB
     | InotifyConstants.IN_DELETE
     | InotifyConstants.IN_DELETE_SELF
     | InotifyConstants.IN_MOVE_SELF
@@ -92,6 +93,8 @@ class _Inotify(InotifyFD):
         events = super().read_events(event_buffer_size=event_buffer_size)
         finished: dict[str, bool] = {}
         for event in events:
+            if event.is_attrib:
+                continue  # of a file that became readable perhaps, which is for the look to find out
             if path := self._manifest_of(event):
                 finished[path] = event.is_close_write or event.is_moved_to
                 if event.is_modify:
@@ -241,7 +244,7 @@ class FolderWatch:
         with self._lock:
             if event.is_modify:
                 self._writing.add(path)
-            else:
+            elif not event.is_attrib:
                 self._writing.discard(path)
         if event.is_modify:
             return False

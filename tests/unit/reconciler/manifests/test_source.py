@@ -1,69 +1,22 @@
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from reconciler.manifests.documents import FileState, load
-from reconciler.manifests.source import Look, Source, Unreadable, Unsettled
+from reconciler.manifests.source import Look, Source, Unsettled
 from tests.unit.reconciler.manifests.builders import config_map
-
-
-class Named:
-    """Remembers which directories a scan named."""
-
-    def __init__(self) -> None:
-        self.directories: list[str] = []
-        self.inputs: list[str] = []
-
-    def add(self, directory: str) -> None:
-        self.directories.append(directory)
-
-    def add_git(self, directory: Path) -> None:
-        self.directories.append(str(directory))
-
-    def start_round(self, folder: Path) -> None:
-        self.directories.clear()
-        self.inputs.clear()
-
-    def add_input(self, directory: str, name: str) -> None:
-        self.inputs.append(os.path.join(directory, name))
-
-    def add_tree(self, directory: str) -> None:
-        self.inputs.append(f"{directory}/")
-
-
-def look(source: Source, watch: Named | None = None, writing: frozenset[str] = frozenset()) -> Look:
-    return source.read(source.scan(watch or Named(), writing))
-
-
-def write(folder: Path, file: str, text: str = "", age_seconds: int = 60) -> Path:
-    """A file written a while ago, so that its time stamp can be trusted."""
-    path = folder / file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text or config_map(path.stem.strip(".")))
-    then = path.stat().st_mtime_ns - age_seconds * 10**9
-    os.utime(path, ns=(then, then))
-    return path
+from tests.unit.reconciler.manifests.looking import Named, look, write
 
 
 def git(folder: Path, *command: str) -> str:
     identity = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "init.defaultBranch=main")
     done = subprocess.run(["git", *identity, *command], cwd=folder, check=True, capture_output=True, text=True)
     return done.stdout.strip()
-
-
-def messages(found: Look) -> dict[str, str]:
-    return {path: state.faults[0].message for path, state in found.changed.items() if state and state.faults}
-
-
-def test_manifests_are_found_in_nested_folders_and_nothing_else_is(tmp_path: Path) -> None:
-    for file in ("a.yaml", "b/c.yml", "b/d/e.json", ".git/x.yaml", ".hidden.yaml", "README.md", "b/Makefile"):
-        write(tmp_path, file, "{}" if file.endswith("json") else "")
-    watch = Named()
-    found = look(Source(tmp_path), watch)
-    assert set(found.changed) == {"a.yaml", "b/c.yml", "b/d/e.json"}
-    assert set(watch.directories) >= {str(tmp_path / place) for place in ("", "b", "b/d")}
 
 
 def test_only_what_changed_is_read_and_only_new_content_is_parsed(tmp_path: Path) -> None:
@@ -167,62 +120,6 @@ def test_only_what_a_checkout_leaves_counts_and_not_what_was_there_before_it(tmp
     assert (set(found.changed), found.earlier, source.versions.held) == ({"a.yaml"}, {}, 0)
 
 
-def test_the_ignore_file_reads_as_gitignore_does(tmp_path: Path) -> None:
-    for file in ("a.yaml", "drafts/b.yaml", "c/d.yaml", "c/keep.yaml"):
-        write(tmp_path, file)
-    (tmp_path / ".wherryignore").write_text("# not yet\ndrafts/\nc/*\n!c/keep.yaml\n")
-    assert set(look(Source(tmp_path)).changed) == {"a.yaml", "c/keep.yaml"}
-
-
-def test_a_symlink_that_leaves_the_folder_is_refused_and_one_inside_is_followed(tmp_path: Path) -> None:
-    outside = write(tmp_path / "outside", "secret.yaml")
-    folder = tmp_path / "folder"
-    write(folder, "real/a.yaml")
-    (folder / "out.yaml").symlink_to(outside)
-    (folder / "away").symlink_to(outside.parent)
-    (folder / "again").symlink_to(folder / "real")
-    (folder / "in.yaml").symlink_to("real/a.yaml")
-    (folder / "gone.yaml").symlink_to("nothing")
-    (folder / "loop").symlink_to(folder)
-    found = look(Source(folder))
-    assert messages(found) == {
-        "out.yaml": "this symlink leaves the folder; copy here what it points to",
-        "away": "this symlink leaves the folder; copy here what it points to",
-        "gone.yaml": "points to nothing; mend it, or take it out of the folder",
-    }
-    assert found.changed.keys() - messages(found) == {"in.yaml", "real/a.yaml"}
-
-
-def test_files_that_are_no_files_or_too_large_are_faults(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.yaml")
-    with open(tmp_path / "large.yaml", "wb") as large:
-        large.truncate(100 * 1024 * 1024)
-    source = Source(tmp_path)
-    found = messages(look(source))
-    assert "no regular file" in found["pipe.yaml"]
-    assert "more than" in found["large.yaml"]
-    assert look(source).changed == {}
-    (tmp_path / "pipe.yaml").unlink()
-    assert look(source).changed == {"pipe.yaml": None}
-
-
-@pytest.mark.parametrize("what", ["missing", "file"])
-def test_a_folder_that_is_none_cannot_be_seen(tmp_path: Path, what: str) -> None:
-    place = tmp_path / "folder"
-    if what == "file":
-        place.write_text("")
-    with pytest.raises(Unreadable, match="folder"):
-        look(Source(place))
-
-
-def test_too_many_files_are_refused_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconciler.manifests.walk.MAX_FILES", 3)
-    for number in range(4):
-        write(tmp_path, f"{number}.yaml")
-    with pytest.raises(Unreadable, match=r"more than 3 manifests.*\.wherryignore"):
-        look(Source(tmp_path))
-
-
 def test_a_file_that_vanishes_between_the_walk_and_the_reading_unsettles_the_look(tmp_path: Path) -> None:
     source = Source(tmp_path)
     write(tmp_path, "a.yaml")
@@ -295,3 +192,136 @@ def test_a_checkout_that_moves_during_the_look_unsettles_it(tmp_path: Path) -> N
     git(tmp_path, "add", ".")
     with pytest.raises(Unsettled, match="changed while"):
         source.read(scan)
+
+
+def whole(source: Source) -> dict[str, FileState | None]:
+    """A look by walking the folder, with what the source had made of it."""
+    return look(source).changed
+
+
+def fast(source: Source, *touched: Path) -> Look:
+    watch = Named()
+    found = source.read(source.scan(watch, touched=frozenset(map(str, touched))))
+    assert watch.directories == [], "the folder was walked"
+    return found
+
+
+def test_a_look_after_an_edit_goes_by_what_was_touched_and_walks_nothing(tmp_path: Path) -> None:
+    source = Source(tmp_path)
+    paths = {name: write(tmp_path, f"sub/{name}.yaml") for name in "abc"}
+    look(source)
+    reads = source.reads
+    paths["a"].write_text(config_map("a", "2"))
+    paths["b"].unlink()
+    new = write(tmp_path, "sub/d.yml")
+    found = fast(source, paths["a"], paths["b"], new, tmp_path / "sub" / "notes.txt")
+    assert found.changed.keys() == {"sub/a.yaml", "sub/b.yaml", "sub/d.yml"}
+    assert found.changed["sub/b.yaml"] is None
+    assert (found.files, source.reads) == (3, reads + 2)
+    assert fast(source, paths["a"]).changed == {}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda place: place.with_suffix("").mkdir(), id="a directory made"),
+        pytest.param(lambda place: place.with_name("link.yaml").symlink_to(place), id="a symlink made"),
+        pytest.param(lambda place: place.unlink() or write(place, "b.yaml"), id="a directory in place of a file"),
+    ],
+)
+def test_what_may_be_more_than_an_edit_is_walked(tmp_path: Path, change: object) -> None:
+    source, path = Source(tmp_path), write(tmp_path, "a.yaml")
+    look(source)
+    assert callable(change)
+    change(path)
+    watch = Named()
+    touched = frozenset(str(tmp_path / name) for name in os.listdir(tmp_path))
+    source.read(source.scan(watch, touched=touched))
+    assert watch.directories != []
+
+
+def test_a_link_is_looked_at_whenever_something_is_touched(tmp_path: Path) -> None:
+    target = write(tmp_path, ".data/a.yaml")
+    (tmp_path / "a.yaml").symlink_to(".data/a.yaml")
+    source = Source(tmp_path)
+    look(source)
+    target.write_text(config_map("a", "2"))
+    assert fast(source).changed.keys() == {"a.yaml"}
+
+
+def test_after_a_look_that_came_to_nothing_the_folder_is_walked(tmp_path: Path) -> None:
+    source, path = Source(tmp_path), write(tmp_path, "a.yaml")
+    look(source)
+    path.write_text(config_map("a", "2"))
+    with pytest.raises(Unsettled):
+        source.read(source.scan(Named(), touched=frozenset({str(path)})), lambda: frozenset({str(path)}))
+    watch = Named()
+    assert source.read(source.scan(watch, touched=frozenset())).changed.keys() == {"a.yaml"}
+    assert watch.directories != []
+
+
+def test_a_file_that_cannot_be_read_is_tried_again_by_every_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, path = Source(tmp_path), write(tmp_path, "a.yaml")
+    look(source)
+    take = source.versions.take
+
+    def refusing(place: str) -> tuple[list[bytes], bytes]:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(source.versions, "take", refusing)
+    state = fast(source, path).changed["a.yaml"] if path.write_text("x") else None
+    assert state is not None
+    assert "Permission denied" in state.faults[0].message
+    assert fast(source).changed == {}
+    monkeypatch.setattr(source.versions, "take", take)
+    path.write_text(config_map("a"))
+    assert fast(source).changed.keys() == {"a.yaml"}
+
+
+NAMES = st.sampled_from(("a.yaml", "b.yml", "sub/a.yaml", "sub/c.json", "notes.txt", "sub/compose.yaml"))
+TEXTS = st.sampled_from(("", "# nothing\n", config_map("a"), config_map("b"), "a: ["))
+STEPS = st.lists(st.tuples(NAMES, st.none() | TEXTS), min_size=1, max_size=3)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(STEPS, min_size=1, max_size=5))
+def test_looks_by_what_was_touched_find_what_walks_find(history: list[list[tuple[str, str | None]]]) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        write(folder, "sub/first.yaml")
+        touching, walking = Source(folder), Source(folder)
+        assert whole(touching) == whole(walking)
+        for steps in history:
+            for name, text in steps:
+                if text is None:
+                    (folder / name).unlink(missing_ok=True)
+                else:
+                    (folder / name).write_text(text)
+                    os.utime(folder / name, (1, 1))
+            touched = {folder / name for name, _ in steps}
+            assert fast(touching, *touched).changed == whole(walking)
+
+
+def test_a_file_with_conflict_markers_is_one_fault_that_says_so(tmp_path: Path) -> None:
+    write(tmp_path, "a.yaml", f"<<<<<<< HEAD\n{config_map('a')}=======\n{config_map('a', '2')}>>>>>>> other\n")
+    state = look(Source(tmp_path)).changed["a.yaml"]
+    assert state is not None
+    assert [(fault.line, fault.message) for fault in state.faults] == [
+        (1, "a merge conflict of git is not resolved here; resolve it")
+    ]
+    assert state.hides
+
+
+def test_a_partial_checkout_is_one_file_the_less_and_no_fault(tmp_path: Path) -> None:
+    """As `git sparse-checkout` leaves it: what is not there is gone, and the prune guards have their say."""
+    for name in ("in/a.yaml", "out/b.yaml"):
+        write(tmp_path, name)
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "one")
+    source = Source(tmp_path)
+    assert look(source).changed.keys() == {"in/a.yaml", "out/b.yaml"}
+    git(tmp_path, "sparse-checkout", "set", "in")
+    assert look(source).changed == {"out/b.yaml": None}
