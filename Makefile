@@ -35,7 +35,7 @@ format: setup ## Format the code
 	@$(BIN)/ruff check --fix .
 
 bench: setup ## Measure; one JSON object a line
-	@for name in cold_start edit_to_running footprint; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
+	@for name in cold_start edit_to_running footprint resync; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
 generate: setup ## Write again what is generated: JSON Schemas, docs/support.md, docs/compose.md, CRI messages
 	@$(BIN)/python -m schemas.jsonschema

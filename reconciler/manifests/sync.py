@@ -100,6 +100,10 @@ class ManifestSync:
         """No pass is under way, and nothing is known that would call for one."""
         return not self._is_passing and not self._gathering.is_noted
 
+    def look_at_all(self) -> None:
+        """Has the whole folder looked at again, as if the events of it had been lost."""
+        self._watch.on_queue_overflow()
+
     async def approve(self) -> tuple[Ref, ...]:
         """Lets go what is held back and may be approved, exactly as `status` shows it. Returns what was let go.
 
