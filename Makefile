@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 DEMO := .demo
 CORPUS ?= ../shared/corpus
 
-.PHONY: help setup demo demo-stop test check format bench generate lock
+.PHONY: help setup demo demo-stop test check format bench generate lock corpus
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -35,7 +35,10 @@ format: setup ## Format the code
 	@$(BIN)/ruff check --fix .
 
 bench: setup ## Measure; one JSON object a line
-	@for name in cold_start edit_to_running footprint resync; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
+	@for name in cold_start edit_to_running footprint resync validate; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
+
+corpus: setup ## Hold the manifests in CORPUS against the official schemas, and print the counts
+	@$(BIN)/python -m tests.corpus $(CORPUS)
 
 generate: setup ## Write again what is generated: JSON Schemas, docs/support.md, docs/compose.md, CRI messages
 	@$(BIN)/python -m schemas.jsonschema

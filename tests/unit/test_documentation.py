@@ -9,6 +9,7 @@ import pytest
 from nodeagent.config import load_config as load_agent
 from reconciler.cli import parser
 from reconciler.config import load_config as load_reconciler
+from reconciler.manifests.documents import load
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -52,7 +53,7 @@ def test_every_link_in_the_readme_leads_somewhere() -> None:
 
 
 def test_every_command_has_a_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("up", "down", "get", "status", "approve", "convert", "simulate"):
+    for name in ("up", "down", "get", "status", "approve", "diff", "history", "validate", "convert", "simulate"):
         with pytest.raises(SystemExit):
             parser().parse_args([name, "--help"])
         assert "example:" in capsys.readouterr().out
@@ -68,3 +69,16 @@ def test_the_page_on_git_shows_what_the_programs_take(tmp_path: Path) -> None:
     assert shown
     for command in shown:
         parser().parse_args(shlex.split(command))
+
+
+def test_the_page_on_manifests_shows_what_the_programs_take() -> None:
+    text = (ROOT / "docs" / "manifests.md").read_text()
+    shown = re.findall(r"^wherry (.*)$", text, re.MULTILINE)
+    assert shown
+    for command in shown:
+        parser().parse_args(shlex.split(command))
+    for number, block in enumerate(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)):
+        if "kind:" in block:
+            found = load(f"{number}.yaml", block.encode())
+            assert found.claims
+            assert not [str(fault) for fault in found.faults if fault.severity == "error"]
