@@ -170,6 +170,11 @@ def parser() -> argparse.ArgumentParser:
     plan.add_argument(
         "--from", dest="revision", metavar="REV", help="before it: what the folder declares at this git revision"
     )
+    plan.add_argument(
+        "--field-validation",
+        choices=("strict", "warn", "ignore"),
+        help="of unknown fields and duplicate keys (default: as the reconciler, else strict)",
+    )
     plan.add_argument("--output", "-o", choices=("text", "json", "markdown"), default="text")
 
     convert = _command(

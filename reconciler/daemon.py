@@ -254,6 +254,7 @@ def _api(
             "folder": str(_folder(config, git)),
             "settings": {
                 "clusterCidr": config.cluster_cidr,
+                "fieldValidation": config.origin.field_validation,
                 "pruneNumber": config.prune.number,
                 "pruneShare": config.prune.share,
                 "tolerationSeconds": config.toleration_seconds,

@@ -199,8 +199,13 @@ def _workloads(done: Run) -> Iterator[Workload]:
             pods=pods.changes(old, new),
             pending=pods.pending(old, new),
         )
-        if found.pods or found.pending or found.wanted_before != found.wanted_after:
+        if found.pods or found.pending or _numbers(found):
             yield found
+
+
+def _numbers(one: Workload) -> bool:
+    """Whether it asks for another number of pods, or has another number Ready."""
+    return (one.wanted_before, one.ready_before) != (one.wanted_after, one.ready_after)
 
 
 def _sized(view: View) -> set[Ref]:

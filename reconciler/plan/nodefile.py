@@ -99,7 +99,7 @@ def _written(where: str, name: str, short: _Short) -> Iterator[Node]:
         for image, size in short.images.items()
     )
     for each in (
-        [name] if short.count is None else [f"{name}-{number}" for number in range(1, min(short.count, MOST) + 1)]
+        [name] if short.count is None else [f"{name}-{number}" for number in range(1, min(short.count, MOST + 1) + 1)]
     ):
         yield Node(
             metadata=ObjectMeta(name=each, labels={HOSTNAME: each} | short.labels),

@@ -44,8 +44,8 @@ class ObjectChange(_Shown, frozen=True, kw_only=True):
 class PodChange(_Shown, frozen=True, kw_only=True):
     """What happens to `count` pods of one workload.
 
-    `restart`: replaced, or started anew, on the same node; `move`: replaced on another one. `node` is empty for a pod
-    that stays Pending, `fromNode` is set for what moves.
+    `restart`: replaced, or started anew, on the same node; `move`: replaced on another one, which `fromNode` is not.
+    A pod starts when it runs that did not run before; that it is bound to a node is not enough.
     """
 
     verb: Verb

@@ -20,7 +20,7 @@ from schemas.meta import Object, Ref, controller_of, ref_of
 
 
 class Fate(NamedTuple):
-    """Where a pod is, and what it runs."""
+    """Where a pod runs, and what. `node` is empty for one that does not run, be it bound or not."""
 
     node: str
     images: tuple[str, ...]
@@ -51,7 +51,8 @@ def top(object_: Object, view: View) -> Object:
 
 
 def fate(pod: Pod) -> Fate:
-    return Fate(pod.spec.node_name, tuple(one.image for one in pod.spec.containers))
+    node = "" if idle_for(pod) else pod.spec.node_name
+    return Fate(node, tuple(one.image for one in pod.spec.containers))
 
 
 def changes(before: Sequence[Pod], after: Sequence[Pod]) -> tuple[PodChange, ...]:
@@ -59,11 +60,11 @@ def changes(before: Sequence[Pod], after: Sequence[Pod]) -> tuple[PodChange, ...
     old = {pod.metadata.uid: pod for pod in before}
     new = {pod.metadata.uid: pod for pod in after}
     counted: Counter[tuple[Verb, str, str, tuple[str, ...]]] = Counter()
-    for uid in old.keys() & new.keys():
+    for uid in sorted(old.keys() & new.keys()):
         was, now = fate(old[uid]), fate(new[uid])
-        if not was.node and now.node:  # was Pending, and finds a node now
-            counted["start", now.node, "", now.images] += 1
-        elif was.images != now.images:
+        if bool(was.node) != bool(now.node):
+            counted["start" if now.node else "stop", now.node or was.node, "", now.images] += 1
+        elif now.node and was.images != now.images:
             counted["restart", now.node, "", now.images] += 1
     goes = sorted(fate(pod) for uid, pod in old.items() if uid not in new)
     comes = sorted(fate(pod) for uid, pod in new.items() if uid not in old)
@@ -79,7 +80,7 @@ _ORDER: dict[Verb, int] = {"restart": 0, "move": 1, "start": 2, "stop": 3}
 
 
 def _paired(goes: list[Fate], comes: list[Fate]) -> Iterator[tuple[Verb, str, str, tuple[str, ...]]]:
-    """Same nodes first, then those that ran before and run after; a Pending one is replaced by a Pending one."""
+    """Same nodes first, then the others in the order of their names; what does not run is no event."""
     for one in tuple(comes):
         same = next((other for other in goes if other.node == one.node), None)
         if same is not None:

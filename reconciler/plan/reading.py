@@ -22,6 +22,7 @@ from reconciler.manifests.prune import Limits
 from reconciler.manifests.source import Source, Unreadable, Unsettled
 from reconciler.plan.forecast import Settings
 from reconciler.store.view import View
+from schemas.decode import FieldValidation
 from schemas.kinds import KINDS, Kind
 from schemas.meta import Object
 
@@ -35,18 +36,22 @@ class CannotPlan(Exception):
 
 
 class _NoWatch:
-    """A folder that is looked at once."""
+    """A folder that is looked at once: nobody wants to know of changes."""
 
-    def add(self, directory: str) -> None:
-        """Nobody wants to know of changes."""
+    def start_round(self, folder: Path) -> None: ...
 
-    def add_git(self, directory: Path) -> None:
-        """Nor of commits."""
+    def add(self, directory: str) -> None: ...
+
+    def add_git(self, directory: Path) -> None: ...
+
+    def add_input(self, directory: str, name: str) -> None: ...
+
+    def add_tree(self, directory: str) -> None: ...
 
 
-def files_of(folder: Path) -> dict[str, FileState]:
+def files_of(folder: Path, validation: FieldValidation = "Strict") -> dict[str, FileState]:
     """What each file of the folder says, read as the daemon reads it."""
-    source, watch = Source(folder), _NoWatch()
+    source, watch = Source(folder, validation, follows_git=False), _NoWatch()
     try:
         found = source.read(source.scan(watch)).changed
     except (Unreadable, Unsettled) as error:
@@ -54,29 +59,28 @@ def files_of(folder: Path) -> dict[str, FileState]:
     return {file: state for file, state in found.items() if state is not None}
 
 
-def files_at(folder: Path, revision: str) -> dict[str, FileState]:
+def files_at(folder: Path, revision: str, validation: FieldValidation = "Strict") -> dict[str, FileState]:
     """The same of an earlier git revision of the folder; nothing where the revision did not have the folder."""
     with _checked_out(folder, revision) as earlier:
-        return files_of(earlier) if earlier is not None else {}
+        return files_of(earlier, validation) if earlier.is_dir() else {}
 
 
 @contextmanager
-def _checked_out(folder: Path, revision: str) -> Iterator[Path | None]:
-    """The folder as of the revision, in a temporary place; the repository and its index stay as they are."""
+def _checked_out(folder: Path, revision: str) -> Iterator[Path]:
+    """The folder as of the revision, in a temporary place; the repository and its index stay as they are.
+
+    All of the repository is there: an overlay may build on what lies beside the folder.
+    """
     commit = _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").strip()
     below = _git(folder, "rev-parse", "--show-prefix").strip()
+    top = Path(_git(folder, "rev-parse", "--show-toplevel").strip())
     with tempfile.TemporaryDirectory(prefix="wherry-plan-") as place:
-        tree = f"{commit}:{below}"
-        if below and not _git(folder, "ls-tree", "--full-tree", "-d", commit, below.rstrip("/")):
-            yield None
-            return
         index = {"GIT_INDEX_FILE": f"{place}/index"}
-        _git(folder, "read-tree", tree, environment=index)
-        target = Path(place) / "folder"
+        target = Path(place) / "tree"
         target.mkdir()
-        top = _git(folder, "rev-parse", "--show-toplevel").strip()
-        _git(Path(top), "checkout-index", "--all", f"--prefix={target}/", environment=index)
-        yield target
+        _git(top, "read-tree", commit, environment=index)
+        _git(top, "checkout-index", "--all", f"--prefix={target}/", environment=index)
+        yield target / below
 
 
 def _git(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
@@ -95,11 +99,11 @@ def _git(folder: Path, *arguments: str, environment: Mapping[str, str] | None = 
 
 
 class Running(msgspec.Struct, frozen=True):
-    """A reconciler's cluster at one revision, and the settings by which it decides."""
+    """A reconciler's cluster at one revision, and the settings by which it reads and decides."""
 
     objects: tuple[Object, ...]
     settings: Settings
-    server: str
+    validation: FieldValidation
 
 
 class _Told(msgspec.Struct, frozen=True, rename="camel"):
@@ -109,6 +113,7 @@ class _Told(msgspec.Struct, frozen=True, rename="camel"):
     prune_number: int = Limits().count
     prune_share: float = Limits().share
     toleration_seconds: int = AdmissionSettings().default_toleration_seconds
+    field_validation: FieldValidation = "Strict"
 
 
 def running(kubeconfig: Path) -> Running:
@@ -121,7 +126,7 @@ def running(kubeconfig: Path) -> Running:
             controllers=ControllerSettings(cluster_cidr=told.cluster_cidr),
             limits=Limits(share=told.prune_share, count=told.prune_number),
         )
-        return Running(_all_objects(kubeconfig), settings, str(status.get("folder", "")))
+        return Running(_all_objects(kubeconfig), settings, told.field_validation)
     except (client.ClientError, msgspec.ValidationError) as error:
         raise CannotPlan(str(error)) from error
 
