@@ -41,7 +41,7 @@ class Signature(NamedTuple):
 
 
 def signature_of(found: os.stat_result) -> Signature:
-    return Signature(found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
+    return tuple.__new__(Signature, (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino))
 
 
 def resolved(folder: Path) -> Path:
@@ -193,7 +193,7 @@ class Walk:
         return self._note(path, entry.path, name, is_link, found)
 
     def _note(self, path: str, place: str, name: str, is_link: bool, found: os.stat_result) -> bool:
-        if not _is_text(path):
+        if not path.isascii() and not _is_text(path):
             self.problems[shown(path)] = Problem(1, "the name is not UTF-8; rename it")
             return False
         if is_link and not self._is_inside(place):
@@ -232,7 +232,7 @@ class Walk:
 
 
 def _is_text(path: str) -> bool:
-    return path.isascii() or path.isprintable() or not any("\ud800" <= letter <= "\udfff" for letter in path)
+    return not any("\ud800" <= letter <= "\udfff" for letter in path)
 
 
 def shown(path: str) -> str:
