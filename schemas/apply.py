@@ -14,16 +14,11 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import structs
 
+from schemas.fieldsets import FieldSet, difference, is_member
 from schemas.meta import Object, Record
 from schemas.shape import Json, Shape, shape_of
 
-FieldSet = dict[str, Any]
-"""Owned fields as `fieldsV1`: `f:` a field, `k:` an element by key, `v:` an element of a set, `.` the element itself.
-
-An empty one stands for the whole value under it.
-"""
-
-_SYSTEM_METADATA = (
+SYSTEM_METADATA = (
     "creationTimestamp",
     "deletionGracePeriodSeconds",
     "deletionTimestamp",
@@ -48,16 +43,22 @@ class Element(NamedTuple):
 
 
 def apply(
-    type_: type[Record], live: Mapping[str, Any] | None, declared: Mapping[str, Any], owned_before: FieldSet
+    type_: type[Record],
+    live: Mapping[str, Any] | None,
+    declared: Mapping[str, Any],
+    owned_before: FieldSet,
+    others: FieldSet | None = None,
 ) -> tuple[dict[str, Any], FieldSet]:
     """The object that is to be, and what the declaration owns of it.
 
     It has every field that is declared, keeps what is live and nobody declares, and drops what was owned before
-    and is no longer declared. Raises `ValueError` where an element of a list lacks the field that identifies it.
+    and is no longer declared, unless it is among what `others` own. Raises `ValueError` where an element of a list
+    lacks the field that identifies it.
     """
     shape = shape_of(type_)
     owned = owned_fields(type_, declared)
-    kept = _dropped(shape, dict(live or {}), owned_before, owned)
+    theirs = others or {}
+    kept = _dropped(shape, dict(live or {}), difference(owned_before, theirs), owned, theirs)
     return _merged(shape, kept, declared), owned
 
 
@@ -68,7 +69,7 @@ def owned_fields(type_: type[Record], declared: Mapping[str, Any]) -> FieldSet:
         owned.pop("f:apiVersion", None)
         owned.pop("f:kind", None)
         metadata = owned.pop("f:metadata", {})
-        for name in _SYSTEM_METADATA:
+        for name in SYSTEM_METADATA:
             metadata.pop(f"f:{name}", None)
         if metadata:
             owned["f:metadata"] = metadata
@@ -118,7 +119,7 @@ def element_key(shape: Shape, element: Json) -> str:
     return f"k:{_compact(keys)}"
 
 
-def _is_merged(shape: Shape, elements: Iterable[Json]) -> bool:
+def is_merged(shape: Shape, elements: Iterable[Json]) -> bool:
     """Whether the list merges by element; one that names an element twice does not."""
     if not (shape.keys or shape.is_set):
         return False
@@ -131,11 +132,11 @@ def _owned(shape: Shape, value: Json) -> FieldSet:
         return {}
     if shape.form in ("record", "map") and isinstance(value, dict):
         return {
-            f"f:{name}": _owned(child, item)
+            f"f:{name}": _owned(below, item)
             for name, item in value.items()
-            if item is not None and (child := _child(shape, name)) is not None
+            if item is not None and (below := child_shape(shape, name)) is not None
         }
-    if isinstance(value, list | tuple) and _is_merged(shape, value):
+    if isinstance(value, list | tuple) and is_merged(shape, value):
         item_shape = shape.item
         assert item_shape is not None
         return {element_key(shape, item): {".": {}} | _owned_element(item_shape, item) for item in value}
@@ -149,7 +150,7 @@ def _owned_element(shape: Shape, element: Json) -> FieldSet:
 _ANY = Shape("any")
 
 
-def _child(shape: Shape, name: str) -> Shape | None:
+def child_shape(shape: Shape, name: str) -> Shape | None:
     """The shape of a field of a record or a key of a map."""
     if shape.form == "map":
         return shape.item
@@ -164,9 +165,9 @@ def _merged(shape: Shape, live: Json, declared: Json) -> Json:
             under = {name: item for name, item in under.items() if name in declared}
         for name, item in declared.items():
             if item is not None:
-                under[name] = _merged(_child(shape, name) or _ANY, under.get(name), item)
+                under[name] = _merged(child_shape(shape, name) or _ANY, under.get(name), item)
         return under
-    if isinstance(declared, list | tuple) and _is_merged(shape, declared):
+    if isinstance(declared, list | tuple) and is_merged(shape, declared):
         return _merged_list(shape, live if isinstance(live, list | tuple) else (), declared)
     return declared
 
@@ -197,13 +198,12 @@ def interleaved(shape: Shape, elements: Mapping[str, Json], live: Iterable[Json]
     return merged
 
 
-def _dropped(shape: Shape, live: Json, before: FieldSet, now: FieldSet) -> Json:
-    """The live value without what was owned before and is not now."""
+def _dropped(shape: Shape, live: Json, before: FieldSet, now: FieldSet, others: FieldSet) -> Json:
+    """The live value without what was owned before and is not now, nor by others."""
     if isinstance(live, dict) and shape.form in ("record", "map"):
         kept = {}
         for name, item in live.items():
-            step = f"f:{name}"
-            left = _left(_child(shape, name) or _ANY, item, before, now, step)
+            left = _left(child_shape(shape, name) or _ANY, item, before, now, others, f"f:{name}")
             if left is not None:
                 kept[name] = left
         return kept
@@ -212,36 +212,40 @@ def _dropped(shape: Shape, live: Json, before: FieldSet, now: FieldSet) -> Json:
         kept_items = []
         for item in live:
             key = element_key(shape, item)
-            if key in before and key not in now:
-                continue
-            kept_items.append(_dropped(item_shape, item, before.get(key, {}), now[key]) if key in now else item)
+            if key not in before or not (key in now or key in others or is_member(before[key])):
+                kept_items.append(item)
+            elif key in now or key in others:
+                below = before[key], now.get(key, {}), others.get(key, {})
+                kept_items.append(_dropped(item_shape, item, *below))
         return kept_items
     return live
 
 
-def _left(shape: Shape, item: Json, before: FieldSet, now: FieldSet, step: str) -> Json:
+def _left(shape: Shape, item: Json, before: FieldSet, now: FieldSet, others: FieldSet, step: str) -> Json:
     """What is left of a field, None for nothing."""
     if step not in before:
         return item
     if step in now:
         if shape.form == "list" and _is_leaf(before[step]) and not _is_leaf(now[step]):
             return None  # Taken as a whole before, by element now.
-        return _dropped(shape, item, before[step], now[step])
+        return _dropped(shape, item, before[step], now[step], others.get(step, {}))
+    if step in others:
+        return item if _is_leaf(before[step]) else _dropped(shape, item, before[step], {}, others[step])
     if _is_leaf(before[step]) or shape.atomic:
         return None
     return _nothing_or(_undeclared(shape, item, before[step]))
 
 
 def _undeclared(shape: Shape, live: Json, before: FieldSet) -> Json:
-    """What others put into a value that is no longer declared at all: keys of maps and elements of lists.
+    """What nobody is known to own in a value that is no longer declared at all: keys of maps and elements of lists.
 
     The other fields of a record are its defaults, which mean nothing without what was declared.
     """
     if shape.form != "record" or not isinstance(live, dict):
-        return _dropped(shape, live, before, {})
+        return _dropped(shape, live, before, {}, {})
     kept = {}
     for name, item in live.items():
-        child = _child(shape, name) or _ANY
+        child = child_shape(shape, name) or _ANY
         owned = before.get(f"f:{name}")
         if owned is None:
             left = item if child.form == "map" or child.keys or child.is_set else None

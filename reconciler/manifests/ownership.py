@@ -19,6 +19,8 @@ from reconciler.provenance import COMMIT, SOURCE
 from reconciler.store.changes import Create, Update
 from schemas.apply import apply
 from schemas.faults import Fault
+from schemas.fieldowners import changes, disowned
+from schemas.fieldsets import FieldSet, union
 from schemas.kinds import BY_NAME
 from schemas.leftovers import without_leftovers
 from schemas.meta import ManagedFieldsEntry, Object, ObjectMeta
@@ -70,7 +72,7 @@ def settle(
     faults = [fault for fault in (*validate_update(new, live), *validate(new)) if fault.severity == "error"]
     if faults:
         return Outcome(faults=tuple(_at(declared, fault) for fault in faults))
-    return Outcome(Update(_marked(new, owned, declared, commit, now)))
+    return Outcome(Update(_marked(_taken(new, live), owned, declared, commit, now)))
 
 
 def merged(
@@ -79,10 +81,20 @@ def merged(
     """The object as it shall be, and what the folder owns of it. Raises `ValueError`."""
     type_ = BY_NAME[declared.ref.kind].type
     document = msgspec.json.decode(declared.data)
-    before = (owned_fields(live) if live is not None else None) or {}
-    built, owned = apply(type_, msgspec.to_builtins(live) if live is not None else None, document, before)
-    new = complete(msgspec.convert(built, type_))
-    return new if live is None else without_leftovers(new, live), owned
+    if live is None:
+        built, owned = apply(type_, None, document, {})
+        return complete(msgspec.convert(built, type_)), owned
+    built, owned = apply(type_, msgspec.to_builtins(live), document, owned_fields(live) or {}, _of_others(live))
+    return without_leftovers(complete(msgspec.convert(built, type_)), live), owned
+
+
+def _of_others(live: Object) -> FieldSet:
+    """What anybody but the folder owns: that stays, also where the folder says it no more."""
+    found: FieldSet = {}
+    for entry in live.metadata.managed_fields:
+        if not _is_ours(entry):
+            found = union(found, entry.fields_v1)
+    return found
 
 
 def differs(old: Object, new: Object) -> bool:
@@ -120,6 +132,16 @@ def _wanted(type_: type[Object]) -> tuple[str, ...]:
 
 def _named(metadata: ObjectMeta) -> tuple[object, ...]:
     return metadata.labels, metadata.annotations, metadata.finalizers, metadata.owner_references
+
+
+def _taken(new: AnyObject, live: Object) -> AnyObject:
+    """The object without others' claims to what the folder changes: it need not ask them."""
+    metadata = new.metadata
+    if all(_is_ours(entry) for entry in metadata.managed_fields):
+        return new
+    changed, removed = changes(type(new), msgspec.to_builtins(live), msgspec.to_builtins(new))
+    entries = disowned(metadata.managed_fields, union(changed, removed))
+    return replace(new, metadata=replace(metadata, managed_fields=entries))
 
 
 def _marked(object_: AnyObject, owned: dict[str, Any], declared: Declared, commit: str, now: datetime) -> AnyObject:

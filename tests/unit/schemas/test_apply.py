@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.apply import Element, FieldSet, apply, owned_fields, owns
+from schemas.apply import Element, apply, owned_fields, owns
+from schemas.fieldsets import FieldSet
 from schemas.apps import Deployment
 from schemas.core.config import ConfigMap
 from schemas.core.pod import Pod
