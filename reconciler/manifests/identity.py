@@ -95,7 +95,8 @@ def ref_of(kind: Kind, data: Data) -> Ref | Fault:
 
 def _misspelt(data: Data, field: str) -> tuple[Path, str]:
     """Where a field that is missing seems to be, under another name."""
-    close = difflib.get_close_matches(field.lower(), {name.lower(): name for name in data}, n=1, cutoff=0.7)
+    cutoff = 0.7 if len(field) < 8 else 0.85  # the `version` of another kind of file is no apiVersion
+    close = difflib.get_close_matches(field.lower(), {name.lower(): name for name in data}, n=1, cutoff=cutoff)
     for name in data:
         if close and name.lower() == close[0] and name != field:
             return (name,), f"did you mean `{field}`?"

@@ -190,3 +190,40 @@ def test_the_faults_of_one_file_are_bounded() -> None:
     state = load("a.yaml", text.encode())
     assert len(state.faults) == 201
     assert "more faults are left out" in state.faults[-1].message
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param(
+            "apiVerson: v1\nkind: Pod\nmetadata: {name: a}\n",
+            "a.yaml:1: Pod/a: apiVerson: apiVersion is missing; did you mean `apiVersion`?",
+            id="apiVersion",
+        ),
+        pytest.param(
+            "apiVersion: v1\nKind: Pod\nmetadata: {name: a}\n",
+            "a.yaml:2: a: Kind: kind is missing; did you",
+            id="kind",
+        ),
+        pytest.param(
+            "apiVersion: v1\nkind: Pod\nmetdata: {name: a}\n",
+            "a.yaml:3: Pod: metdata: metadata.name is missing",
+            id="metadata",
+        ),
+        pytest.param(
+            "apiVersion: v1\nkind: Pod\nmetadata:\n  nmae: a\n",
+            "a.yaml:4: Pod: metadata.nmae: is missing; did you",
+            id="name",
+        ),
+        pytest.param(
+            "version: '3'\nservices: {}\n", "a.yaml:1: apiVersion is missing; a manifest starts", id="no manifest"
+        ),
+    ],
+)
+def test_a_misspelt_key_that_names_the_object_is_told_at_its_own_line(text: str, says: str) -> None:
+    assert faults(text)[0].startswith(says)
+
+
+def test_a_document_without_a_name_has_its_other_faults_told_too() -> None:
+    found = faults(config_map("a").replace("name: a", "labels: {a: 1}") + "dta: {}\n")
+    assert [line.split(": ")[2] for line in found] == ["metadata.name", "dta", "metadata.labels[a]"]
