@@ -50,6 +50,7 @@ def _print_lists(total: Tally) -> None:
         ("round trips that lost a field", total.lost),
         ("refused beyond the schemas", total.beyond),
         ("refused by the API server's rules", total.rules),
+        ("old versions that are refused", total.old),
         ("not read", total.not_read),
         ("kinds not served", _by_count(total.unknown)),
         ("refused for what is not implemented", _by_count(total.gaps)),

@@ -4,7 +4,9 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
+from schemas.conversion import Converted, convert
 from schemas.decode import decode
 from schemas.defaults import defaulted
 from schemas.faults import Fault, Path, field_name
@@ -24,6 +26,7 @@ class Outcome(StrEnum):
     """The schemas know types, not ranges and formats: a port of 70,000, a quantity `lots`, base64 that is none."""
     DIFFERING = "differing"
     UNKNOWN = "kind not served"
+    OLD = "old version"
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -39,10 +42,13 @@ class Judged(msgspec.Struct, frozen=True):
 def judge(data: dict[str, Any]) -> Judged:
     """The document of a kind that may or may not be served. Its status is the cluster's, and left out of a manifest."""
     data = {name: value for name, value in data.items() if name != "status"}
-    kind = BY_GROUP_VERSION_KIND.get((str(data.get("apiVersion")), str(data.get("kind"))))
+    version, name = str(data.get("apiVersion")), str(data.get("kind"))
+    theirs = official.refused(data)
+    if converted := convert(version, name, data):
+        return _old(theirs, converted)
+    kind = BY_GROUP_VERSION_KIND.get((version, name))
     if kind is None:
         return Judged(Outcome.UNKNOWN)
-    theirs = official.refused(data)
     decoded = decode(kind, data)
     if theirs is None:
         return Judged(Outcome.DIFFERING, "the official schemas do not have this kind")
@@ -58,6 +64,18 @@ def judge(data: dict[str, Any]) -> Judged:
         rules=tuple(fault for fault in validate(defaulted(object_)) if fault.severity == "error"),
         gaps=tuple(fault for fault in unsupported(object_) if fault.severity == "error"),
     )
+
+
+def _old(theirs: set[Path] | None, converted: Converted) -> Judged:
+    """Of the versions that are converted the official schemas know one, autoscaling/v1."""
+    kind = BY_GROUP_VERSION_KIND[converted.api_version, converted.document["kind"]]
+    faults = decode(kind, converted.document).faults
+    written = tuple(structs.replace(fault, path=converted.as_written(fault.path)) for fault in faults)
+    if theirs:
+        return _refused(theirs, written)
+    if faults and theirs is not None:
+        return Judged(Outcome.DIFFERING, "; ".join(map(str, written)))
+    return Judged(Outcome.OLD, "; ".join(map(str, written)))
 
 
 def _refused(theirs: set[Path], ours: tuple[Fault, ...]) -> Judged:

@@ -11,8 +11,6 @@ import msgspec
 from reconciler.manifests.documents import FileState, load
 from reconciler.manifests.parse import Document, parse
 from reconciler.manifests.source import SUFFIXES
-from schemas.conversion import convert
-from schemas.decode import decode
 from schemas.kinds import BY_GROUP_VERSION_KIND
 from schemas.shape import shape_of
 from tests.corpus.agreement import Judged, Outcome, judge
@@ -46,6 +44,7 @@ class Tally(msgspec.Struct):
     unknown: Counter[str] = msgspec.field(default_factory=Counter)
     gaps: Counter[str] = msgspec.field(default_factory=Counter)
     rules: list[str] = []
+    old: list[str] = []
     beyond: list[str] = []
     differing: list[str] = []
     lost: list[str] = []
@@ -87,17 +86,15 @@ def _take(found: Tally, where: str, data: Any) -> None:  # noqa: ANN401 - what Y
     if not isinstance(data, dict) or not all(isinstance(data.get(name), str) for name in ("apiVersion", "kind")):
         found.counts["no manifest"] += 1
         return
-    version, name = data["apiVersion"], data["kind"]
-    if converted := convert(version, name, data):
-        found.counts["old version"] += 1
-        kind = BY_GROUP_VERSION_KIND[converted.document["apiVersion"], converted.document["kind"]]
-        if faults := decode(kind, converted.document).faults:
-            found.beyond.append(f"{where}: {name} of {version}: {'; '.join(map(str, faults))}")
-        return
+    name = data["kind"]
     judged = judge(data)
     if judged.outcome == Outcome.UNKNOWN:
         found.counts["kind not served"] += 1
-        found.unknown[f"{name} ({version})"] += 1
+        found.unknown[f"{name} ({data['apiVersion']})"] += 1
+        return
+    if judged.outcome == Outcome.OLD:
+        found.counts["old version"] += 1
+        found.old += [f"{where}: {name}: {judged.detail}"] if judged.detail else []
         return
     found.counts["served"] += 1
     _judge(found, f"{where}: {name}", judged)
