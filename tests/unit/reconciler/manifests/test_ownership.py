@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from reconciler.manifests.documents import load
 from reconciler.manifests.ledger import Declared
-from reconciler.manifests.ownership import COMMIT, SOURCE, Outcome, differs, fingerprint, owned_fields, settle
+from reconciler.manifests.ownership import Outcome, differs, fingerprint, owned_fields, settle
+from reconciler.provenance import COMMIT, SOURCE
 from reconciler.store.changes import Create, Update
 from schemas.defaults import defaulted
 from schemas.meta import Object

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.manifests.ownership import SOURCE
 from reconciler.manifests.prune import PRUNE, Limits, Pruning, prune
+from reconciler.provenance import SOURCE
 from schemas.core.config import ConfigMap
 from schemas.meta import ObjectMeta, Ref
 from tests.unit.reconciler.manifests.builders import NOW

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reconciler.manifests.ownership import COMMIT, SOURCE
 from reconciler.manifests.prune import PRUNE, Limits
+from reconciler.provenance import COMMIT, SOURCE
 from reconciler.store.changes import Create, Delete, Update, UpdateStatus
 from reconciler.store.cluster import Cluster
 from schemas.core.config import ConfigMap
