@@ -38,7 +38,8 @@ def _named(objects: Sequence[ObjectChange]) -> str:
 def _stuck(one: Workload) -> Iterator[str]:
     for each in one.pending:
         if each.is_new:
-            yield f"{one.title}: {_counted(each.count, 'pod')} would stay Pending: {each.reason}"
+            why = each.reason.partition(" preemption: ")[0]  # what may help matters less than what is the matter
+            yield f"{one.title}: {_counted(each.count, 'pod')} would stay Pending: {why}"
 
 
 def _short(one: Workload) -> Iterator[str]:

@@ -39,8 +39,8 @@ def deployment(name: str = "web", image: str = "web:1", replicas: int = 3, **spe
     assert isinstance(pod, dict)
     assert isinstance(container, dict)
     labels = {"app": name}
-    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "main", "image": image} | container]}}
-    template["spec"] |= pod
+    main: Json = {"name": "main", "image": image, **container}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [main], **pod}}
     selector = {"matchLabels": labels}
     return manifest("Deployment", name, spec={"replicas": replicas, "selector": selector, "template": template} | spec)
 
