@@ -119,7 +119,7 @@ def _refuse(others: Sequence[ManagedFieldsEntry], changed: FieldSet) -> None:
 def as_last_applied(type_: type[Record], last: Document, live: Document) -> FieldSet:
     """What `kubectl apply` declared the last time, and nobody has changed since."""
     declared = owned_fields(type_, last)
-    annotation = {"f:kubectl.kubernetes.io/last-applied-configuration": {}}
+    annotation: FieldSet = {"f:kubectl.kubernetes.io/last-applied-configuration": {}}
     still = difference(declared, changes(type_, last, live)[0])
     return union(still, {"f:metadata": {"f:annotations": annotation}})
 

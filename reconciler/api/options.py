@@ -168,6 +168,35 @@ def dry_run(query: Query, options: str, body: tuple[str, ...] = ()) -> bool:
     return bool(asked)
 
 
+_LONGEST_MANAGER = 128
+"""Bytes of a manager's name."""
+
+
+def field_manager(query: Query, options: str, agent: str, *, is_required: bool = False) -> str:
+    """Who writes: as the request says, else the program that sends it."""
+    named = query.get("fieldManager", "")
+    if is_required and not named:
+        raise bad_option(options, "fieldManager", "Required value: is required for apply patch")
+    if len(named.encode()) > _LONGEST_MANAGER:
+        raise bad_option(options, "fieldManager", f"Too long: may not be more than {_LONGEST_MANAGER} bytes")
+    if not named.isprintable():
+        shown = msgspec.json.encode(named).decode()
+        raise bad_option(options, "fieldManager", f"Invalid value: {shown}: should only contain printable characters")
+    return named or _program(agent)
+
+
+def _program(agent: str) -> str:
+    name = "".join(filter(str.isprintable, agent.partition("/")[0]))
+    return name.encode()[:_LONGEST_MANAGER].decode(errors="ignore") or "unknown"
+
+
+def force(query: Query, *, is_apply: bool) -> bool:
+    """Whether fields are taken from those who own them."""
+    if query.get("force") and not is_apply:
+        raise bad_option("PatchOptions", "force", "Forbidden: may not be specified for non-apply patch")
+    return _boolean(query, "force")
+
+
 def unknown_fields(query: Query, options: str) -> FieldValidation:
     """What to do with fields that the kind does not have."""
     match query.get("fieldValidation", ""):

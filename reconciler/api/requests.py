@@ -5,20 +5,24 @@ Thin: what is asked is read by `target` and `options`, done by `reads`, `writes`
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
-from reconciler.api import options, protobuf, reads, watch, writes
+from reconciler.api import applying, declared, deletes, finishing, media, options, reads, watch, writes
+from reconciler.api.bodies import Document, document_of, repeated
+from reconciler.api.negotiation import negotiate
 from reconciler.api.patches import patcher
-from reconciler.api.representation import PLAIN, Form, ListPosition, encode, encode_list, encode_one, negotiate
+from reconciler.api.representation import PLAIN, Form, encode, encode_list, encode_one
 from reconciler.api.scale import Scaled, scale_of, scaled
 from reconciler.api.status import StatusError, bad_request, method_not_allowed
 from reconciler.api.target import Target
 from reconciler.store.cluster import Cluster
+from schemas import events
 from schemas.meta import Object
 
 log = logging.getLogger(__name__)
@@ -26,6 +30,8 @@ log = logging.getLogger(__name__)
 JSON = "application/json"
 MAX_BODY = 3 * 1024 * 1024
 _CHUNK = 64 * 1024
+Patch = Callable[[Document], Document]
+APPLY = "application/apply-patch+yaml"
 _HEADERS = {"Cache-Control": "no-cache, private"}
 
 
@@ -66,25 +72,27 @@ class Resources:
         handler = (self._one if target.name else self._all).get(request.method)
         if handler is None or (request.method == "DELETE" and target.subresource):
             raise method_not_allowed()
+        _form(request, target)  # nothing is done whose answer would not be taken
         return await handler(request, target)
 
     async def _get(self, request: web.Request, target: Target) -> web.StreamResponse:
         found = reads.get(self.cluster.cache, target)
         if target.subresource == "scale":
             return json_response(scale_of(_scaled(found)))
-        return json_response(encode_one(found, _form(request), datetime.now(UTC)))
+        return json_response(encode_one(found, _form(request, target), datetime.now(UTC)))
 
     async def _list(self, request: web.Request, target: Target) -> web.StreamResponse:
-        selection = options.selection(request.query, target.kind, target.namespace)
+        form = _form(request, target)
+        selection = options.selection(_query(request, target), target.kind, target.namespace)
         page = reads.list_page(self.cluster.cache, target.kind, selection, options.list_options(request.query))
-        return await _send_list(request, target, page, _form(request))
+        return await _send_list(request, target, page, form)
 
     async def _watch(self, request: web.Request, target: Target) -> web.StreamResponse:
         wanted = watch.Request(
             target.kind,
-            options.selection(request.query, target.kind, target.namespace, target.name),
+            options.selection(_query(request, target), target.kind, target.namespace, target.name),
             options.watch_options(request.query),
-            _form(request),
+            _form(request, target, watch=True),
         )
         response = web.StreamResponse(headers=_HEADERS)
         response.content_type = JSON
@@ -99,54 +107,57 @@ class Resources:
         return response
 
     async def _create(self, request: web.Request, target: Target) -> web.StreamResponse:
-        document = writes.parse(await _body(request))
-        dry = options.dry_run(request.query, "CreateOptions")
-        unknown = options.unknown_fields(request.query, "CreateOptions")
-        written = await writes.create(self.cluster, target, document, unknown=unknown, dry=dry)
-        return _written(request, written, 201)
+        document = await _document(request, target)
+        terms = await _terms(request, "CreateOptions")
+        return _written(request, target, await writes.create(self.cluster, target, document, terms), 201)
 
     async def _update(self, request: web.Request, target: Target) -> web.StreamResponse:
-        document = writes.parse(await _body(request))
-        dry = options.dry_run(request.query, "UpdateOptions")
+        document = await _document(request, target)
+        terms = await _terms(request, "UpdateOptions")
         if target.subresource == "scale":
-            return await self._scale(target, lambda _: document, dry=dry)
-        unknown = options.unknown_fields(request.query, "UpdateOptions")
-        written = await writes.update(self.cluster, target, document, unknown=unknown, dry=dry)
-        return _written(request, written)
+            return await self._scale(target, lambda _: document, terms)
+        return _written(request, target, await writes.update(self.cluster, target, document, terms))
 
     async def _patch(self, request: web.Request, target: Target) -> web.StreamResponse:
         body = await _body(request, request.content_type)
-        dry = options.dry_run(request.query, "PatchOptions")
+        is_apply = request.content_type == APPLY
+        force = options.force(request.query, is_apply=is_apply)
+        terms = await _terms(request, "PatchOptions", needs_manager=is_apply)
         if target.subresource == "scale":
-            return await self._scale(target, patcher(None, request.content_type, body), dry=dry)
-        change = patcher(target.kind, request.content_type, body)
-        unknown = options.unknown_fields(request.query, "PatchOptions")
-        written = await writes.patch(self.cluster, target, change, unknown=unknown, dry=dry)
-        return _written(request, written)
+            return await self._scale(target, patcher(None, request.content_type, body), terms)
+        if is_apply:
+            declaration = applying.read_declaration(target, body)
+            done = await applying.apply(self.cluster, target, declaration, terms, force=force)
+            return _written(request, target, done.written, 201 if done.is_new else 200)
+        change = _of_view(patcher(target.shown, request.content_type, body), target)
+        return _written(request, target, await writes.patch(self.cluster, target, change, terms))
 
-    async def _scale(
-        self, target: Target, change: Callable[[writes.Document], writes.Document], *, dry: bool
-    ) -> web.StreamResponse:
-        workload = _scaled(reads.get(self.cluster.cache, target))
-        wanted = scaled(workload, change(scale_of(workload)))
+    async def _scale(self, target: Target, change: Patch, terms: writes.Terms) -> web.StreamResponse:
         whole = msgspec.structs.replace(target, subresource="")
-        written = await writes.update(self.cluster, whole, writes.document_of(wanted), dry=dry)
+
+        def change_whole(document: Document) -> Document:
+            workload = _scaled(reads.get(self.cluster.cache, target))
+            return document_of(scaled(workload, change(scale_of(workload))))
+
+        written = await writes.patch(self.cluster, whole, change_whole, terms, "scale")
         return json_response(scale_of(_scaled(written.object)), warnings=written.warnings)
 
     async def _delete(self, request: web.Request, target: Target) -> web.StreamResponse:
         asked = await _delete_options(request)
         dry = options.dry_run(request.query, "DeleteOptions", asked.dry_run)
-        return json_response(await writes.delete(self.cluster, target, asked, dry=dry))
+        warnings = declared.put_back(reads.get(self.cluster.cache, target))
+        return json_response(await deletes.delete(self.cluster, target, asked, dry=dry), warnings=warnings)
 
     async def _delete_collection(self, request: web.Request, target: Target) -> web.StreamResponse:
         if (target.kind.namespaced and target.namespace is None) or target.kind.name == "Namespace":
             raise method_not_allowed()
         asked = await _delete_options(request)
         dry = options.dry_run(request.query, "DeleteOptions", asked.dry_run)
-        selection = options.selection(request.query, target.kind, target.namespace)
-        deleted = await writes.delete_collection(self.cluster, target.kind, selection, asked, dry=dry)
-        page = reads.Page(deleted, ListPosition(self.cluster.cache.revision))
-        return await _send_list(request, target, page, PLAIN)
+        selection = options.selection(_query(request, target), target.kind, target.namespace)
+        page = reads.list_page(self.cluster.cache, target.kind, selection, options.list_options(request.query))
+        ended = await deletes.delete_collection(self.cluster, target.kind, page.objects, asked, dry=dry)
+        position = msgspec.structs.replace(page.position, revision=self.cluster.cache.revision)
+        return await _send_list(request, target, reads.Page(ended, position), PLAIN)
 
 
 def _scaled(object_: Object) -> Scaled:
@@ -158,29 +169,62 @@ def _asks_watch(request: web.Request) -> bool:
     return request.query.get("watch", "").lower() in ("1", "true", "t")
 
 
-def _form(request: web.Request) -> Form:
-    return negotiate(request.headers.get("Accept", ""), request.query.get("includeObject", ""))
+def _form(request: web.Request, target: Target, *, watch: bool = False) -> Form:
+    form = negotiate(request.headers.get("Accept", ""), request.query.get("includeObject", ""), watch=watch)
+    return msgspec.structs.replace(form, as_=events.shown) if target.view else form
 
 
-def _written(request: web.Request, written: writes.Written, status: int = 200) -> web.Response:
-    body = encode_one(written.object, _form(request), datetime.now(UTC))
+def _query(request: web.Request, target: Target) -> Mapping[str, str]:
+    """The query on the kind that is stored."""
+    query = dict(request.query)
+    if target.view and "fieldSelector" in query:
+        query["fieldSelector"] = events.stored_selector(query["fieldSelector"])
+    return query
+
+
+async def _terms(request: web.Request, of: str, *, needs_manager: bool = False) -> writes.Terms:
+    """How a write is meant."""
+    query = request.query
+    unknown = options.unknown_fields(query, of)
+    is_told = unknown != "Ignore" and request.content_type in (media.JSON, "application/octet-stream")
+    return writes.Terms(
+        options.field_manager(query, of, request.headers.get("User-Agent", ""), is_required=needs_manager),
+        unknown,
+        options.dry_run(query, of),
+        repeated(await request.read()) if is_told else (),
+    )
+
+
+async def _document(request: web.Request, target: Target) -> Document:
+    """The object in a request's body."""
+    expected = "Scale" if target.subresource == "scale" else target.kind.name
+    found = media.document(request.content_type, await _body(request, *media.MEDIA), expected)
+    return events.stored_document(found) if target.view else found
+
+
+def _of_view(change: Patch, target: Target) -> Patch:
+    """The change of what is shown, as one of what is stored."""
+    if target.view is None:
+        return change
+    return lambda document: events.stored_document(change(events.shown_document(document)))
+
+
+def _written(request: web.Request, target: Target, written: writes.Written, status: int = 200) -> web.Response:
+    body = encode_one(written.object, _form(request, target), datetime.now(UTC))
     return json_response(body, status, written.warnings)
 
 
 async def _delete_options(request: web.Request) -> options.DeleteOptions:
-    if request.content_type == protobuf.MEDIA:
-        found = protobuf.delete_options(await _body(request, protobuf.MEDIA))
-    else:
-        found = options.read_delete_options(await _body(request))
-    return options.delete_options(request.query, found)
+    body = await _body(request, *media.MEDIA)
+    if body and not media.accepts(request.content_type, media.JSON):
+        body = encode(media.document(request.content_type, body, "DeleteOptions"))
+    return options.delete_options(request.query, options.read_delete_options(body))
 
 
-async def _body(request: web.Request, *media: str) -> bytes:
-    """The request's body, of bounded size and (where it has one) of such a media type, usually JSON."""
-    content = request.content_type
-    if request.can_read_body and content not in (media or (JSON, "application/octet-stream")):
-        message = f"the body of the request was in an unknown format - accepted media types include: {JSON}"
-        raise StatusError(415, "UnsupportedMediaType", message)
+async def _body(request: web.Request, *accepted: str) -> bytes:
+    """The request's body, of bounded size and (where it has one) of such a media type."""
+    if request.can_read_body and not media.accepts(request.content_type, *accepted):
+        raise media.unsupported(*accepted)
     try:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
@@ -191,23 +235,35 @@ async def _body(request: web.Request, *media: str) -> bytes:
 
 
 async def _send_list(request: web.Request, target: Target, page: reads.Page, form: Form) -> web.StreamResponse:
-    """A list, encoded and sent piece by piece, with the loop free in between."""
-    pieces = encode_list(target.kind, page.objects, form, page.position, datetime.now(UTC))
-    response: web.StreamResponse | None = None
+    """A list, encoded (and packed) and sent piece by piece, with the loop free in between."""
+    pieces = encode_list(target.shown, page.objects, form, page.position, datetime.now(UTC))
+    if finishing.rewrites(request):
+        return json_response(b"".join(pieces))
     buffer = bytearray()
     for piece in pieces:
         buffer += piece
-        if len(buffer) < _CHUNK:
-            continue
-        if response is None:
-            response = web.StreamResponse(headers=_HEADERS)
-            response.content_type = JSON
-            response.enable_chunked_encoding()
-            await response.prepare(request)
-        await response.write(bytes(buffer))
-        await asyncio.sleep(0)
-        buffer.clear()
-    if response is None:
-        return json_response(bytes(buffer))
-    await response.write(bytes(buffer))
+        if len(buffer) >= finishing.LONG:
+            return await _send_pieces(request, bytes(buffer), pieces)
+    return json_response(bytes(buffer))
+
+
+async def _send_pieces(request: web.Request, first: bytes, pieces: Iterator[bytes]) -> web.StreamResponse:
+    response = web.StreamResponse(headers=_HEADERS)
+    response.content_type = JSON
+    packer = finishing.Packer() if finishing.packs(request) else None
+    if packer:
+        finishing.mark_packed(response)
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    buffer = bytearray(first)
+    for piece in chain(pieces, (b"",)):
+        buffer += piece
+        if len(buffer) >= _CHUNK or not piece:
+            sent = packer.pack(bytes(buffer)) if packer else bytes(buffer)
+            if sent:
+                await response.write(sent)
+            await asyncio.sleep(0)
+            buffer.clear()
+    if packer:
+        await response.write(packer.end())
     return response

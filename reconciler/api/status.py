@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from reconciler.store.changes import AlreadyExists, ChangeError, Conflict, NotFound
+from reconciler.store.changes import AlreadyExists, ChangeError, Conflict, NotFound, Refused
 from schemas.faults import Fault
 from schemas.kinds import BY_NAME, Kind
 
@@ -33,10 +33,11 @@ class StatusError(Exception):
         *,
         details: dict[str, Any] | None = None,
         causes: Iterable[Cause] = (),
+        continue_: str = "",
     ) -> None:
         super().__init__(message)
         self.code, self.reason, self.message = code, reason, message
-        self.details = details
+        self.details, self.continue_ = details, continue_
         listed = [{key: value for key, value in msgspec.to_builtins(cause).items() if value} for cause in causes]
         if listed:
             self.details = {**(details or {}), "causes": listed}
@@ -46,7 +47,7 @@ class StatusError(Exception):
         body: dict[str, Any] = {
             "kind": "Status",
             "apiVersion": "v1",
-            "metadata": {},
+            "metadata": {"continue": self.continue_} if self.continue_ else {},
             "status": "Failure",
             "message": self.message,
             "reason": self.reason,
@@ -152,9 +153,9 @@ def unsupported_value(options: str, field: str, found: str, *supported: str) -> 
     return bad_option(options, field, f"Unsupported value: {found}: supported values: {listed}")
 
 
-def expired(message: str) -> StatusError:
-    """History that the request needs is gone; the client has to list again."""
-    return StatusError(410, "Expired", message)
+def expired(message: str, continue_: str = "") -> StatusError:
+    """History that the request needs is gone; the client has to list again, or goes on with what there is now."""
+    return StatusError(410, "Expired", message, continue_=continue_)
 
 
 def too_large_revision(asked: int, current: int) -> StatusError:
@@ -173,4 +174,6 @@ def of_change_error(error: ChangeError) -> StatusError:
         return already_exists(kind, name)
     if isinstance(error, Conflict):
         return modified(kind, name)
+    if isinstance(error, Refused):
+        return StatusError(403, "Forbidden", str(error), details=resource_details(kind, name))
     return StatusError(500, "InternalError", f"Internal error occurred: {error}")

@@ -40,7 +40,7 @@ class Delete(msgspec.Struct, frozen=True):
 
     `grace_seconds` 0 removes a pod at once, None leaves its own grace period. `uid` and `resource_version` are
     preconditions where they are not empty. What the object owned is collected in the background, unless
-    `orphan`.
+    `orphan`; with `foreground` the object stays until that is done.
     """
 
     ref: Ref
@@ -48,6 +48,7 @@ class Delete(msgspec.Struct, frozen=True):
     grace_seconds: int | None = None
     resource_version: str = ""
     orphan: bool = False
+    foreground: bool = False
 
 
 class Emit(msgspec.Struct, frozen=True):
@@ -73,7 +74,7 @@ Change = Create | Update | UpdateStatus | Delete | Emit
 
 
 class ChangeError(Exception):
-    """Base of why changes were refused: `NotFound`, `AlreadyExists`, `Conflict`. Nothing was applied."""
+    """Base of why changes were refused: `NotFound`, `AlreadyExists`, `Conflict`, `Refused`. Nothing was applied."""
 
     def __init__(self, ref: Ref, message: str) -> None:
         super().__init__(message)
@@ -90,3 +91,7 @@ class AlreadyExists(ChangeError):
 
 class Conflict(ChangeError):
     """The object is not the one, or not the version, that the writer has seen."""
+
+
+class Refused(ChangeError):
+    """Admission does not let the object in: a quota, a limit, a class or an account that there is not."""

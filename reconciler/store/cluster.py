@@ -101,6 +101,10 @@ class Cluster:
             self._worker = asyncio.create_task(self._work(), name="cluster-apply")
         return await asked.answer
 
+    def admitted(self, object_: Object) -> Object:
+        """A new object as it would be taken in by now. Raises `Refused`."""
+        return self._admit(object_, self.cache)
+
     async def close(self) -> None:
         """Carries out what was asked for, takes no more, and closes the store."""
         self._closed = True

@@ -21,15 +21,20 @@ from schemas.meta import Object, ObjectMeta, Ref, ref_of
 
 Write = tuple[Ref, Object | None]
 
+FOREGROUND = "foregroundDeletion"
+"""The finalizer of an object that stays until what it owned has gone; the garbage collector takes it off."""
+
 
 def plan_delete(change: Delete, view: View, now: datetime) -> tuple[Write, ...]:
     """The object marked or removed, and its dependents set free where `orphan` asks for it."""
     doomed = present(view, change.ref, change.uid, change.resource_version)
     freed = tuple(_freed(view, doomed.metadata.uid)) if change.orphan else ()
+    if change.foreground and FOREGROUND not in doomed.metadata.finalizers:
+        doomed = _with(doomed, replace(doomed.metadata, finalizers=(*doomed.metadata.finalizers, FOREGROUND)))
     marked = _marked(doomed, change.grace_seconds, now)
     if is_over(marked):
         return ((change.ref, None), *freed)
-    return freed if marked is doomed else ((change.ref, marked), *freed)
+    return freed if marked is view.find(change.ref) else ((change.ref, marked), *freed)
 
 
 def is_over(object_: Object) -> bool:
