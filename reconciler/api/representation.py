@@ -3,13 +3,12 @@
 Encoding is object by object, so that a long list need not be held twice. Pure but for nothing: bytes come out.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 
-from reconciler.api.status import StatusError, unsupported_value
 from reconciler.api.tables import LAYOUTS, Cell, Column
 from schemas.kinds import Kind
 from schemas.meta import Object, ObjectMeta, Record
@@ -17,50 +16,21 @@ from schemas.meta import Object, ObjectMeta, Record
 encode = msgspec.json.Encoder().encode
 
 _META = "meta.k8s.io/v1"
-_MEDIA = "application/json"
 
 
 class Form(msgspec.Struct, frozen=True):
-    """`include` is what a row of a table carries besides its cells."""
+    """`include` is what a row of a table carries besides its cells, `meta` the version of tables and of metadata.
+
+    `as_` is what turns an object into the one of another group that it is shown as.
+    """
 
     name: Literal["Object", "Table", "Metadata"]
     include: Literal["None", "Metadata", "Object"] = "Metadata"
+    meta: str = _META
+    as_: Callable[[Object], Object] | None = None
 
 
 PLAIN = Form("Object")
-
-
-def negotiate(accept: str, include: str = "") -> Form:
-    """The first form of an `Accept` header that can be given; `include` is the query's `includeObject`.
-
-    Raises the 406 where there is none.
-    """
-    for entry in accept.split(",") if accept else ["*/*"]:
-        media, *rest = (part.strip() for part in entry.split(";"))
-        if media not in (_MEDIA, "application/*", "*/*"):
-            continue
-        parameters = dict(parameter.partition("=")[::2] for parameter in rest)
-        as_, of = parameters.get("as", ""), (parameters.get("g"), parameters.get("v"))
-        if not as_ and parameters.get("stream", "watch") == "watch":
-            return PLAIN
-        if of == ("meta.k8s.io", "v1") and as_ in ("PartialObjectMetadata", "PartialObjectMetadataList"):
-            return Form("Metadata")
-        if of == ("meta.k8s.io", "v1") and as_ == "Table":
-            return _table(include)
-    message = f"only the following media types are accepted: {_MEDIA}"
-    raise StatusError(406, "NotAcceptable", message)
-
-
-def _table(include: str) -> Form:
-    match include:
-        case "" | "Metadata":
-            return Form("Table")
-        case "None":
-            return Form("Table", "None")
-        case "Object":
-            return Form("Table", "Object")
-        case _:
-            raise unsupported_value("TableOptions", "includeObject", f'"{include}"', "Metadata", "None", "Object")
 
 
 class _Partial(Record, frozen=True):
@@ -96,8 +66,8 @@ class ListPosition(msgspec.Struct, frozen=True):
     remaining: int = 0
 
 
-def _partial(object_: Object) -> _Partial:
-    return _Partial("PartialObjectMetadata", _META, object_.metadata)
+def _partial(object_: Object, form: Form) -> _Partial:
+    return _Partial("PartialObjectMetadata", form.meta, object_.metadata)
 
 
 def _row(object_: Object, form: Form, now: datetime) -> _Row:
@@ -106,22 +76,22 @@ def _row(object_: Object, form: Form, now: datetime) -> _Row:
         case "None":
             return _Row(cells, None)
         case "Metadata":
-            return _Row(cells, _partial(object_))
+            return _Row(cells, _partial(object_, form))
         case "Object":
-            return _Row(cells, object_)
+            return _Row(cells, form.as_(object_) if form.as_ else object_)
 
 
 def encode_one(object_: Object, form: Form, now: datetime, *, columns: bool = True) -> bytes:
     """One object. A watch in tables names the columns only once."""
     match form.name:
         case "Object":
-            return encode(object_)
+            return encode(form.as_(object_) if form.as_ else object_)
         case "Metadata":
-            return encode(_partial(object_))
+            return encode(_partial(object_, form))
         case "Table":
             defined = LAYOUTS[object_.kind].columns if columns else None
             meta = _ListMeta(object_.metadata.resource_version)
-            return encode(_Table("Table", _META, meta, defined, (_row(object_, form, now),)))
+            return encode(_Table("Table", form.meta, meta, defined, (_row(object_, form, now),)))
 
 
 def encode_list(
@@ -138,12 +108,12 @@ def encode_list(
             )
         case "Metadata":
             yield b'{"kind":"PartialObjectMetadataList","apiVersion":"%s","metadata":%s,"items":[' % (
-                _META.encode(),
+                form.meta.encode(),
                 meta,
             )
         case "Table":
             yield b'{"kind":"Table","apiVersion":"%s","metadata":%s,"columnDefinitions":%s,"rows":[' % (
-                _META.encode(),
+                form.meta.encode(),
                 meta,
                 encode(LAYOUTS[kind.name].columns),
             )

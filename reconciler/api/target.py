@@ -5,17 +5,27 @@ from urllib.parse import unquote
 import msgspec
 
 from reconciler.api.status import no_such_resource
-from schemas.kinds import KINDS, Kind
+from schemas import events
+from schemas.kinds import BY_NAME, KINDS, Kind
 
 
 class Target(msgspec.Struct, frozen=True):
-    """`namespace` is None for cluster-scoped kinds, and for all namespaces at once."""
+    """`namespace` is None for cluster-scoped kinds, and for all namespaces at once.
+
+    `kind` is what is stored; `view` is the kind that the client sees, where that is another.
+    """
 
     kind: Kind
     namespace: str | None = None
     name: str = ""
     subresource: str = ""
     watch: bool = False
+    view: Kind | None = None
+
+    @property
+    def shown(self) -> Kind:
+        """The kind as the client knows it."""
+        return self.view or self.kind
 
     @property
     def place(self) -> str:
@@ -24,6 +34,7 @@ class Target(msgspec.Struct, frozen=True):
 
 
 _BY_PATH: dict[tuple[str, str, str], Kind] = {(kind.group, kind.version, kind.plural): kind for kind in KINDS}
+_BY_PATH[events.KIND.group, events.KIND.version, events.KIND.plural] = events.KIND
 _NAMESPACE = next(kind for kind in KINDS if kind.name == "Namespace")
 _OF_NAMESPACES = frozenset({"status", "finalize"})
 
@@ -61,4 +72,5 @@ def parse(group: str, version: str, tail: str) -> Target:
         raise no_such_resource()
     if name and kind.namespaced and namespace is None:
         raise no_such_resource()
-    return Target(kind, namespace, name, subresource, watch)
+    stored = BY_NAME[kind.name]
+    return Target(stored, namespace, name, subresource, watch, view=None if stored is kind else kind)

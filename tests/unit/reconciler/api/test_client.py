@@ -7,10 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from reconciler.api import client, protobuf
+from reconciler.api import client
 from reconciler.api.client import ClientError
-from reconciler.api.options import DeleteOptions, Preconditions
-from reconciler.api.status import StatusError
 from tests.unit.reconciler.api.conftest import Served
 
 
@@ -72,41 +70,3 @@ async def test_calls_reach_wherrys_own_endpoints(served: Served) -> None:
     status = await asyncio.to_thread(client.call, served.kubeconfig, "GET", "/wherry/v1/status")
     assert status["source"] == "folder"
     assert await asyncio.to_thread(client.call, served.kubeconfig, "POST", "/wherry/v1/approve") == {"approved": 3}
-
-
-def field(number: int, value: int | bytes) -> bytes:
-    if isinstance(value, int):
-        encoded = bytearray([number << 3])
-        while value > 0x7F:
-            encoded.append(value & 0x7F | 0x80)
-            value >>= 7
-        return bytes((*encoded, value))
-    return bytes((number << 3 | 2, len(value))) + value
-
-
-def test_delete_options_are_read_from_protobuf() -> None:
-    preconditions = field(1, b"u") + field(2, b"7")
-    message = field(1, 300) + field(2, preconditions) + field(3, 1) + field(4, b"Orphan") + field(5, b"All")
-    body = b"k8s\x00" + field(1, field(1, b"v1")) + field(2, message) + field(3, b"") + field(4, b"")
-    assert protobuf.delete_options(body) == DeleteOptions(300, "Orphan", True, Preconditions("u", "7"), ("All",))
-    negative = b"k8s\x00" + field(2, field(1, (1 << 64) - 5))
-    assert protobuf.delete_options(negative).grace_period_seconds == -5
-    assert protobuf.delete_options(b"k8s\x00") == DeleteOptions()
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"{}",
-        b"k8s\x00\x12\x09cut",
-        b"k8s\x00" + field(2, b"\x0d1234"),
-        b"k8s\x00" + field(2, b"\x08" + b"\xff" * 11),
-        b"k8s\x00" + field(2, field(4, 1)),
-        b"k8s\x00" + field(2, b"\x08"),
-    ],
-)
-def test_a_body_that_is_no_delete_options_is_refused(body: bytes) -> None:
-    with pytest.raises(StatusError) as caught:
-        protobuf.delete_options(body)
-    assert caught.value.code == 400

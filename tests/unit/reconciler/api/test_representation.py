@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.api.representation import PLAIN, Form, ListPosition, encode_list, encode_one, negotiate
-from reconciler.api.status import StatusError
+from reconciler.api.negotiation import negotiate
+from reconciler.api.representation import PLAIN, Form, ListPosition, encode_list, encode_one
 from schemas.kinds import BY_NAME
 from tests.unit.reconciler.api.builders import NOW, config_map
 
@@ -12,30 +12,6 @@ KUBECTL = (
     "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json"
 )
 CONFIG_MAP = BY_NAME["ConfigMap"]
-
-
-@pytest.mark.parametrize(
-    ("accept", "form"),
-    [
-        pytest.param("", PLAIN, id="nothing said"),
-        pytest.param("*/*", PLAIN, id="anything"),
-        pytest.param("application/json", PLAIN, id="plain"),
-        pytest.param("application/vnd.kubernetes.protobuf,application/json", PLAIN, id="protobuf or else plain"),
-        pytest.param("application/json;stream=watch", PLAIN, id="a watch"),
-        pytest.param(KUBECTL, Form("Table"), id="kubectl get"),
-        pytest.param("application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io", Form("Metadata"), id="metadata"),
-        pytest.param("application/json;as=Nope;v=v1;g=meta.k8s.io,application/json", PLAIN, id="unknown or else plain"),
-    ],
-)
-def test_the_first_form_that_can_be_given_is_given(accept: str, form: Form) -> None:
-    assert negotiate(accept) == form
-
-
-@pytest.mark.parametrize("accept", ["text/plain", "application/yaml", "application/json;as=Nope;v=v1;g=meta.k8s.io"])
-def test_what_cannot_be_given_is_not_acceptable(accept: str) -> None:
-    with pytest.raises(StatusError) as caught:
-        negotiate(accept)
-    assert caught.value.code == 406
 
 
 def listed(form: Form, *names: str, **position: Any) -> Any:  # noqa: ANN401
