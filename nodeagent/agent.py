@@ -15,6 +15,7 @@ from nodeagent.node import Machine, facts, labels, status
 from nodeagent.pods.checks import Reach
 from nodeagent.pods.node import Directories
 from nodeagent.pods.workers import PodWorkers
+from nodeagent.rpc.service import Service
 from nodeagent.runtime.interface import Image, Runtime, RuntimeFailure
 from nodeagent.stats import Stats
 from schemas.core.node import NodeStatus
@@ -49,7 +50,15 @@ class Agent:
     ) -> None:
         self._config, self._runtime, self._machine = config, runtime, machine
         self._lay_network, self._prepare = lay_network, prepare
-        self.link = Link(config, Checkpoint(config.data / "accepted"), version=VERSION, clock=now)
+        service = Service(runtime, lambda: self.workers.states)
+        self.link = Link(
+            config,
+            Checkpoint(config.data / "accepted"),
+            version=VERSION,
+            clock=now,
+            serve=service.serve,
+            pod_changed=service.pod_changed,
+        )
         directories = Directories(data=config.data, run=config.run, logs=config.data / "logs")
         self.workers = PodWorkers(
             runtime, self.link, directories=directories, node=facts(config, machine()), simulation=simulation

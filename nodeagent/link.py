@@ -14,6 +14,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 import aiomqtt
 
@@ -22,6 +23,7 @@ from nodeagent.arrivals import Arrivals
 from nodeagent.checkpoint import Checkpoint
 from nodeagent.config import Config
 from nodeagent.outbox import PODS, Outbox, Outgoing
+from nodeagent.rpc.calls import Calls, Serve
 from schemas.configuration import BadConfiguration
 from schemas.core.node import NodeStatus
 from schemas.core.podstatus import PodStatus
@@ -35,6 +37,7 @@ from schemas.messages import (
     Topics,
     decode,
     reconciler_online,
+    rpc_id,
     split_topic,
 )
 from schemas.messages import Config as ConfigBody
@@ -63,7 +66,17 @@ class Link:
     It is the agent's `Reporter`. `run` it for as long as the agent lives.
     """
 
-    def __init__(self, config: Config, checkpoint: Checkpoint, *, version: str, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        checkpoint: Checkpoint,
+        *,
+        version: str,
+        clock: Callable[[], datetime],
+        serve: Serve,
+        pod_changed: Callable[[str], None],
+    ) -> None:
+        """`serve` does what the reconciler calls for; `pod_changed` is told of each report of a pod."""
         self._config, self._checkpoint, self._version = config, checkpoint, version
         self._url = config.broker.shown()
         self._topics = Topics(config.cluster, config.node)
@@ -73,6 +86,8 @@ class Link:
         self._arrivals = Arrivals()
         self._arrived, self._to_send = asyncio.Event(), asyncio.Event()
         self._outbox = Outbox(checkpoint.next_epoch(), clock, self._to_send.set, self._send_events_soon)
+        self._calls, self._pod_changed = Calls(serve), pod_changed
+        self._saying: set[asyncio.Task[None]] = set()
         self._gathering: asyncio.TimerHandle | None = None
         self._events_due = False
         self._expects_leftovers = False
@@ -90,6 +105,11 @@ class Link:
         """The newest report of each pod, by uid."""
         return self._outbox.pods
 
+    @property
+    def calls(self) -> int:
+        """How many calls of the reconciler are open."""
+        return len(self._calls)
+
     def node(self, status: NodeStatus, labels: dict[str, str]) -> None:
         """The node as it is now; called as often as one likes, it is reported when it has changed."""
         self._outbox.node(status, labels, self._config.taints, self._version)
@@ -104,9 +124,11 @@ class Link:
             epoch=self.epoch, generation=generation, namespace=namespace, name=name, status=status, removed=removed
         )
         self._outbox.pod(uid, report)
+        self._pod_changed(uid)
 
     def forget(self, uid: str) -> None:
         self._outbox.forget(uid)
+        self._pod_changed(uid)
 
     def event(self, event: NodeEvent) -> None:
         self._outbox.event(event)
@@ -154,6 +176,7 @@ class Link:
             try:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._receive(client), name="link-receive")
+                    self._calls.begin(partial(self._say_in_call, client))
                     await self._introduce(client)
                     tasks.create_task(self._send(client), name="link-send")
             except asyncio.CancelledError:
@@ -162,12 +185,31 @@ class Link:
                 raise
             finally:
                 self.connected = False
+                self._calls.lost()
+
+    def _say_in_call(self, client: aiomqtt.Client, rest: str, payload: bytes) -> None:
+        """In the order of the calls, and not behind what else there is to report: each call keeps to its window."""
+        publishing = client.publish(f"{self._topics.root}/{rest}", payload, qos=1, timeout=math.inf)
+        task = asyncio.get_running_loop().create_task(publishing, name="link-call")
+        self._saying.add(task)
+        task.add_done_callback(self._said_in_call)
+
+    def _said_in_call(self, task: "asyncio.Task[None]") -> None:
+        self._saying.discard(task)
+        if not task.cancelled():
+            task.exception()  # that the link is lost, which the task that reads tells as well
 
     async def _introduce(self, client: aiomqtt.Client) -> None:
         """Subscribes, says that the node is there, and then everything that is known here."""
         topics = self._topics
         self._expects_leftovers = True
-        for topic in (f"{topics.desired}/#", topics.online, f"{topics.status}/pods/+", self._reconciler):
+        for topic in (
+            f"{topics.desired}/#",
+            topics.online,
+            f"{topics.status}/pods/+",
+            self._reconciler,
+            topics.rpc_down("+"),
+        ):
             for code in await client.subscribe(topic, qos=1):
                 if not isinstance(code, int) and code.is_failure:
                     log.error("the broker refuses a subscription; allow it for this user topic=%s", topic)
@@ -179,19 +221,27 @@ class Link:
 
     async def _receive(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
-            if message.topic.value == self._reconciler and message.payload == ONLINE:
-                self._outbox.events_again()  # those sent while no reconciler listened are lost
+            if message.topic.value == self._reconciler:
+                self._reconciler_said(message.payload, message.retain)
             split = split_topic(message.topic.value)
             if split is None or split[:2] != (self._config.cluster, self._config.node):
                 continue
             rest, payload = split[2], message.payload
-            if rest == "online":
+            if (call := rpc_id(rest, "down")) is not None:
+                self._calls.said(call, payload)
+            elif rest == "online":
                 await self._online_said(client, payload, message.retain)
             elif rest.startswith(PODS):
                 if message.retain and payload:
                     self._leftover(rest.removeprefix(PODS))
             else:
                 self._desired_said(rest, payload)
+
+    def _reconciler_said(self, payload: bytes, retained: bool) -> None:
+        if payload == ONLINE:
+            self._outbox.events_again()  # those sent while no reconciler listened are lost
+        if not retained:  # it has just come, or gone
+            self._calls.end("the reconciler was restarted or lost its link")
 
     async def _online_said(self, client: aiomqtt.Client, payload: bytes, retained: bool) -> None:
         """What this node is said to be. A late will of an earlier connection is set right.

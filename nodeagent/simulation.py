@@ -128,7 +128,7 @@ class SimulatedNode:
         endpoint = config.broker.endpoint()
         self._config = config
         self._wire = Wire(endpoint.host, endpoint.port)
-        self._runtime = FakeRuntime(start_seconds=start_seconds, pod_cidr="", version="simulated://1")
+        self._runtime = FakeRuntime(start_seconds=start_seconds, pod_cidr="", version="simulated://1", logs=True)
         self._port = 0
         self._task: asyncio.Task[None] | None = None
 

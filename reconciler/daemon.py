@@ -16,6 +16,7 @@ from reconciler.api import kubeconfig
 from reconciler.api.auth import load_token
 from reconciler.api.certificate import CannotCertify
 from reconciler.api.server import ApiServer
+from reconciler.api.streams.handlers import Streams
 from reconciler.box import Box
 from reconciler.config import Config, load_config, split_address
 from reconciler.controllers.loop import ControllerLoop
@@ -98,12 +99,13 @@ async def serve(config: Config, kubeconfig_path: Path, box: Box | None = None) -
                     "controllers": loop.statistics,
                     "scheduler": scheduler.statistics,
                     "link": link.statistics,
+                    "rpc": link.rpc.statistics,
                     "loop": upkeep.statistics,
                     **({"git": lambda: git.status} if git is not None else {}),
                 },
                 lambda: link.usage,
             )
-            async with _serving(_api(config, cluster, sync, metrics, git), kubeconfig_path):
+            async with _serving(_api(config, cluster, sync, metrics, git, link), kubeconfig_path):
                 rooms = {
                     "manifests": sync.run() if git is None else _after(git.ready, sync.run),
                     "controllers": _following(sync, loop.run),
@@ -240,7 +242,12 @@ async def _keep_agent(box: Box) -> None:
 
 
 def _api(
-    config: Config, cluster: Cluster, sync: ManifestSync, metrics: "CollectorRegistry", git: GitSync | None
+    config: Config,
+    cluster: Cluster,
+    sync: ManifestSync,
+    metrics: "CollectorRegistry",
+    git: GitSync | None,
+    link: Link,
 ) -> ApiServer:
     host, port = split_address(config.api.listen, "api.listen")
 
@@ -273,6 +280,7 @@ def _api(
         approve=approve,
         webhook=git.receive if git is not None and config.origin.webhook else None,
         metrics=metrics,
+        streams=Streams(cluster.cache, link.rpc).routes(),
     )
 
 

@@ -43,6 +43,14 @@ class Topics:
     def pod_status(self, uid: str) -> str:
         return f"{self.status}/pods/{uid}"
 
+    def rpc_down(self, id_: str) -> str:
+        """What the reconciler says on a stream; see `schemas.rpc`."""
+        return f"{self.root}/rpc/{id_}/down"
+
+    def rpc_up(self, id_: str) -> str:
+        """What the agent says on it."""
+        return f"{self.root}/rpc/{id_}/up"
+
 
 def reconciler_online(cluster: str) -> str:
     """Retained: `1` while a reconciler listens, and `0` by its last will. What is not retained was lost meanwhile."""
@@ -55,6 +63,14 @@ def split_topic(topic: str) -> tuple[str, str, str] | None:
     if len(parts) != 6 or parts[0] != "wherry" or parts[1] != VERSION or parts[3] != "nodes":
         return None
     return parts[2], parts[4], parts[5]
+
+
+def rpc_id(rest: str, direction: Literal["up", "down"]) -> str | None:
+    """The stream of a topic below a node (`split_topic`), or None for any other."""
+    match rest.split("/"):
+        case ["rpc", id_, way] if way == direction:
+            return id_
+    return None
 
 
 class Digest(Record, frozen=True):

@@ -6,6 +6,7 @@ agent's, a person's) are never listed, and so never touched.
 
 import asyncio
 import math
+import socket
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -30,10 +31,13 @@ from nodeagent.runtime.interface import (
     RuntimeFailure,
     Sandbox,
     SandboxConfig,
+    Session,
+    Streams,
     Unavailable,
 )
 from nodeagent.runtime.proto import cri_pb2 as cri
 from nodeagent.runtime.proto.cri_grpc import ImageServiceStub, RuntimeServiceStub
+from nodeagent.runtime.streaming import open_session
 
 QUICK = 10.0
 """Seconds for a call that only reads or changes containerd's books."""
@@ -159,6 +163,39 @@ class CriRuntime:
         async with asyncio.timeout(timeout_seconds):
             reply = await self._connection.call(self._runtime.ExecSync, request, timeout_seconds + SLOW)
         return ExecResult(reply.exit_code, (reply.stdout[:OUTPUT] + reply.stderr[:OUTPUT])[:OUTPUT])
+
+    async def exec_session(self, container_id: str, command: Sequence[str], streams: Streams) -> Session:
+        request = cri.ExecRequest(
+            container_id=container_id,
+            cmd=command,
+            tty=streams.tty,
+            stdin=streams.stdin,
+            stdout=streams.stdout,
+            stderr=streams.stderr and not streams.tty,
+        )
+        reply = await self._connection.call(self._runtime.Exec, request, QUICK)
+        return await open_session(reply.url, streams)
+
+    async def attach_session(self, container_id: str, streams: Streams) -> Session:
+        request = cri.AttachRequest(
+            container_id=container_id,
+            tty=streams.tty,
+            stdin=streams.stdin,
+            stdout=streams.stdout,
+            stderr=streams.stderr and not streams.tty,
+        )
+        reply = await self._connection.call(self._runtime.Attach, request, QUICK)
+        return await open_session(reply.url, streams)
+
+    async def connect(self, sandbox_id: str, port: int) -> socket.socket:
+        from nodeagent.runtime.namespaces import connect_inside  # rarely needed, and brings ctypes
+
+        request = cri.SandboxRequest(pod_sandbox_id=sandbox_id, verbose=True)
+        reply = await self._connection.call(self._runtime.PodSandboxStatus, request, QUICK)
+        pid = convert.sandbox_pid(reply.info.get("info", "{}"))
+        if not pid:
+            raise RuntimeFailure(f"sandbox {sandbox_id} is not running")
+        return await connect_inside(Path(f"/proc/{pid}/ns/net"), port)
 
     async def reopen_log(self, container_id: str) -> None:
         request = cri.ContainerRequest(container_id=container_id)

@@ -79,6 +79,15 @@ def uses_systemd_cgroups(info: str) -> bool:
     return runtime is not None and (runtime.options or {}).get("SystemdCgroup") is True
 
 
+class _SandboxInfo(msgspec.Struct):
+    pid: int = 0
+
+
+def sandbox_pid(info: str) -> int:
+    """The process that holds the sandbox's namespaces, from the verbose status; 0 where there is none (any more)."""
+    return msgspec.json.decode(info, type=_SandboxInfo).pid
+
+
 def sandbox_to_cri(config: SandboxConfig, node: str, default_cgroup_parent: str) -> cri.PodSandboxConfig:
     result = cri.PodSandboxConfig(
         metadata=cri.PodSandboxMetadata(

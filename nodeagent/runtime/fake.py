@@ -7,6 +7,7 @@ loop with virtual time simulates hours in moments. What stays per pod is a few s
 import asyncio
 import hashlib
 import ipaddress
+import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from nodeagent.runtime.archive import Archive, normalise
+from nodeagent.runtime.fake_sessions import FakeSession, echoing_socket
 from nodeagent.runtime.interface import (
     Container,
     ContainerConfig,
@@ -27,7 +29,9 @@ from nodeagent.runtime.interface import (
     RuntimeFailure,
     Sandbox,
     SandboxConfig,
+    Session,
     State,
+    Streams,
     Unavailable,
 )
 
@@ -46,6 +50,8 @@ async def succeed(container_id: str, command: Sequence[str]) -> ExecResult:
 class FakeRuntime:
     """`start_seconds` is what a container's start takes. With `pull_seconds` images are not there before a pull.
 
+    `logs`: each container that starts says so in its log file.
+
     With an empty `pod_cidr` pods that have an address of their own wait for `lay_network`.
     """
 
@@ -58,12 +64,14 @@ class FakeRuntime:
         execute: Execute = succeed,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         version: str = "fake://1",
+        logs: bool = False,
     ) -> None:
         self._start_seconds = start_seconds
         self._pull_seconds = pull_seconds
         self._execute = execute
         self._now = now
         self._version = version
+        self._logs = logs
         self._available = True
         self._made = 0
         self._addresses = ipaddress.ip_network(pod_cidr) if pod_cidr else None
@@ -182,6 +190,8 @@ class FakeRuntime:
         container = self._startable(container_id)  # it may have been stopped or removed meanwhile
         started = msgspec.structs.replace(container, state=State.RUNNING, started_at=self._now())
         self._containers[container_id] = started
+        if self._logs and started.log_path:
+            _write_log(Path(started.log_path), f"{self._now().isoformat()} stdout F simulated {container.image} runs\n")
 
     async def stop_container(self, container_id: str, grace_seconds: float) -> None:
         self._check()
@@ -200,6 +210,21 @@ class FakeRuntime:
         async with asyncio.timeout(timeout_seconds):
             result = await self._execute(container_id, command)
         return msgspec.structs.replace(result, output=result.output[: 16 * 1024])
+
+    async def exec_session(self, container_id: str, command: Sequence[str], streams: Streams) -> Session:
+        self._check()
+        if self._container(container_id).state is not State.RUNNING:
+            raise RuntimeFailure(f"container {container_id} is not running")
+        return FakeSession(command, streams)
+
+    async def attach_session(self, container_id: str, streams: Streams) -> Session:
+        return await self.exec_session(container_id, ["cat"], streams)
+
+    async def connect(self, sandbox_id: str, port: int) -> socket.socket:
+        self._check()
+        if not self._sandbox(sandbox_id).ready:
+            raise RuntimeFailure(f"sandbox {sandbox_id} is not running")
+        return await echoing_socket()
 
     async def reopen_log(self, container_id: str) -> None:
         self._check()
@@ -340,6 +365,12 @@ class FakeRuntime:
         image = _image(reference)
         self._images[image.id] = reference
         return image
+
+
+def _write_log(path: Path, line: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.write(line)
 
 
 def _image(reference: str) -> Image:

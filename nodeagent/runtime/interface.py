@@ -5,6 +5,7 @@ containers in it. Everything that the agent must know again after its own restar
 annotations that it gave to sandboxes and containers.
 """
 
+import socket
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -190,6 +191,45 @@ class RuntimeEvent(msgspec.Struct, frozen=True):
     id: str = ""
 
 
+class Streams(msgspec.Struct, frozen=True):
+    """Which of a process' streams somebody wants. A terminal has no `stderr` of its own."""
+
+    stdin: bool = False
+    stdout: bool = False
+    stderr: bool = False
+    tty: bool = False
+
+
+class ProcessEnd(msgspec.Struct, frozen=True):
+    """How a process ended, or (`message` set) why it never ran."""
+
+    exit_code: int = 0
+    message: str = ""
+
+
+class Session(Protocol):
+    """A process on the other end of a few pipes. To be closed, which detaches from it."""
+
+    def output(self) -> AsyncGenerator[tuple[int, bytes], None]:
+        """Pieces of standard output (1) and error (2), until the process has ended or let go of both.
+
+        Nothing is read ahead: who does not ask holds the process up.
+        """
+
+    async def write(self, data: bytes) -> None:
+        """To standard input; waits while the process does not read. Raises `OSError` when it is gone."""
+
+    def end_input(self) -> None: ...
+
+    def resize(self, width: int, height: int) -> None: ...
+
+    @property
+    def end(self) -> ProcessEnd:
+        """Once `output` is over."""
+
+    def close(self) -> None: ...
+
+
 class Runtime(Protocol):
     """Every call raises `RuntimeFailure` or one of its kinds, and ends within its own deadline."""
 
@@ -223,6 +263,15 @@ class Runtime(Protocol):
 
     async def exec_sync(self, container_id: str, command: Sequence[str], timeout_seconds: float) -> ExecResult:
         """Raises `TimeoutError` when the command takes longer."""
+
+    async def exec_session(self, container_id: str, command: Sequence[str], streams: Streams) -> Session:
+        """Starts a process beside the container's own."""
+
+    async def attach_session(self, container_id: str, streams: Streams) -> Session:
+        """The container's own process, from now on."""
+
+    async def connect(self, sandbox_id: str, port: int) -> socket.socket:
+        """A TCP connection to that port of the sandbox's loopback. Raises `OSError` where nobody listens."""
 
     async def reopen_log(self, container_id: str) -> None:
         """After the log file was renamed: write to a new one."""

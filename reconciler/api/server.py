@@ -39,8 +39,8 @@ class ApiServer:
 
     `directory` holds the certificate, which is also made out to `names`. `answers` are what
     `GET /wherry/v1/NAME` answers, by name, given the query; `approve` does what `POST /wherry/v1/approve` asks (its
-    body goes in, its answer comes out); all as anything that is JSON. `webhook` is told what comes to
-    `POST /wherry/v1/webhook`.
+    body goes in, its answer comes out); all as anything that is JSON. `streams` are the routes of logs and shells.
+    `webhook` is told what comes to `POST /wherry/v1/webhook`.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class ApiServer:
         answers: Mapping[str, Answer],
         approve: Callable[[dict[str, Any]], Awaitable[object]],
         metrics: "CollectorRegistry",
+        streams: Sequence[web.RouteDef] = (),
         webhook: Receive | None = None,
     ) -> None:
         self.resources = Resources(cluster)
@@ -62,6 +63,7 @@ class ApiServer:
         self._directory, self._token, self._names = directory, token, tuple(names)
         self.answers = dict(answers)
         self._approve, self._metrics = approve, metrics
+        self._streams = tuple(streams)
         self._webhook = Webhook(webhook) if webhook else None
         self._certificate: Certificate | None = None
         self._runner: web.AppRunner | None = None
@@ -119,6 +121,7 @@ class ApiServer:
         if self._webhook is not None:
             application.router.add_post(webhooks.PATH, self._webhook.post)
         application.router.add_post("/apis/{group}/{version}/{review:selfsubject[a-z]+}", self._post_review)
+        application.router.add_routes(self._streams)
         application.router.add_route("*", "/api/{version}/{tail:.+}", self._resource)
         application.router.add_route("*", "/apis/{group}/{version}/{tail:.+}", self._resource)
         return application

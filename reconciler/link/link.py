@@ -7,6 +7,7 @@ forgotten, too.
 """
 
 import asyncio
+import contextlib
 import logging
 import math
 import random
@@ -15,6 +16,7 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 import aiomqtt
 import msgspec
@@ -22,19 +24,21 @@ import msgspec
 from reconciler.link.inbox import Inbox
 from reconciler.link.outbound import Outbound
 from reconciler.link.retained import DIGEST
+from reconciler.link.rpc import Rpc
 from reconciler.store.cluster import Cluster
 from reconciler.store.view import Event
 from schemas.configuration import BadConfiguration, BrokerAddress
 from schemas.core.node import Node
-from schemas.messages import VERSION, MetricsBatch, Topics, reconciler_online, split_topic
+from schemas.messages import VERSION, MetricsBatch, Topics, reconciler_online, rpc_id, split_topic
 
 log = logging.getLogger(__name__)
 
 CLIENT_LOG = logging.getLogger("reconciler.link.mqtt")
 CLIENT_LOG.setLevel(logging.CRITICAL)  # it tells calls that were cancelled as errors; what fails is raised, too
 
-REPORTS = ("status", "status/pods/+", "online", "events", "metrics")
+REPORTS = ("status", "status/pods/+", "online", "events", "metrics", "rpc/+/up")
 FENCE_SECONDS = 30.0
+GOODBYE_SECONDS = 1.0
 MAX_RETRY_SECONDS = 30.0
 REFUSED = (134, 135)
 """Reason codes of a broker that does not let us in."""
@@ -73,6 +77,8 @@ class Link:
         self._outbound = Outbound(
             cluster.cache, lambda: (cluster.store.id, cluster.store.revision), self._inbox.online.get
         )
+        self.rpc = Rpc(self._inbox.online.get)
+        self._saying: set[asyncio.Task[None]] = set()
         self._connection: _Connection | None = None
         self._judge: asyncio.TimerHandle | None = None
         self._connections = self._published = self._received = 0
@@ -80,6 +86,10 @@ class Link:
     @property
     def usage(self) -> Mapping[str, MetricsBatch]:
         return self._inbox.usage
+
+    def present(self, node: str) -> bool:
+        """Whether the node can be reached now, as far as is known."""
+        return self._connection is not None and bool(self._inbox.online.get(node))
 
     def statistics(self) -> Statistics:
         return Statistics(
@@ -124,9 +134,34 @@ class Link:
                 tasks.create_task(self._receive(client, caught_up), name="link-receive")
                 await self._catch_up(client, caught_up)
                 self._begin(connection)
+                self.rpc.begin(partial(self._say_in_call, client))
                 await asyncio.Event().wait()  # ends with the failure of one of the tasks, or from outside
+            except asyncio.CancelledError:
+                await self._say_goodbye(client)
+                raise
             finally:
+                self.rpc.end()
                 self._end()
+
+    async def _say_goodbye(self, client: aiomqtt.Client) -> None:
+        """Who leaves in good order has no last will, and the agents have to end what was open."""
+        with contextlib.suppress(aiomqtt.MqttError):
+            topic = reconciler_online(self._settings.cluster)
+            await client.publish(topic, b"0", qos=1, retain=True, timeout=GOODBYE_SECONDS)
+
+    def _say_in_call(self, client: aiomqtt.Client, node: str, rest: str, payload: bytes) -> None:
+        """In the order of the calls, and not behind assignments: each stream keeps to its window."""
+        publishing = client.publish(
+            f"{Topics(self._settings.cluster, node).root}/{rest}", payload, qos=1, timeout=math.inf
+        )
+        task = asyncio.get_running_loop().create_task(publishing, name="link-rpc")
+        self._saying.add(task)
+        task.add_done_callback(self._said_in_call)
+
+    def _said_in_call(self, task: "asyncio.Task[None]") -> None:
+        self._saying.discard(task)
+        if not task.cancelled():
+            task.exception()  # that the link is lost, which the task that reads tells as well
 
     async def _catch_up(self, client: aiomqtt.Client, caught_up: asyncio.Event) -> None:
         """Subscribes, and waits until the broker has said what it retains.
@@ -170,6 +205,11 @@ class Link:
                 caught_up.set()
             elif split := split_topic(message.topic.value):
                 _, node, rest = split
+                if (call := rpc_id(rest, "up")) is not None:
+                    self.rpc.said(node, call, message.payload)
+                    continue
+                if rest == "online" and not message.retain:
+                    self.rpc.node_spoke(node)
                 if rest != DIGEST and not rest.startswith(DIGEST + "/"):
                     self._inbox.put(node, rest, message.payload)
                 elif message.retain:

@@ -15,7 +15,9 @@ from nodeagent.accepted import Accepted
 from nodeagent.checkpoint import Checkpoint
 from nodeagent.config import Config
 from nodeagent.link import Link as AgentLink
+from nodeagent.rpc.calls import Call, Refusal
 from reconciler.link.link import Link, Settings
+from reconciler.link.rpc import Refused
 from reconciler.store.changes import Create, Delete, Update
 from reconciler.store.cluster import Cluster
 from reconciler.store.sqlite import SqliteStore
@@ -29,6 +31,8 @@ from schemas.core.pod import Pod, PodSpec
 from schemas.core.podstatus import PodStatus
 from schemas.messages import Assignment, Digest, NodeEvent, PodReport, Topics, decode, encode
 from schemas.meta import ObjectMeta, Ref
+from schemas.rpc import STDIN, STDOUT, Close, Data, End, ExecRequest, Request
+from schemas.streaming import Stream
 
 T = TypeVar("T")
 CLUSTER = "test"
@@ -109,12 +113,29 @@ async def reconciler(broker: Broker, directory: Path, *, grace: float = 40.0) ->
         await cluster.close()
 
 
+async def serve(request: Request, call: Call) -> End:
+    """A node where every process says back what it is told, and `sleep` waits."""
+    assert isinstance(request, ExecRequest)
+    if request.command == ("nothing",):
+        raise Refusal(404, "NotFound", "there is no such thing")
+    call.start()
+    if request.command == ("sleep",):
+        await asyncio.Event().wait()
+    while frame := await call.stream.receive():
+        if isinstance(frame[0], Close):
+            break
+        await call.stream.write(STDOUT, frame[1])
+    return End(exit_code=7)
+
+
 class Agent:
     """An agent whose pods run at once, and end at once when they shall."""
 
     def __init__(self, broker: Broker, directory: Path) -> None:
         config = Config(broker=address(broker), cluster=CLUSTER, node="n1", data=directory)
-        self.link = AgentLink(config, Checkpoint(directory), version="test", clock=now)
+        self.link = AgentLink(
+            config, Checkpoint(directory), version="test", clock=now, serve=serve, pod_changed=lambda _: None
+        )
         self.seen: list[Accepted] = []
         ready = NodeCondition(type="Ready", status="True", reason="KubeletReady", message="ready")
         self.link.node(NodeStatus(capacity={"cpu": "1"}, conditions=(ready,)), {})
@@ -414,7 +435,9 @@ async def test_a_password_that_the_broker_refuses_is_said_on_both_sides(
     wrong = BrokerAddress(url=f"mqtt://{broker.username}:wrong@127.0.0.1:{broker.port}")
     cluster = await Cluster.open(await SqliteStore.open(tmp_path / "store.db"), clock=now)
     config = Config(broker=wrong, cluster=CLUSTER, node="n1", data=tmp_path)
-    agent = AgentLink(config, Checkpoint(tmp_path / "a"), version="test", clock=now)
+    agent = AgentLink(
+        config, Checkpoint(tmp_path / "a"), version="test", clock=now, serve=serve, pod_changed=lambda _: None
+    )
     links = [Link(cluster, Settings(broker=wrong, cluster=CLUSTER), clock=now).run(), agent.run(lambda _: None)]
     running = [asyncio.create_task(link) for link in links]
     said = "refuses user name or password: check broker.username and broker.passwordFile"
@@ -431,3 +454,82 @@ async def test_a_password_that_the_broker_refuses_is_said_on_both_sides(
         await asyncio.gather(*running, return_exceptions=True)
         await cluster.close()
     assert "wrong@" not in caplog.text
+
+
+def call(command: str) -> ExecRequest:
+    return ExecRequest(uid="u", container="c", command=(command,))
+
+
+async def said(stream: Stream) -> bytes:
+    """Everything that comes on the stream until it ends."""
+    pieces = []
+    while frame := await stream.receive():
+        pieces.append(frame[1])
+    return b"".join(pieces)
+
+
+async def test_a_call_carries_more_than_its_window_both_ways(broker: Broker, tmp_path: Path) -> None:
+    async with reconciler(broker, tmp_path / "r") as (_, link), Agent(broker, tmp_path / "a").running():
+        await until(lambda: link.present("n1"))
+        stream = await link.rpc.open("n1", call("cat"))
+        sent = bytes(range(256)) * 8192
+        hearing = asyncio.create_task(said(stream))
+        await stream.write(STDIN, sent)
+        stream.close(STDIN)
+        async with asyncio.timeout(20):
+            assert await hearing == sent
+        assert stream.end == End(exit_code=7)
+        assert link.rpc.statistics().streams == 0
+
+
+async def test_a_reader_that_stops_holds_up_no_other_call(broker: Broker, tmp_path: Path) -> None:
+    async with reconciler(broker, tmp_path / "r") as (_, link), Agent(broker, tmp_path / "a").running():
+        await until(lambda: link.present("n1"))
+        stuck = await link.rpc.open("n1", call("cat"))
+        filling = asyncio.create_task(stuck.write(STDIN, bytes(4_000_000)))
+        for _ in range(20):
+            quick = await link.rpc.open("n1", call("cat"))
+            await quick.write(STDIN, b"ahoy")
+            async with asyncio.timeout(5):
+                assert await quick.receive() == (Data(STDOUT), b"ahoy")
+            quick.finish()
+        assert not filling.done()
+        stuck.finish()
+        await asyncio.gather(filling, return_exceptions=True)
+
+
+async def test_a_call_that_is_refused_says_why(broker: Broker, tmp_path: Path) -> None:
+    async with reconciler(broker, tmp_path / "r") as (_, link), Agent(broker, tmp_path / "a").running():
+        await until(lambda: link.present("n1"))
+        with pytest.raises(Refused, match="no such thing"):
+            await link.rpc.open("n1", call("nothing"))
+        with pytest.raises(Refused, match="node n2 has no link"):
+            await link.rpc.open("n2", call("cat"))
+
+
+async def test_calls_end_when_the_agent_goes(broker: Broker, tmp_path: Path) -> None:
+    async with reconciler(broker, tmp_path / "r") as (_, link):
+        async with Agent(broker, tmp_path / "a").running():
+            await until(lambda: link.present("n1"))
+            stream = await link.rpc.open("n1", call("sleep"))
+        async with asyncio.timeout(5):
+            assert await stream.receive() is None
+        assert stream.end is not None
+        assert "node n1 lost its link" in stream.end.message
+
+
+async def test_calls_end_on_both_sides_when_the_reconciler_or_the_broker_goes(broker: Broker, tmp_path: Path) -> None:
+    async with Agent(broker, tmp_path / "a").running() as agent:
+        async with reconciler(broker, tmp_path / "r") as (_, link):
+            await until(lambda: link.present("n1"))
+            stream = await link.rpc.open("n1", call("sleep"))
+            assert agent.link.calls == 1
+        assert stream.end is not None
+        await until(lambda: agent.link.calls == 0)
+        async with reconciler(broker, tmp_path / "r") as (_, link):
+            await until(lambda: link.present("n1"))
+            stream = await link.rpc.open("n1", call("sleep"))
+            await broker.kill()
+            async with asyncio.timeout(5):
+                assert await stream.receive() is None
+            await until(lambda: agent.link.calls == 0)

@@ -71,6 +71,14 @@ class RuntimeServiceBase(abc.ABC):
         pass
 
     @abc.abstractmethod
+    async def Exec(self, stream: 'grpclib.server.Stream[nodeagent.runtime.proto.cri_pb2.ExecRequest, nodeagent.runtime.proto.cri_pb2.StreamResponse]') -> None:
+        pass
+
+    @abc.abstractmethod
+    async def Attach(self, stream: 'grpclib.server.Stream[nodeagent.runtime.proto.cri_pb2.AttachRequest, nodeagent.runtime.proto.cri_pb2.StreamResponse]') -> None:
+        pass
+
+    @abc.abstractmethod
     async def ListContainerStats(self, stream: 'grpclib.server.Stream[nodeagent.runtime.proto.cri_pb2.ListContainerStatsRequest, nodeagent.runtime.proto.cri_pb2.ListContainerStatsResponse]') -> None:
         pass
 
@@ -163,6 +171,18 @@ class RuntimeServiceBase(abc.ABC):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 nodeagent.runtime.proto.cri_pb2.ExecSyncRequest,
                 nodeagent.runtime.proto.cri_pb2.ExecSyncResponse,
+            ),
+            '/runtime.v1.RuntimeService/Exec': grpclib.const.Handler(
+                self.Exec,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                nodeagent.runtime.proto.cri_pb2.ExecRequest,
+                nodeagent.runtime.proto.cri_pb2.StreamResponse,
+            ),
+            '/runtime.v1.RuntimeService/Attach': grpclib.const.Handler(
+                self.Attach,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                nodeagent.runtime.proto.cri_pb2.AttachRequest,
+                nodeagent.runtime.proto.cri_pb2.StreamResponse,
             ),
             '/runtime.v1.RuntimeService/ListContainerStats': grpclib.const.Handler(
                 self.ListContainerStats,
@@ -265,6 +285,18 @@ class RuntimeServiceStub:
             '/runtime.v1.RuntimeService/ExecSync',
             nodeagent.runtime.proto.cri_pb2.ExecSyncRequest,
             nodeagent.runtime.proto.cri_pb2.ExecSyncResponse,
+        )
+        self.Exec = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/runtime.v1.RuntimeService/Exec',
+            nodeagent.runtime.proto.cri_pb2.ExecRequest,
+            nodeagent.runtime.proto.cri_pb2.StreamResponse,
+        )
+        self.Attach = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/runtime.v1.RuntimeService/Attach',
+            nodeagent.runtime.proto.cri_pb2.AttachRequest,
+            nodeagent.runtime.proto.cri_pb2.StreamResponse,
         )
         self.ListContainerStats = grpclib.client.UnaryUnaryMethod(
             channel,
