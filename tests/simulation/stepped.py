@@ -16,9 +16,9 @@ from pathlib import Path
 from reconciler.admission import AdmissionSettings, admission
 from reconciler.controllers.loop import ControllerLoop
 from reconciler.controllers.registry import ControllerSettings, controllers
-from reconciler.daemon import NAMESPACES
 from reconciler.link.assignments import desired, uses
 from reconciler.link.inbound import pod_changes
+from reconciler.manifests.planning import ALWAYS_THERE
 from reconciler.manifests.sync import ManifestSync
 from reconciler.scheduler.loop import SchedulerLoop
 from reconciler.store.changes import Change, Create
@@ -154,7 +154,7 @@ async def live(directory: Path, nodes: tuple[Node, ...], files: Mapping[str, str
         store, clock=lambda: one.now if one is not None else START, admit=admission(AdmissionSettings())
     )
     one = Live(cluster, directory)
-    namespaces = [Namespace(metadata=ObjectMeta(name=name)) for name in NAMESPACES]
+    namespaces = [Namespace(metadata=ObjectMeta(name=name)) for name in sorted(ALWAYS_THERE)]
     await cluster.apply([Create(object_) for object_ in (*namespaces, *nodes)])
     one.folder.symlink_to(one.prepare(files))
     tasks = [asyncio.create_task(each) for each in (one.sync.run(), one.loop.run(), one.scheduler.run())]

@@ -99,3 +99,31 @@ async def test_the_loop_rests_when_every_pod_has_been_looked_at(tmp_path: Path) 
             async with asyncio.timeout(5):
                 while not loop.idle:
                     await asyncio.sleep(0)
+
+
+async def test_pods_that_are_still_being_made_are_waited_for(tmp_path: Path) -> None:
+    """The first one to be there is not the first to be placed: the other one is more important."""
+    asked, made = asyncio.Event(), asyncio.Event()
+
+    async def are_made() -> None:
+        asked.set()
+        await made.wait()
+
+    async with open_cluster(tmp_path) as cluster:
+        await cluster.apply([Create(node("n1")), Create(pod("early", requests={"cpu": "3"}))])
+        async with running(SchedulerLoop(cluster, made=are_made).run()):
+            await asked.wait()
+            await cluster.apply([Create(pod("late", requests={"cpu": "3"}, priority=10))])
+            made.set()
+            await until(lambda: bool(_node_of(cluster, "late")), cluster)
+            assert _node_of(cluster, "early") == ""
+
+
+async def test_controllers_that_never_come_to_rest_hold_up_no_pod_for_long(tmp_path: Path) -> None:
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    async with open_cluster(tmp_path) as cluster:
+        await cluster.apply([Create(node("n1")), Create(pod("p"))])
+        async with running(SchedulerLoop(cluster, made=never).run()):
+            await until(lambda: _node_of(cluster, "p") == "n1", cluster, seconds=5)
