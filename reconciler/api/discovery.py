@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from reconciler.api.target import subresources
+from reconciler.api.target import BINDINGS, actions, subresources
 from schemas.kinds import KINDS, Kind
 
 Document = dict[str, Any]
@@ -85,24 +85,37 @@ def _of_kind(kind: Kind) -> list[Resource]:
         short_names=kind.short_names,
         categories=kind.categories,
     )
-    return [main, *(_subresource(kind, name) for name in subresources(kind))]
+    return [main, *(_subresource(kind, name) for name in sorted((*subresources(kind), *actions(kind))))]
+
+
+_OWN_KINDS = {
+    "binding": ("Binding", None),
+    "eviction": ("Eviction", ("policy", "v1")),
+    "scale": ("Scale", ("autoscaling", "v1")),
+}
+"""Kind, and group and version, of subresources that are other objects than what they lie under."""
 
 
 def _subresource(kind: Kind, name: str) -> Resource:
-    scale = name == "scale"
+    own, answers = _OWN_KINDS.get(name, (kind.name, None))
     return Resource(
         plural=name,
-        kind="Scale" if scale else kind.name,
+        kind=own,
         group=kind.group,
         version=kind.version,
         namespaced=kind.namespaced,
-        verbs=_PART_VERBS,
+        verbs=("create",) if name in actions(kind) else _PART_VERBS,
         parent=kind.plural,
-        answers=("autoscaling", "v1") if scale else None,
+        answers=answers,
     )
 
 
-RESOURCES: tuple[Resource, ...] = (*(resource for kind in KINDS for resource in _of_kind(kind)), *_REVIEWS)
+_BINDINGS = Resource(
+    plural=BINDINGS, kind="Binding", group="", version="v1", namespaced=True, verbs=("create",), singular="binding"
+)
+
+
+RESOURCES: tuple[Resource, ...] = (_BINDINGS, *(resource for kind in KINDS for resource in _of_kind(kind)), *_REVIEWS)
 
 VERSIONS: dict[str, tuple[str, ...]] = {
     group: tuple(sorted({r.version for r in RESOURCES if r.group == group}))

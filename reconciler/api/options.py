@@ -41,6 +41,10 @@ class Selection(msgspec.Struct, frozen=True):
         )
 
 
+INCONSISTENT = -1
+"""In place of a revision that is no longer kept: the list goes on with what there is now."""
+
+
 class Continue(msgspec.Struct, frozen=True):
     """Where a list that comes in pages goes on: behind this object, as of this revision."""
 
@@ -113,6 +117,11 @@ def list_options(query: Query) -> ListOptions:
     if match_ not in ("", "Exact", "NotOlderThan"):
         supported = ("Exact", "NotOlderThan", "")
         raise unsupported_value("ListOptions", "resourceVersionMatch", f'"{match_}"', *supported)
+    if match_ == "Exact" and revision == 0:
+        message = 'Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
+        raise bad_option("ListOptions", "resourceVersionMatch", message)
+    if query.get("continue") and revision:
+        raise bad_request("specifying resource version is not allowed when using continue")
     limit = max(_integer(query, "limit") or 0, 0)
     return ListOptions(limit, _continue(query.get("continue", "")), revision or None, match_ == "Exact")
 
@@ -139,7 +148,8 @@ def read_delete_options(body: bytes) -> DeleteOptions:
     try:
         return msgspec.json.decode(body, type=DeleteOptions) if body.strip() else DeleteOptions()
     except msgspec.DecodeError as error:
-        raise bad_request(f"the body must be DeleteOptions: {error}") from None
+        why = "unexpected end of JSON input" if "truncated" in str(error) else str(error)
+        raise bad_request(f"couldn't get version/kind; json parse error: {why}") from None
 
 
 def delete_options(query: Query, options: DeleteOptions) -> DeleteOptions:
@@ -228,15 +238,27 @@ def _boolean(query: Query, name: str) -> bool:
 def _revision(query: Query) -> int | None:
     text = query.get("resourceVersion", "")
     if text and not (text.isascii() and text.isdigit()):
-        message = f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
-        raise bad_request(f"invalid resource version: {message}")
+        raise bad_request(f"invalid resource version: {_no_revision(text)}")
     return int(text) if text else None
+
+
+def get_revision(query: Query) -> int | None:
+    """At which revision, or a later one, an object is asked for."""
+    text = query.get("resourceVersion", "")
+    if text and not (text.isascii() and text.isdigit()):
+        raise StatusError(500, "", _no_revision(text))
+    return int(text) if text else None
+
+
+def _no_revision(text: str) -> str:
+    return f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
 
 
 def _continue(token: str) -> Continue | None:
     if not token:
         return None
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)), type=Continue)
+        decoded = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        return msgspec.json.decode(decoded, type=Continue)
     except (binascii.Error, ValueError, msgspec.DecodeError) as error:
-        raise StatusError(400, "BadRequest", f"invalid continue token: {error}") from None
+        raise bad_request(f"invalid continue token: continue key is not valid: {error}") from None

@@ -24,23 +24,24 @@ def patcher(kind: Kind | None, media: str, body: bytes) -> Callable[[Document], 
     Without a kind (a `Scale`, whose lists are none) a strategic patch is a merge patch.
     """
     if media not in (_JSON, _MERGE, _STRATEGIC):
-        accepted = ", ".join((_JSON, _MERGE, _STRATEGIC))
-        message = f"the body of the request was in an unknown format - accepted media types include: {accepted}"
-        raise StatusError(415, "UnsupportedMediaType", message)
+        raise StatusError(415, "UnsupportedMediaType", "415: Unsupported Media Type", details={})
     try:
         patch = msgspec.json.decode(body)
     except msgspec.DecodeError as error:
-        raise bad_request(f"error decoding patch: {error}") from None
-    wanted = list if media == _JSON else dict
-    if not isinstance(patch, wanted):
-        raise bad_request(f"error decoding patch: {media} must be a JSON {'array' if wanted is list else 'object'}")
+        why = "unexpected end of JSON input" if "truncated" in str(error) else str(error)
+        raise bad_request(f"error decoding patch: {why}") from None
+    if not isinstance(patch, list if media == _JSON else dict):
+        found = {dict: "object", list: "array", str: "string", bool: "bool"}.get(type(patch), "number")
+        into = "[]handlers.jsonPatchOp" if media == _JSON else "map[string]interface {}"
+        raise bad_request(f"error decoding patch: json: cannot unmarshal {found} into Go value of type {into}")
 
     def change(document: Document) -> Document:
         try:
             patched = _apply(kind, media, document, patch)
         except ValueError as error:
-            message = f"the server rejected our request due to an error in our request: {error}"
-            raise StatusError(422, "Invalid", message, details={}) from None
+            message = "the server rejected our request due to an error in our request"
+            told = "" if media == _JSON else f": {error}"  # of a JSON patch Kubernetes says no more
+            raise StatusError(422, "Invalid", message + told, details={}) from None
         if not isinstance(patched, dict):
             raise bad_request("the patch leaves no object")
         return patched

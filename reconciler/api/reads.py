@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import msgspec
+from msgspec import structs
 
-from reconciler.api.options import Continue, ListOptions, Selection
+from reconciler.api.options import INCONSISTENT, Continue, ListOptions, Selection
 from reconciler.api.representation import ListPosition
 from reconciler.api.status import expired, not_found, too_large_revision
 from reconciler.api.target import Target
@@ -20,7 +21,9 @@ from schemas.meta import Object, Ref
 
 _GONE_PAGE = (
     "The provided continue parameter is too old to display a consistent list result. "
-    "You can start a new list without the continue parameter."
+    "You can start a new list without the continue parameter, or use the continue token in this response to retrieve "
+    "the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that "
+    "were created, modified, or deleted between the time the first chunk was returned and now may show up in the list."
 )
 _GONE = "The resourceVersion for the provided list is too old."
 
@@ -42,18 +45,26 @@ def get(view: View, target: Target) -> Object:
     return found
 
 
+def check_revision(view: View, asked: int | None) -> None:
+    """Raises the 504 where the cluster has not come so far."""
+    if asked is not None and asked > view.revision:
+        raise too_large_revision(asked, view.revision)
+
+
 def list_page(cache: History, kind: Kind, selection: Selection, options: ListOptions) -> Page:
     """The objects picked, as of the revision asked for, as far as the page goes."""
     asked = options.continue_.revision if options.continue_ else options.revision
-    if asked is not None and asked > cache.revision:
-        raise too_large_revision(asked, cache.revision)
+    asked = None if asked == INCONSISTENT else asked
+    check_revision(cache, asked)
     found: Sequence[Object] = cache.list(kind.type, selection.namespace)
     revision = cache.revision
     if asked is not None and asked < revision and (options.exact or options.continue_):
         try:
             later = cache.since(asked)
         except Compacted:
-            raise expired(_GONE_PAGE if options.continue_ else _GONE) from None
+            if options.continue_ is None:
+                raise expired(_GONE) from None
+            raise expired(_GONE_PAGE, structs.replace(options.continue_, revision=INCONSISTENT).encode()) from None
         found, revision = as_of(found, [event for event in later if event.object.kind == kind.name]), asked
     picked = [object_ for object_ in found if selection.picks(object_)]
     if options.continue_:

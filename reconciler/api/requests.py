@@ -13,14 +13,26 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from reconciler.api import applying, declared, deletes, finishing, media, options, reads, watch, writes
+from reconciler.api import (
+    applying,
+    binding,
+    declared,
+    deletes,
+    eviction,
+    finishing,
+    media,
+    options,
+    reads,
+    watch,
+    writes,
+)
 from reconciler.api.bodies import Document, document_of, repeated
 from reconciler.api.negotiation import negotiate
 from reconciler.api.patches import patcher
 from reconciler.api.representation import PLAIN, Form, encode, encode_list, encode_one
 from reconciler.api.scale import Scaled, scale_of, scaled
 from reconciler.api.status import StatusError, bad_request, method_not_allowed
-from reconciler.api.target import Target
+from reconciler.api.target import BINDINGS, Target
 from reconciler.store.cluster import Cluster
 from schemas import events
 from schemas.meta import Object
@@ -30,7 +42,11 @@ log = logging.getLogger(__name__)
 JSON = "application/json"
 MAX_BODY = 3 * 1024 * 1024
 _CHUNK = 64 * 1024
+CHECK = web.RequestKey("check", Callable[[Object, Object | None], None])  # type: ignore[type-abstract]
+"""Of a request: raises the 403 where its caller may not write this, given what is there."""
 Patch = Callable[[Document], Document]
+_ACTIONS = {"binding": "Binding", BINDINGS: "Binding", "eviction": "Eviction"}
+"""Kinds of the bodies of what can only be posted to."""
 APPLY = "application/apply-patch+yaml"
 _HEADERS = {"Cache-Control": "no-cache, private"}
 
@@ -69,13 +85,23 @@ class Resources:
             raise method_not_allowed()
         if request.method == "GET" and (target.watch or (not target.name and _asks_watch(request))):
             return await self._watch(request, target)
+        if target.subresource in _ACTIONS:
+            return await self._act(request, target)
         handler = (self._one if target.name else self._all).get(request.method)
         if handler is None or (request.method == "DELETE" and target.subresource):
             raise method_not_allowed()
         _form(request, target)  # nothing is done whose answer would not be taken
         return await handler(request, target)
 
+    async def _act(self, request: web.Request, target: Target) -> web.StreamResponse:
+        if request.method != "POST":
+            raise method_not_allowed()
+        action = eviction.evict if target.subresource == "eviction" else binding.bind
+        dry = options.dry_run(request.query, "CreateOptions")
+        return json_response(await action(self.cluster, target, await _document(request, target), dry=dry), 201)
+
     async def _get(self, request: web.Request, target: Target) -> web.StreamResponse:
+        reads.check_revision(self.cluster.cache, options.get_revision(request.query))
         found = reads.get(self.cluster.cache, target)
         if target.subresource == "scale":
             return json_response(scale_of(_scaled(found)))
@@ -192,12 +218,13 @@ async def _terms(request: web.Request, of: str, *, needs_manager: bool = False) 
         unknown,
         options.dry_run(query, of),
         repeated(await request.read()) if is_told else (),
+        request[CHECK],
     )
 
 
 async def _document(request: web.Request, target: Target) -> Document:
     """The object in a request's body."""
-    expected = "Scale" if target.subresource == "scale" else target.kind.name
+    expected = _ACTIONS.get(target.subresource) or ("Scale" if target.subresource == "scale" else target.kind.name)
     found = media.document(request.content_type, await _body(request, *media.MEDIA), expected)
     return events.stored_document(found) if target.view else found
 

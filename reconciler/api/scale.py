@@ -6,17 +6,25 @@ from msgspec import structs
 
 from reconciler.api.status import bad_request, invalid
 from reconciler.api.tables.column import label_selector
-from schemas.apps import Deployment, ReplicaSet
+from schemas.apps import Deployment, ReplicaSet, StatefulSet
+from schemas.core.replication import ReplicationController
 from schemas.faults import Fault
+from schemas.meta import LabelSelector
 
 Document = dict[str, Any]
-Scaled = Deployment | ReplicaSet
+Scaled = Deployment | ReplicaSet | ReplicationController | StatefulSet
+
+
+def _selector(workload: Scaled) -> str:
+    if isinstance(workload, ReplicationController):
+        return label_selector(LabelSelector(match_labels=workload.spec.selector))
+    return label_selector(workload.spec.selector)
 
 
 def scale_of(workload: Scaled) -> Document:
     """The workload as a `Scale`."""
     metadata = workload.metadata
-    status: Document = {"replicas": workload.status.replicas, "selector": label_selector(workload.spec.selector)}
+    status: Document = {"replicas": workload.status.replicas, "selector": _selector(workload)}
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
@@ -44,8 +52,6 @@ def scaled(workload: Scaled, scale: Document) -> Scaled:
         message = f"Invalid value: {replicas}: must be greater than or equal to 0"
         raise invalid("Scale", "autoscaling", workload.metadata.name, [Fault(("spec", "replicas"), message)])
     version = str(metadata.get("resourceVersion") or workload.metadata.resource_version)
-    return structs.replace(
-        workload,
-        metadata=structs.replace(workload.metadata, resource_version=version),
-        spec=structs.replace(workload.spec, replicas=replicas),
-    )
+    new_spec: Any = structs.replace(workload.spec, replicas=replicas)
+    new_metadata = structs.replace(workload.metadata, resource_version=version)
+    return structs.replace(workload, metadata=new_metadata, spec=new_spec)

@@ -4,6 +4,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from reconciler.api.ephemeral import EPHEMERAL
 from reconciler.api.status import no_such_resource
 from schemas import events
 from schemas.kinds import BY_NAME, KINDS, Kind
@@ -38,7 +39,10 @@ _BY_PATH[events.KIND.group, events.KIND.version, events.KIND.plural] = events.KI
 _NAMESPACE = next(kind for kind in KINDS if kind.name == "Namespace")
 _OF_NAMESPACES = frozenset({"status", "finalize"})
 
-_SCALED = frozenset({"Deployment", "ReplicaSet"})
+_SCALED = frozenset({"Deployment", "ReplicaSet", "ReplicationController", "StatefulSet"})
+_POD_ACTIONS = ("binding", "eviction")
+BINDINGS = "bindings"
+"""The older path to bind a pod: `POST /api/v1/namespaces/NAMESPACE/bindings`."""
 
 
 def subresources(kind: Kind) -> tuple[str, ...]:
@@ -46,7 +50,14 @@ def subresources(kind: Kind) -> tuple[str, ...]:
     found = ["scale"] if kind.name in _SCALED else []
     if "status" in kind.type.__struct_fields__:
         found.append("status")
+    if kind.name == "Pod":
+        found.append(EPHEMERAL)
     return tuple(found)
+
+
+def actions(kind: Kind) -> tuple[str, ...]:
+    """What lies under each object of the kind and can only be posted to."""
+    return _POD_ACTIONS if kind.name == "Pod" else ()
 
 
 def parse(group: str, version: str, tail: str) -> Target:
@@ -63,12 +74,14 @@ def parse(group: str, version: str, tail: str) -> Target:
     namespace = None
     if parts[0] == "namespaces" and len(parts) > 2 and not (len(parts) == 3 and parts[2] in _OF_NAMESPACES):
         namespace, parts = parts[1], parts[2:]
+    if (group, version, parts[0]) == ("", "v1", BINDINGS) and len(parts) == 1 and namespace is not None:
+        return Target(BY_NAME["Pod"], namespace, subresource=BINDINGS)
     kind = _BY_PATH.get((group, version, parts[0]))
     if kind is None or len(parts) > 3 or (namespace is not None and not kind.namespaced):
         raise no_such_resource()
     name = parts[1] if len(parts) > 1 else ""
     subresource = parts[2] if len(parts) > 2 else ""
-    if subresource and subresource not in subresources(kind):
+    if subresource and subresource not in (*subresources(kind), *actions(kind)):
         raise no_such_resource()
     if name and kind.namespaced and namespace is None:
         raise no_such_resource()
