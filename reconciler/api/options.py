@@ -5,6 +5,7 @@ Pure: query parameters (and the body of a DELETE) go in; what makes no sense is 
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -40,6 +41,8 @@ class Selection(msgspec.Struct, frozen=True):
             and (not self.fields or matches_fields(self.fields, object_))
         )
 
+
+_DURATION = re.compile(r"[-+]?(0|([0-9]+(\.[0-9]*)?(ns|us|µs|ms|s|m|h))+)")
 
 INCONSISTENT = -1
 """In place of a revision that is no longer kept: the list goes on with what there is now."""
@@ -107,6 +110,8 @@ def selection(query: Query, kind: Kind, namespace: str | None, name: str = "") -
 
 
 def list_options(query: Query) -> ListOptions:
+    if (timeout := query.get("timeout", "")) and not _DURATION.fullmatch(timeout):
+        raise bad_request(f'invalid timeout specified in the request URL - time: invalid duration "{timeout}"')
     if _boolean(query, "sendInitialEvents"):
         raise bad_option("ListOptions", "sendInitialEvents", "Forbidden: sendInitialEvents is forbidden for list")
     match_ = query.get("resourceVersionMatch", "")

@@ -78,6 +78,8 @@ class Terms(msgspec.Struct, frozen=True):
     dry: bool = False
     repeated: tuple[str, ...] = ()
     """Fields that the body gave more than once."""
+    check: Callable[[Object, Object | None], None] = lambda new, present: None
+    """Raises the 403 where the writer may not make this of what is there."""
 
 
 def writer(target: Target, terms: Terms, part: str = "") -> Writer:
@@ -96,6 +98,7 @@ async def create(cluster: Cluster, target: Target, document: Document, terms: Te
         message = "Required value: name or generateName is required"
         raise invalid(target.kind.name, target.kind.group, "", [Fault(("metadata", "name"), message)])
     object_ = _fresh(found.object)
+    terms.check(object_, None)
     entries = after_update(target.kind.type, (), None, msgspec.to_builtins(object_), writer(target, terms))
     return await insert(cluster, target, _owned(object_, entries), found.warnings, dry=terms.dry)
 
@@ -163,6 +166,7 @@ async def patch(
         present = get(cluster.cache, target)
         found = read(target, change(document_of(present)), terms.unknown, terms.repeated)
         new = _merged(target, present, found.object)
+        terms.check(new, present)
         entries = _entries(
             target, present, new, found.object.metadata, writer(target, terms, part or target.subresource)
         )
@@ -212,7 +216,8 @@ async def replace(
         declared.refuse(present, object_)
     if dry:
         return Written(object_, warnings)
-    return Written((await carry_out(cluster, *_changes(present, object_, status=of_status)))[-1], warnings)
+    left = await carry_out(cluster, *_changes(present, object_, status=of_status))
+    return Written(left[-1] if left else object_, warnings)  # none is left where its last finalizer fell
 
 
 def _changed(target: Target, new: Object, present: Object) -> Sequence[Fault]:
