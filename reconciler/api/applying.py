@@ -108,7 +108,9 @@ async def _create(cluster: Cluster, target: Target, declaration: Document, terms
         raise bad_request(f"the name of the object ({given.name}) does not match the name on the URL ({target.name})")
     built, entries = _applied(type_, (), None, declaration, writer(target, terms), force=False)
     built = built | {"metadata": built.get("metadata", {}) | {"name": target.name, "namespace": target.place}}
-    return await insert(cluster, target, _object(target, built, entries), dry=terms.dry)
+    new = _object(target, built, entries)
+    terms.check(new, None)
+    return await insert(cluster, target, new, dry=terms.dry)
 
 
 async def _change(
@@ -128,6 +130,7 @@ async def _change(
     new = _object(target, built, after, present)
     if terms.manager == _KUBECTL and LAST_APPLIED in present.metadata.annotations:
         new = _noting(new, target, declaration)
+    terms.check(new, present)
     return await replace(cluster, target, present, new, dry=terms.dry)
 
 

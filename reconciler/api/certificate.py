@@ -41,11 +41,17 @@ class Certificate(msgspec.Struct, frozen=True):
     renew_at: datetime
 
     def context(self) -> ssl.SSLContext:
-        """For a server that presents this certificate."""
+        """For a server that presents this certificate, and takes those of clients that the same authority signed."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(self.path)
+        context.verify_mode = ssl.CERT_OPTIONAL
+        self.load_into(context)
         return context
+
+    def load_into(self, context: ssl.SSLContext) -> None:
+        """Has the server go on with this certificate; clients of an earlier authority stay known."""
+        context.load_cert_chain(self.path)
+        context.load_verify_locations(cadata=self.authority.decode())
 
 
 class _Header(msgspec.Struct, frozen=True):

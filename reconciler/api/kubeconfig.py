@@ -8,7 +8,7 @@ import msgspec
 import yaml
 
 from reconciler.api import secretfile
-from reconciler.api.auth import ADMIN
+from reconciler.api.users import ADMIN
 
 _NAME = "wherry"
 
@@ -40,8 +40,8 @@ def write(path: Path, access: Access) -> bool:
                 },
             }
         ],
-        "users": [{"name": ADMIN, "user": {"token": access.token}}],
-        "contexts": [{"name": _NAME, "context": {"cluster": _NAME, "user": ADMIN, "namespace": access.namespace}}],
+        "users": [{"name": ADMIN.name, "user": {"token": access.token}}],
+        "contexts": [{"name": _NAME, "context": {"cluster": _NAME, "user": ADMIN.name, "namespace": access.namespace}}],
         "current-context": _NAME,
     }
     return secretfile.replace(path, yaml.safe_dump(document, sort_keys=False).encode())

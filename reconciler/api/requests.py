@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 JSON = "application/json"
 MAX_BODY = 3 * 1024 * 1024
 _CHUNK = 64 * 1024
-CHECK = web.RequestKey("check", Callable[[Object, Object | None], None])  # type: ignore[type-abstract]
+CHECK: web.RequestKey[Callable[[Object, Object | None], None]] = web.RequestKey("check")
 """Of a request: raises the 403 where its caller may not write this, given what is there."""
 Patch = Callable[[Document], Document]
 _ACTIONS = {"binding": "Binding", BINDINGS: "Binding", "eviction": "Eviction"}

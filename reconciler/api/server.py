@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from aiohttp import web
 
-from reconciler.api import auth, certificate, discovery, openapi, webhooks
+from reconciler.api import certificate, discovery, media, openapi, tokens, webhooks
+from reconciler.api.audit import AuditLog
+from reconciler.api.auth import Authenticator
 from reconciler.api.certificate import Certificate
+from reconciler.api.finishing import finish
+from reconciler.api.gate import Caller, Gate, Seen
+from reconciler.api.issuing import Issuer
 from reconciler.api.kubeconfig import Access
-from reconciler.api.requests import MAX_BODY, Resources, json_response
-from reconciler.api.reviews import review
+from reconciler.api.requests import CHECK, MAX_BODY, Resources, json_response
 from reconciler.api.status import StatusError, method_not_allowed, no_such_resource
 from reconciler.api.target import parse
+from reconciler.api.users import User
 from reconciler.api.webhooks import Receive, Webhook
 from reconciler.store.cluster import Cluster
 
@@ -29,8 +34,12 @@ log = logging.getLogger(__name__)
 Answer = Callable[[Mapping[str, str]], Awaitable[object]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+CALLER = web.RequestKey("caller", Caller)
+"""Who asks, of a request that was let in."""
 _PATIENCE = 2.0
 """Seconds that a request may still take when the server stops."""
+_CLIENT_GONE = 499
+"""What the audit log calls the answer to a client that did not wait for it."""
 _ANYWHERE = frozenset({"0.0.0.0", "::", ""})
 
 
@@ -40,7 +49,8 @@ class ApiServer:
     `directory` holds the certificate, which is also made out to `names`. `answers` are what
     `GET /wherry/v1/NAME` answers, by name, given the query; `approve` does what `POST /wherry/v1/approve` asks (its
     body goes in, its answer comes out); all as anything that is JSON. `streams` are the routes of logs and shells.
-    `webhook` is told what comes to `POST /wherry/v1/webhook`.
+    `webhook` is told what comes to `POST /wherry/v1/webhook`. `token` makes its bearer the administrator, `users` are
+    others by token; `audit` is told of every request.
     """
 
     def __init__(
@@ -57,6 +67,8 @@ class ApiServer:
         metrics: "CollectorRegistry",
         streams: Sequence[web.RouteDef] = (),
         webhook: Receive | None = None,
+        users: Mapping[str, User] | None = None,
+        audit: AuditLog | None = None,
     ) -> None:
         self.resources = Resources(cluster)
         self.host, self.port = host, port
@@ -65,6 +77,8 @@ class ApiServer:
         self._approve, self._metrics = approve, metrics
         self._streams = tuple(streams)
         self._webhook = Webhook(webhook) if webhook else None
+        self.issuer = Issuer(directory, cluster.cache)
+        self.gate = Gate(cluster.cache, Authenticator(cluster.cache, token, users or {}, self.issuer), audit)
         self._certificate: Certificate | None = None
         self._runner: web.AppRunner | None = None
         self._renewal: asyncio.TimerHandle | None = None
@@ -91,7 +105,7 @@ class ApiServer:
 
         def renew() -> None:
             task = loop.create_task(self._certify(), name="api-certificate")
-            task.add_done_callback(lambda done: context.load_cert_chain(done.result().path))
+            task.add_done_callback(lambda done: done.result().load_into(context))
             self._renewal = loop.call_later(86400.0, renew)
 
         seconds = (held.renew_at - datetime.now(UTC)).total_seconds()
@@ -105,6 +119,7 @@ class ApiServer:
         self.resources.hub.close()
         if self._runner is not None:
             await self._runner.cleanup()
+        await self.gate.close()
 
     async def _certify(self) -> Certificate:
         # In a thread, for it waits for the process that makes keys.
@@ -114,13 +129,18 @@ class ApiServer:
         return self._certificate
 
     def _application(self) -> web.Application:
-        application = web.Application(middlewares=[self._guard], client_max_size=MAX_BODY)
+        application = web.Application(middlewares=[finish, self._guard], client_max_size=MAX_BODY)
         for path, handler in self._routes().items():
             application.router.add_get(path, handler, allow_head=False)
         application.router.add_post("/wherry/v1/approve", self._post_approve)
         if self._webhook is not None:
             application.router.add_post(webhooks.PATH, self._webhook.post)
-        application.router.add_post("/apis/{group}/{version}/{review:selfsubject[a-z]+}", self._post_review)
+        reviews = "/apis/{group:authentication.k8s.io|authorization.k8s.io}/{version}"
+        for path in ("{review}", "namespaces/{namespace}/{review}"):
+            application.router.add_route("*", f"{reviews}/{path}", self._review)
+        application.router.add_route(
+            "*", "/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token", self._token_for
+        )
         application.router.add_routes(self._streams)
         application.router.add_route("*", "/api/{version}/{tail:.+}", self._resource)
         application.router.add_route("*", "/apis/{group}/{version}/{tail:.+}", self._resource)
@@ -149,7 +169,20 @@ class ApiServer:
         async def version(_: web.Request) -> web.Response:
             return json_response(discovery.VERSION)
 
+        async def openid(_: web.Request) -> web.Response:
+            response = json_response(tokens.configuration(self.access.server))
+            response.headers["Cache-Control"] = "public, max-age=3600"
+            return response
+
+        async def keys(_: web.Request) -> web.Response:
+            return web.Response(
+                body=msgspec.json.encode(tokens.key_set((await self.issuer.key()).public)),
+                headers={"Content-Type": "application/jwk-set+json", "Cache-Control": "public, max-age=3600"},
+            )
+
         return {
+            "/.well-known/openid-configuration": openid,
+            "/openid/v1/jwks": keys,
             **dict.fromkeys(("/healthz", "/livez", "/readyz"), healthy),
             **dict.fromkeys(("/api", "/api/", "/apis", "/apis/"), groups),
             "/version": version,
@@ -167,9 +200,17 @@ class ApiServer:
         target = parse(named.get("group", ""), named["version"], named["tail"])
         return await self.resources.handle(request, target)
 
-    async def _post_review(self, request: web.Request) -> web.StreamResponse:
-        named = request.match_info
-        return json_response(review(named["group"], named["version"], named["review"], await request.read()), 201)
+    async def _review(self, request: web.Request) -> web.StreamResponse:
+        if request.method != "POST":
+            raise method_not_allowed()
+        return json_response(await self.gate.review(request, request[CALLER]), 201)
+
+    async def _token_for(self, request: web.Request) -> web.StreamResponse:
+        if request.method != "POST":
+            raise method_not_allowed()
+        named, body = request.match_info, await request.read()
+        document = media.document(request.content_type, body, "TokenRequest") if body else {}
+        return json_response(await self.issuer.answer(named["namespace"], named["name"], document), 201)
 
     async def _get_answer(self, request: web.Request) -> web.StreamResponse:
         answer = self.answers.get(request.match_info["answer"])
@@ -195,16 +236,29 @@ class ApiServer:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Lets in who may, and turns what goes wrong into a `Status`."""
+        """Lets in who may, and tells the audit log of all that was asked."""
+        clock = asyncio.get_running_loop().time
+        seen, began, code = Seen(), clock(), _CLIENT_GONE
         try:
-            if self._webhook is None or (request.method, request.path) != ("POST", webhooks.PATH):  # else it is signed
-                auth.check(request.path, request.headers.get("Authorization", ""), self._token)
-            auth.refuse_impersonation(request.headers)
-            return await handler(request)
+            response = await self._answer(request, handler, seen)
+            code = response.status
+            return response
+        finally:
+            self.gate.note(request, seen, "ResponseComplete", code, clock() - began)
+
+    async def _answer(self, request: web.Request, handler: Handler, seen: Seen) -> web.StreamResponse:
+        """Turns what goes wrong into a `Status`."""
+        try:
+            if self._webhook is not None and (request.method, request.path) == ("POST", webhooks.PATH):
+                return await handler(request)  # it is signed
+            with self.gate.entered(request, seen) as caller:
+                request[CALLER] = caller
+                request[CHECK] = self.gate.writing(caller)
+                return await handler(request)
         except StatusError as error:
-            return json_response(error.status(), error.code)
+            return _failed(error)
         except web.HTTPMethodNotAllowed:
-            return json_response(method_not_allowed().status(), 405)
+            return _failed(method_not_allowed())
         except web.HTTPNotFound:
             return web.Response(status=404, text="404 page not found\n")
         except web.HTTPException:
@@ -213,8 +267,14 @@ class ApiServer:
             raise  # the client has gone; there is nobody to answer
         except Exception:
             log.exception("request failed method=%s path=%s", request.method, request.path)
-            fault = StatusError(500, "InternalError", "Internal error occurred: the reconciler's log says more")
-            return json_response(fault.status(), fault.code)
+            return _failed(StatusError(500, "InternalError", "Internal error occurred: the reconciler's log says more"))
+
+
+def _failed(error: StatusError) -> web.Response:
+    response = json_response(error.status(), error.code)
+    if wait := (error.details or {}).get("retryAfterSeconds"):
+        response.headers["Retry-After"] = str(wait)
+    return response
 
 
 def addresses(host: str, names: Sequence[str] = ()) -> Sequence[str]:

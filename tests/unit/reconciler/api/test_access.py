@@ -10,7 +10,6 @@ from cryptography import x509
 from reconciler.api import auth, certificate, kubeconfig, secretfile
 from reconciler.api.certificate import CannotCertify, Certificate
 from reconciler.api.kubeconfig import Access, BadKubeconfig
-from reconciler.api.status import StatusError
 from tests.unit.reconciler.api.builders import NOW
 
 ADDRESSES = ("127.0.0.1", "localhost")
@@ -94,30 +93,6 @@ def test_a_token_is_made_once(tmp_path: Path) -> None:
     token = auth.load_token(tmp_path / "token")
     assert len(token) > 40
     assert auth.load_token(tmp_path / "token") == token
-
-
-@pytest.mark.parametrize(
-    ("path", "authorization", "allowed"),
-    [
-        ("/api/v1/pods", "Bearer good", True),
-        ("/api/v1/pods", "bearer good", True),
-        ("/api/v1/pods", "Bearer bad", False),
-        ("/api/v1/pods", "Basic good", False),
-        ("/api/v1/pods", "", False),
-        ("/metrics", "", False),
-        ("/wherry/v1/status", "", False),
-        ("/healthz", "", True),
-        ("/version/", "", True),
-        ("/healthz", "Bearer bad", False),
-    ],
-)
-def test_only_the_token_opens_more_than_health_and_version(path: str, authorization: str, allowed: bool) -> None:
-    if allowed:
-        auth.check(path, authorization, "good")
-    else:
-        with pytest.raises(StatusError) as caught:
-            auth.check(path, authorization, "good")
-        assert caught.value.code == 401
 
 
 def test_a_kubeconfig_says_what_was_written(tmp_path: Path) -> None:

@@ -1,0 +1,81 @@
+"""Issues the tokens of service accounts: holds the key, and signs beside the event loop."""
+
+import asyncio
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from reconciler.api import rs256, signingkey, tokens
+from reconciler.api.rs256 import PrivateKey, PublicKey
+from reconciler.api.status import bad_request, not_found
+from reconciler.api.tokens import TokenSpec
+from reconciler.store.view import View
+from schemas.core.config import ServiceAccount
+from schemas.kinds import BY_NAME
+
+
+class Issuer:
+    """Signs with the key that lies in `directory`, which is made when the first token is asked for."""
+
+    def __init__(self, directory: Path, view: View) -> None:
+        self._directory, self._view = directory, view
+        self._key: PrivateKey | None = signingkey.load(directory)
+        self._making = asyncio.Lock()
+
+    @property
+    def public_key(self) -> PublicKey | None:
+        """None where no token was ever made."""
+        return self._key.public if self._key else None
+
+    async def key(self) -> PrivateKey:
+        """Raises `CannotCertify`."""
+        async with self._making:
+            if self._key is None:
+                self._key = await asyncio.to_thread(signingkey.ensure, self._directory)
+            return self._key
+
+    async def issue(self, namespace: str, name: str, asked: TokenSpec) -> tuple[str, tokens.Claims]:
+        """A token for the ServiceAccount, and what it says. Raises the 404 and what `tokens` raises."""
+        spec = tokens.completed(asked)
+        account = self._view.get(ServiceAccount, namespace, name)
+        if account is None:
+            raise not_found(BY_NAME["ServiceAccount"], name)
+        key = await self.key()
+        claims = tokens.claims(account, spec, self._view, datetime.now(UTC), str(uuid4()))
+        part = tokens.signed_part(key.public, claims)
+        blind = secrets.randbelow(key.public.n - 2) + 2
+        signature = await asyncio.to_thread(rs256.sign, key, part, blind)
+        return tokens.token(part, signature), claims
+
+    async def answer(self, namespace: str, name: str, document: dict[str, Any]) -> dict[str, Any]:
+        """What `POST …/serviceaccounts/NAME/token` answers to a `TokenRequest`."""
+        try:
+            asked = msgspec.convert(document.get("spec") or {}, TokenSpec)
+        except msgspec.ValidationError as error:
+            raise bad_request(f"TokenRequest: spec: {error}") from None
+        token, claims = await self.issue(namespace, name, asked)
+        ref = asked.bound_object_ref
+        return {
+            "kind": "TokenRequest",
+            "apiVersion": "authentication.k8s.io/v1",
+            "metadata": {
+                "name": name,
+                "namespace": namespace,
+                "uid": str(uuid4()),
+                "creationTimestamp": _time(claims.iat),
+            },
+            "spec": {
+                "audiences": claims.aud,
+                "expirationSeconds": claims.exp - claims.iat,
+                "boundObjectRef": {k: v for k, v in msgspec.to_builtins(ref).items() if v} if ref else None,
+            },
+            "status": {"token": token, "expirationTimestamp": _time(claims.exp)},
+        }
+
+
+def _time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
