@@ -1,7 +1,7 @@
-"""Workloads of the group `apps`: Deployment, ReplicaSet, StatefulSet, DaemonSet."""
+"""Workloads of the group `apps`: Deployment, ReplicaSet, StatefulSet, DaemonSet, and the history of the last two."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import field
 
@@ -196,3 +196,13 @@ class DaemonSet(Object, frozen=True, kw_only=True):
     kind: str = field(default_factory=lambda: "DaemonSet")
     spec: DaemonSetSpec
     status: DaemonSetStatus = field(default_factory=DaemonSetStatus)
+
+
+class ControllerRevision(Object, frozen=True, kw_only=True):
+    """An earlier state of a StatefulSet or DaemonSet, never changed but for its number."""
+
+    api_version: str = field(default_factory=lambda: "apps/v1")
+    kind: str = field(default_factory=lambda: "ControllerRevision")
+    revision: int
+    data: Any = None
+    """A patch that brings the state back, as its controller has written it."""

@@ -1,6 +1,6 @@
 """The kinds that Wherry serves: group, version, names, scope and type."""
 
-from schemas.apps import DaemonSet, Deployment, ReplicaSet, StatefulSet
+from schemas.apps import ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet
 from schemas.autoscaling import HorizontalPodAutoscaler
 from schemas.batch import CronJob, Job
 from schemas.coordination import Lease
@@ -68,6 +68,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(name="Secret", plural="secrets", type=Secret),
     Kind(name="Service", plural="services", short_names=("svc",), categories=("all",), type=Service),
     Kind(name="ServiceAccount", plural="serviceaccounts", short_names=("sa",), type=ServiceAccount),
+    Kind(name="ControllerRevision", group="apps", plural="controllerrevisions", type=ControllerRevision),
     Kind(name="DaemonSet", group="apps", plural="daemonsets", short_names=("ds",), categories=("all",), type=DaemonSet),
     Kind(
         name="Deployment",

@@ -42,6 +42,7 @@ INT64 = frozenset(
         "generation",
         "gid",
         "observedGeneration",
+        "revision",
         "runAsGroup",
         "runAsUser",
         "seconds",

@@ -25,6 +25,7 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
             "terminationMessagePolicy tty volumeMounts workingDir"
         ),
         "ContainerPort": "containerPort hostIP hostPort name protocol",
+        "ControllerRevision": f"{_EVERY_KIND} data revision",
         "CronJob": _WITH_STATUS,
         "DaemonSet": _WITH_STATUS,
         "Deployment": f"{_WITH_STATUS} spec",

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from schemas import names
-from schemas.apps import DaemonSet, Deployment, ReplicaSet, StatefulSet
+from schemas.apps import ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet
 from schemas.autoscaling import HorizontalPodAutoscaler
 from schemas.batch import CronJob, Job
 from schemas.coordination import Lease
@@ -82,6 +82,7 @@ _BY_TYPE: dict[type[Object], Callable[[Any], Faults]] = {
     ClusterRole: access.cluster_role,
     ClusterRoleBinding: access.cluster_role_binding,
     ConfigMap: config.config_map,
+    ControllerRevision: sets.controller_revision,
     CronJob: cronjobs.cron_job,
     DaemonSet: sets.daemon_set,
     Deployment: workloads.deployment,

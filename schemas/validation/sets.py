@@ -1,9 +1,10 @@
-"""Rules of StatefulSets and DaemonSets."""
+"""Rules of StatefulSets and DaemonSets, and of their history."""
 
 from msgspec import structs
 
 from schemas import names
 from schemas.apps import (
+    ControllerRevision,
     DaemonSet,
     DaemonSetUpdateStrategy,
     RollingUpdateDaemonSet,
@@ -14,7 +15,7 @@ from schemas.apps import (
 from schemas.core.pod import PodTemplateSpec
 from schemas.core.volume import PersistentVolumeClaimVolumeSource, Volume
 from schemas.faults import Fault, Path
-from schemas.validation.report import Faults, at_least, invalid, one_of, required, shown, unique, well_formed
+from schemas.validation.report import IMMUTABLE, Faults, at_least, invalid, one_of, required, shown, unique, well_formed
 from schemas.validation.share import is_zero, not_above_all, share
 from schemas.validation.storage import claim_spec
 from schemas.validation.template import matching, running_template, selector
@@ -124,3 +125,15 @@ def _rolling(rolling: RollingUpdateDaemonSet) -> Faults:
         yield invalid((*at, "maxSurge"), rolling.max_surge, "may not be set when maxUnavailable is non-zero")
     elif not unavailable and not surge:
         yield required((*at, "maxUnavailable"), "cannot be 0 when maxSurge is 0")
+
+
+def controller_revision(declared: ControllerRevision) -> Faults:
+    if declared.data is None:
+        yield required(("data",), "data is mandatory")
+    yield from at_least(("revision",), declared.revision)
+
+
+def controller_revision_update(new: ControllerRevision, old: ControllerRevision) -> Faults:
+    """History is not rewritten; a state that comes back only gets the next number."""
+    if new.data != old.data:
+        yield invalid(("data",), new.data, IMMUTABLE)

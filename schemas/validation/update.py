@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import structs
 
-from schemas.apps import DaemonSet, Deployment, ReplicaSet, StatefulSet
+from schemas.apps import ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet
 from schemas.batch import Job
 from schemas.core.affinity import Toleration
 from schemas.core.config import ConfigMap, Secret
@@ -30,6 +30,7 @@ from schemas.validation import (
     priority,
     quota,
     service,
+    sets,
     storage,
     workloadupdate,
 )
@@ -138,6 +139,7 @@ def _node(new: Node, old: Node) -> Faults:
 _BY_TYPE: dict[type[Object], Callable[[Any, Any], Faults]] = {
     ClusterRoleBinding: access.binding_update,
     ConfigMap: _config_map,
+    ControllerRevision: sets.controller_revision_update,
     DaemonSet: workloadupdate.selector,
     Deployment: workloadupdate.selector,
     EndpointSlice: endpoints.endpoint_slice_update,

@@ -15,6 +15,7 @@ from reconciler.api.tables.scaling import HORIZONTAL_POD_AUTOSCALER, POD_DISRUPT
 from reconciler.api.tables.service import SERVICE
 from reconciler.api.tables.storage import PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, STORAGE_CLASS
 from reconciler.api.tables.workload import (
+    CONTROLLER_REVISION,
     DAEMON_SET,
     DEPLOYMENT,
     POD_TEMPLATE,
@@ -29,6 +30,7 @@ LAYOUTS: dict[str, Layout] = {
     "ClusterRole": ROLE,
     "ClusterRoleBinding": BINDING,
     "ConfigMap": CONFIG_MAP,
+    "ControllerRevision": CONTROLLER_REVISION,
     "CronJob": CRON_JOB,
     "DaemonSet": DAEMON_SET,
     "Deployment": DEPLOYMENT,

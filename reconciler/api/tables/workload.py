@@ -5,6 +5,7 @@ from datetime import datetime
 from reconciler.api.tables.column import (
     AGE,
     NAME,
+    NONE,
     Cell,
     Column,
     Layout,
@@ -13,9 +14,10 @@ from reconciler.api.tables.column import (
     labels,
     wide,
 )
-from schemas.apps import DaemonSet, Deployment, ReplicaSet, StatefulSet
+from schemas.apps import ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet
 from schemas.core.pod import PodTemplateSpec
 from schemas.core.replication import PodTemplate, ReplicationController
+from schemas.meta import controller_of
 
 
 def template_cells(template: PodTemplateSpec | None) -> tuple[str, str]:
@@ -86,6 +88,19 @@ def _daemon_set(daemon_set: DaemonSet, now: datetime) -> tuple[Cell, ...]:
     )
 
 
+def _controller_revision(revision: ControllerRevision, now: datetime) -> tuple[Cell, ...]:
+    return (revision.metadata.name, _controller(revision), revision.revision, age(revision, now))
+
+
+def _controller(revision: ControllerRevision) -> str:
+    """As kubectl names it: by the resource in the singular, with its group, and the name."""
+    owner = controller_of(revision)
+    if owner is None:
+        return NONE
+    group = owner.api_version.rpartition("/")[0]
+    return f"{owner.kind.lower()}{f'.{group}' if group else ''}/{owner.name}"
+
+
 def _pod_template(pod_template: PodTemplate, now: datetime) -> tuple[Cell, ...]:
     template = pod_template.template
     return (pod_template.metadata.name, *template_cells(template), labels(template.metadata.labels if template else {}))
@@ -139,4 +154,13 @@ POD_TEMPLATE = Layout(
         Column("Pod Labels", description="Labels of the template"),
     ),
     _pod_template,
+)
+CONTROLLER_REVISION = Layout(
+    (
+        NAME,
+        Column("Controller", description="Whose history it belongs to"),
+        Column("Revision", description="Its number; the highest is the newest"),
+        AGE,
+    ),
+    _controller_revision,
 )

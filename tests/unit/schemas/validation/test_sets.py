@@ -191,3 +191,19 @@ REPLICATED: dict[str, Any] = {
 )
 def test_the_oldest_workloads_have_the_same_rules(written: dict[str, Any], complaints: list[str]) -> None:
     assert faults(written) == complaints
+
+
+@pytest.mark.parametrize(
+    ("written", "complaints"),
+    [
+        pytest.param({"revision": 1, "data": {"a": 1}}, [], id="of anybody"),
+        pytest.param({"revision": 1}, ["data: Required value: data is mandatory"], id="empty"),
+        pytest.param(
+            {"revision": -1, "data": {}},
+            ["revision: Invalid value: -1: must be greater than or equal to 0"],
+            id="before the first",
+        ),
+    ],
+)
+def test_a_revision_has_data_and_a_number(written: dict[str, Any], complaints: list[str]) -> None:
+    assert faults(document("apps/v1", "ControllerRevision", **written)) == complaints
