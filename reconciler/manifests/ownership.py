@@ -42,12 +42,12 @@ class Outcome(msgspec.Struct, frozen=True):
 def owned_fields(live: Object) -> dict[str, Any] | None:
     """The fields of the object that the folder declared when it was last applied; None: it is not the folder's."""
     for entry in live.metadata.managed_fields:
-        if _is_ours(entry):
+        if is_ours(entry):
             return entry.fields_v1
     return None
 
 
-def _is_ours(entry: ManagedFieldsEntry) -> bool:
+def is_ours(entry: ManagedFieldsEntry) -> bool:
     return (entry.manager, entry.operation, entry.subresource) == (MANAGER, OPERATION, "")
 
 
@@ -92,7 +92,7 @@ def _of_others(live: Object) -> FieldSet:
     """What anybody but the folder owns: that stays, also where the folder says it no more."""
     found: FieldSet = {}
     for entry in live.metadata.managed_fields:
-        if not _is_ours(entry):
+        if not is_ours(entry):
             found = union(found, entry.fields_v1)
     return found
 
@@ -137,7 +137,7 @@ def _named(metadata: ObjectMeta) -> tuple[object, ...]:
 def _taken(new: AnyObject, live: Object) -> AnyObject:
     """The object without others' claims to what the folder changes: it need not ask them."""
     metadata = new.metadata
-    if all(_is_ours(entry) for entry in metadata.managed_fields):
+    if all(is_ours(entry) for entry in metadata.managed_fields):
         return new
     changed, removed = changes(type(new), msgspec.to_builtins(live), msgspec.to_builtins(new))
     entries = disowned(metadata.managed_fields, union(changed, removed))
@@ -155,7 +155,7 @@ def _marked(object_: AnyObject, owned: dict[str, Any], declared: Declared, commi
         operation=OPERATION,
         time=now.replace(microsecond=0),
     )
-    others = tuple(one for one in metadata.managed_fields if not _is_ours(one))
+    others = tuple(one for one in metadata.managed_fields if not is_ours(one))
     annotations = {name: value for name, value in metadata.annotations.items() if name != COMMIT}
     annotations[SOURCE] = f"{declared.file}:{declared.line}"
     if commit:
