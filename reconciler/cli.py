@@ -9,7 +9,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from reconciler import asking
+from reconciler import asking, kubeconfigs
 from reconciler import box as boxes
 from reconciler.box import Box
 from reconciler.start import loading
@@ -133,6 +133,16 @@ def parser() -> argparse.ArgumentParser:
     history.add_argument("object", nargs="?", metavar="OBJECT", help="KIND/NAME or KIND/NAMESPACE/NAME (default: all)")
     history.add_argument("-n", "--namespace", default="default")
     _output(history)
+
+    kubeconfigs.arguments(
+        _command(
+            commands,
+            "kubeconfig",
+            kubeconfigs.run,
+            "let a person in with a certificate of their own, who may then do what roles allow",
+            "wherry kubeconfig --user alice --group dev --data DIR --output alice.kubeconfig",
+        )
+    )
 
     validate = _command(
         commands,

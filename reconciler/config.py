@@ -5,6 +5,8 @@ from pathlib import Path
 from reconciler.source import Source, git_settings
 from schemas.configuration import BadConfiguration, BrokerAddress, Section, load
 
+MIN_AUDIT_BYTES = 64 * 1024
+
 
 class EmbeddedBroker(Section, frozen=True, kw_only=True):
     """The broker inside the reconciler, for one box or a few nodes on a network that is trusted."""
@@ -14,10 +16,28 @@ class EmbeddedBroker(Section, frozen=True, kw_only=True):
     password_file: Path
 
 
+class AuditLog(Section, frozen=True, kw_only=True):
+    """Who asked what of the API, in lines of JSON. `keep` counts the full files beside the one being written."""
+
+    file: Path
+    max_bytes: int = 10 * 1024 * 1024
+    keep: int = 3
+
+
 class Api(Section, frozen=True, kw_only=True):
     listen: str = "127.0.0.1:6443"
     names: tuple[str, ...] = ()
     """Further host names and addresses that the certificate is made out to."""
+    tokens_file: Path | None = None
+    """Users by token, one a line: `token,user,uid,"group1,group2"`."""
+    audit_log: AuditLog | None = None
+    """Nothing is written without it: on an SD card each line costs."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether none but this machine can reach it; pods cannot then either."""
+        host = self.listen.rpartition(":")[0].strip("[]")
+        return host in ("::1", "localhost") or host.startswith("127.")
 
 
 class Prune(Section, frozen=True, kw_only=True):
@@ -72,6 +92,9 @@ def load_config(path: Path) -> Config:
         )
     for field, listen in (("api.listen", config.api.listen), ("embeddedBroker.listen", _listen(config))):
         split_address(listen, f"{path}: {field}")
+    audit = config.api.audit_log
+    if audit is not None and (audit.max_bytes < MIN_AUDIT_BYTES or audit.keep < 0):
+        raise BadConfiguration(f"{path}: api.auditLog: maxBytes must be {MIN_AUDIT_BYTES} or more, keep 0 or more")
     try:
         git_settings(config.origin)
     except BadConfiguration as error:

@@ -9,13 +9,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reconciler import accessdefaults
 from reconciler import box as boxes
-from reconciler.admission import AdmissionSettings, admission
+from reconciler.admission import AdmissionSettings, admission, completion
+from reconciler.admission.priority import SYSTEM_CLASSES
 from reconciler.answers import Answers
-from reconciler.api import kubeconfig
-from reconciler.api.auth import load_token
+from reconciler.api import certificate, kubeconfig
+from reconciler.api.audit import AuditLog
+from reconciler.api.auth import load_token, load_users
 from reconciler.api.certificate import CannotCertify
-from reconciler.api.server import ApiServer
+from reconciler.api.server import ApiServer, addresses
 from reconciler.api.streams.handlers import Streams
 from reconciler.box import Box
 from reconciler.config import Config, load_config, split_address
@@ -79,12 +82,12 @@ async def serve(config: Config, kubeconfig_path: Path, box: Box | None = None) -
                 cluster,
                 _folder(config, git),
                 clock=now,
-                admit=_admit(config),
+                admit=completion(_admission(config)),
                 memory=config.data / "manifests.json",
                 limits=Limits(share=config.prune.share, count=config.prune.number),
                 validation=config.origin.field_validation,
             )
-            settings = ControllerSettings(cluster_cidr=config.cluster_cidr)
+            settings = ControllerSettings(cluster_cidr=config.cluster_cidr, authority=await _authority(config))
             loop = ControllerLoop(cluster, controllers(settings), now)
             scheduler = SchedulerLoop(cluster, now, loop.has_made)
             link = Link(
@@ -135,6 +138,16 @@ def _folder(config: Config, git: GitSync | None) -> Path:
     return folder
 
 
+async def _authority(config: Config) -> str:
+    """Whom pods have to trust for the API, where they can reach it. Raises `CannotCertify`."""
+    if config.api.is_local:
+        return ""
+    host, _ = split_address(config.api.listen, "api.listen")
+    reached = addresses(host, config.api.names)
+    held = await asyncio.to_thread(certificate.ensure, config.data / "pki", reached, now())
+    return held.authority.decode()
+
+
 async def _after(ready: asyncio.Event, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Until a repository has been fetched for the first time there is no folder, which is no fault."""
     await ready.wait()
@@ -175,13 +188,15 @@ async def _serving(api: ApiServer, kubeconfig_path: Path) -> AsyncIterator[None]
 
 @contextlib.asynccontextmanager
 async def opened(config: Config) -> AsyncIterator[Cluster]:
-    """The cluster over its store, with the namespaces that are always there."""
+    """The cluster over its store, with the namespaces and roles that are always there."""
     store = await SqliteStore.open(config.data / "store.db")
-    cluster = await Cluster.open(store, clock=now, admit=_admit(config))
+    cluster = await Cluster.open(store, clock=now, admit=admission(_admission(config)))
     try:
-        for name in NAMESPACES:
+        for always in (*(Namespace(metadata=ObjectMeta(name=name)) for name in NAMESPACES), *SYSTEM_CLASSES):
             with contextlib.suppress(AlreadyExists):
-                await cluster.apply([Create(Namespace(metadata=ObjectMeta(name=name)))])
+                await cluster.apply([Create(always)])
+        if access := accessdefaults.changes(cluster.cache):
+            await cluster.apply(access)
         yield cluster
     finally:
         await cluster.close()
@@ -213,8 +228,8 @@ def _cannot_listen(field: str, error: OSError) -> BadConfiguration:
     return BadConfiguration(f"{field}: {error.strerror}; stop what listens there, or choose another address")
 
 
-def _admit(config: Config) -> Callable[[Object, View], Object]:
-    return admission(AdmissionSettings(default_toleration_seconds=config.toleration_seconds))
+def _admission(config: Config) -> AdmissionSettings:
+    return AdmissionSettings(default_toleration_seconds=config.toleration_seconds)
 
 
 async def _keep_agent(box: Box) -> None:
@@ -276,6 +291,8 @@ def _api(
         host=host,
         port=port,
         names=config.api.names,
+        users=load_users(config.api.tokens_file) if config.api.tokens_file else None,
+        audit=AuditLog(audit.file, audit.max_bytes, audit.keep) if (audit := config.api.audit_log) else None,
         answers=answers.by_name,
         approve=approve,
         webhook=git.receive if git is not None and config.origin.webhook else None,

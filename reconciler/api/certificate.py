@@ -1,4 +1,4 @@
-"""The server's certificate, signed by an authority of its own, so that TLS needs no set-up.
+"""The server's certificate, signed by an authority of its own, so that TLS needs no set-up; and those of clients.
 
 `ca.pem` and `server.pem` each hold a certificate and its key, in one file so that a crash cannot part them. A
 first line says until when and for which addresses `server.pem` is good. New ones are made by a process of its own
@@ -27,6 +27,8 @@ _SERVER_DAYS = 730
 _RENEW_DAYS = 90
 """Days before its end that a certificate is replaced."""
 _PATIENCE = 60.0
+_FOR = "client="
+"""Tells the process that makes keys that a client wants one, for so many days; no address begins so."""
 
 
 class CannotCertify(Exception):
@@ -81,6 +83,19 @@ def load(directory: Path) -> Certificate:
     if header is None:
         raise CannotCertify(f"{server} is not what was written there: delete it, and a new one is made")
     return Certificate(server, _certificates((directory / "ca.pem").read_bytes()), header.renew_at)
+
+
+def issue(directory: Path, user: str, groups: Sequence[str], days: int, now: datetime) -> bytes:
+    """A client's certificate and key, as PEM: `user` is its common name, `groups` are its organisations.
+
+    Raises `CannotCertify`.
+    """
+    command = (sys.executable, "-m", __spec__.name, str(directory), now.isoformat(), f"{_FOR}{days}", user, *groups)
+    made = subprocess.run(command, capture_output=True, check=False, timeout=_PATIENCE)
+    if made.returncode:
+        why = made.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it did not say why"]
+        raise CannotCertify(f"no certificate could be made for {user}: {why[0]}")
+    return made.stdout
 
 
 def make(directory: Path, addresses: Sequence[str], now: datetime) -> None:
@@ -161,10 +176,26 @@ def _make_server(authority: bytes, addresses: tuple[str, ...], now: datetime) ->
     return _file(builder, key, signer, _Header(now + timedelta(days=_SERVER_DAYS - _RENEW_DAYS), addresses))
 
 
-def _name(common: str) -> "x509.Name":
+def _make_client(authority: bytes, user: str, groups: Sequence[str], days: int, now: datetime) -> bytes:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    issuer = x509.load_pem_x509_certificate(authority)
+    signer = load_pem_private_key(authority, password=None)
+    assert isinstance(signer, ec.EllipticCurvePrivateKey)
+    key = ec.generate_private_key(ec.SECP256R1())
+    usage = x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH])
+    builder = _builder(_name(user, groups), issuer.subject, key, now, days).add_extension(usage, critical=False)
+    return _pem(builder, key, signer)
+
+
+def _name(common: str, organisations: Sequence[str] = ()) -> "x509.Name":
     from cryptography import x509
 
-    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common)])
+    oid = x509.NameOID
+    organised = [x509.NameAttribute(oid.ORGANIZATION_NAME, organisation) for organisation in organisations]
+    return x509.Name([*organised, x509.NameAttribute(oid.COMMON_NAME, common)])
 
 
 def _alternative(address: str) -> "x509.GeneralName":
@@ -198,13 +229,29 @@ def _file(
     signer: "ec.EllipticCurvePrivateKey",
     header: _Header,
 ) -> bytes:
+    return b"# %s\n" % msgspec.json.encode(header) + _pem(builder, key, signer)
+
+
+def _pem(
+    builder: "x509.CertificateBuilder", key: "ec.EllipticCurvePrivateKey", signer: "ec.EllipticCurvePrivateKey"
+) -> bytes:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
     certificate = builder.sign(signer, hashes.SHA256()).public_bytes(Encoding.PEM)
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return b"# %s\n" % msgspec.json.encode(header) + certificate + private
+    return certificate + private
+
+
+def _main(directory: Path, now: datetime, wanted: Sequence[str]) -> None:
+    """Either `ensure` or `issue` asks."""
+    if wanted[0].startswith(_FOR):
+        authority = (directory / "ca.pem").read_bytes()
+        made = _make_client(authority, wanted[1], wanted[2:], int(wanted[0].removeprefix(_FOR)), now)
+        sys.stdout.buffer.write(made)
+    else:
+        make(directory, wanted, now)
 
 
 if __name__ == "__main__":
-    make(Path(sys.argv[1]), sys.argv[3:], datetime.fromisoformat(sys.argv[2]))
+    _main(Path(sys.argv[1]), datetime.fromisoformat(sys.argv[2]), sys.argv[3:])

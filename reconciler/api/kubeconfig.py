@@ -28,23 +28,33 @@ class Access(msgspec.Struct, frozen=True):
 
 def write(path: Path, access: Access) -> bool:
     """Writes the file where it says something else. Returns whether it did."""
+    return secretfile.replace(path, text(access, ADMIN.name, {"token": access.token}))
+
+
+def text(access: Access, name: str, credentials: dict[str, str]) -> bytes:
+    """A kubeconfig for one user, who shows these credentials."""
     document = {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [
-            {
-                "name": _NAME,
-                "cluster": {
-                    "server": access.server,
-                    "certificate-authority-data": base64.b64encode(access.authority).decode(),
-                },
-            }
+            {"name": _NAME, "cluster": {"server": access.server, "certificate-authority-data": _data(access)}}
         ],
-        "users": [{"name": ADMIN.name, "user": {"token": access.token}}],
-        "contexts": [{"name": _NAME, "context": {"cluster": _NAME, "user": ADMIN.name, "namespace": access.namespace}}],
+        "users": [{"name": name, "user": credentials}],
+        "contexts": [{"name": _NAME, "context": {"cluster": _NAME, "user": name, "namespace": access.namespace}}],
         "current-context": _NAME,
     }
-    return secretfile.replace(path, yaml.safe_dump(document, sort_keys=False).encode())
+    return yaml.safe_dump(document, sort_keys=False).encode()
+
+
+def client_credentials(pem: bytes) -> dict[str, str]:
+    """What a kubeconfig says of a client's certificate and key."""
+    start = pem.index(b"-----BEGIN PRIVATE KEY")
+    parts = {"client-certificate-data": pem[:start], "client-key-data": pem[start:]}
+    return {field: base64.b64encode(part).decode() for field, part in parts.items()}
+
+
+def _data(access: Access) -> str:
+    return base64.b64encode(access.authority).decode()
 
 
 def read(path: Path) -> Access:

@@ -8,9 +8,12 @@ from reconciler.controllers import (
     nodelifecycle,
     podgc,
     replicaset,
+    roleaggregation,
+    serviceaccount,
 )
 from reconciler.controllers.interface import Controller
 from reconciler.controllers.nodeipam import nodeipam
+from reconciler.controllers.rootca import rootca
 from schemas.meta import Record
 
 
@@ -19,6 +22,8 @@ class ControllerSettings(Record, frozen=True):
 
     cluster_cidr: str = "10.244.0.0/16"
     node_prefix: int = 24
+    authority: str = ""
+    """The certificate (PEM) of the API's authority, where pods can reach the API."""
 
 
 def controllers(settings: ControllerSettings) -> tuple[Controller, ...]:
@@ -32,4 +37,7 @@ def controllers(settings: ControllerSettings) -> tuple[Controller, ...]:
         nodeipam(settings.cluster_cidr, settings.node_prefix),
         namespace.CONTROLLER,
         eventttl.CONTROLLER,
+        roleaggregation.CONTROLLER,
+        serviceaccount.CONTROLLER,
+        *((rootca(settings.authority),) if settings.authority else ()),
     )
