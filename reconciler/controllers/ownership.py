@@ -4,7 +4,7 @@ An object has at most one controller. Two controllers whose selectors overlap ne
 object that nobody controls is adopted.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
@@ -14,11 +14,11 @@ from reconciler.controllers import podstate
 from reconciler.store.changes import Update
 from reconciler.store.view import View
 from schemas import selectors
-from schemas.apps import ReplicaSet
+from schemas.apps import ControllerRevision, ReplicaSet
 from schemas.core.pod import Pod
 from schemas.meta import LabelSelector, Object, OwnerReference, controller_of
 
-Dependent = TypeVar("Dependent", Pod, ReplicaSet)
+Dependent = TypeVar("Dependent", Pod, ReplicaSet, ControllerRevision)
 
 
 class Claim(msgspec.Struct, Generic[Dependent], frozen=True):
@@ -50,13 +50,19 @@ def orphans(type_: type[Dependent], namespace: str, view: View) -> Iterable[Depe
     return (found for found in view.owned_by(type_, "") if found.metadata.namespace == namespace)
 
 
-def claim(owner: Object, selector: LabelSelector, type_: type[Dependent], view: View) -> Claim[Dependent]:
-    """What the owner controls, by reference and selector."""
+def claim(
+    owner: Object,
+    selector: LabelSelector,
+    type_: type[Dependent],
+    view: View,
+    belongs: Callable[[Dependent], bool] = lambda _: True,
+) -> Claim[Dependent]:
+    """What the owner controls, by reference and selector; what does not belong to it by its name is passed over."""
     dying = owner.metadata.deletion_timestamp is not None
     owned: list[Dependent] = []
     changes: list[Update] = []
     for dependent in view.owned_by(type_, owner.metadata.uid):
-        if not controls(owner, dependent):
+        if not controls(owner, dependent) or not belongs(dependent):
             continue
         if selectors.matches(selector, dependent.metadata.labels):
             owned.append(dependent)
@@ -64,9 +70,10 @@ def claim(owner: Object, selector: LabelSelector, type_: type[Dependent], view: 
             changes.append(Update(_released(dependent, owner)))
     if not dying:
         for orphan in _adoptable(selector, orphans(type_, owner.metadata.namespace, view)):
-            adopted = _adopted(orphan, owner)
-            owned.append(adopted)
-            changes.append(Update(adopted))
+            if belongs(orphan):
+                adopted = _adopted(orphan, owner)
+                owned.append(adopted)
+                changes.append(Update(adopted))
     return Claim(tuple(owned), tuple(changes))
 
 

@@ -82,7 +82,7 @@ class Server:
     def delete(self, path: str, propagation: str | None) -> None:
         kind, ref = target(path)
         self._present(kind, ref)
-        self.apply(Delete(ref, orphan=propagation == "Orphan"))
+        self.apply(Delete(ref, orphan=propagation == "Orphan", foreground=propagation == "Foreground"))
 
     def apply(self, change: Change) -> None:
         """One change, refused as the API does."""
@@ -113,4 +113,4 @@ class Server:
 def refusal(error: StatusError) -> Json:
     """As the recordings tell it."""
     message = error.message.replace(NAMESPACE, "NS")
-    return {"code": error.code, "reason": error.reason, "message": message}
+    return {"code": error.code, "reason": error.reason or None, "message": message}
