@@ -36,13 +36,12 @@ from reconciler.store.changes import AlreadyExists, Create
 from reconciler.store.cluster import Cluster
 from reconciler.store.interface import StoreError
 from reconciler.store.sqlite import SqliteStore
-from reconciler.store.view import View
 from reconciler.upkeep import Upkeep
 from schemas.configuration import BadConfiguration, BrokerAddress, content
 from schemas.core.config import Namespace
 from schemas.core.node import Node
 from schemas.daemon import AlreadyRunning, ended, lock, run_until, stop_process, stop_signal
-from schemas.meta import Object, ObjectMeta
+from schemas.meta import ObjectMeta
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

@@ -6,6 +6,7 @@ that the same text means the same amount on every machine.
 """
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -42,6 +43,22 @@ def sign(quantity: Quantity) -> int:
     """-1, 0 or 1, also for amounts finer than a thousandth. Raises `ValueError`."""
     nano = _amount(quantity).nano
     return (nano > 0) - (nano < 0)
+
+
+def exact(quantity: Quantity) -> int:
+    """Billionths, the finest there is. Raises `ValueError`."""
+    return _amount(quantity).nano
+
+
+def total(quantities: Iterable[Quantity]) -> str:
+    """The sum as the API prints it, in the form of the first that is not nothing. Raises `ValueError`."""
+    nano, format_ = 0, _Amount(0, "decimal").format
+    for quantity in quantities:
+        amount = _amount(quantity)
+        if not nano:
+            format_ = amount.format
+        nano += amount.nano
+    return _print(_Amount(min(nano, _LARGEST), format_))
 
 
 def canonical(quantity: Quantity) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from nodeagent.pods.node import NodeFacts
 from schemas.core.container import Container
 from schemas.core.pod import Pod
+from schemas.qos import qos_class
 from schemas.quantity import milli, value
 
 MIN_SHARES = 2
@@ -55,22 +56,6 @@ def cpu_quota(container: Container) -> int:
     """Microseconds of each `CPU_PERIOD`; 0: no limit."""
     limit = cpu_limit(container)
     return max(MIN_QUOTA, limit * CPU_PERIOD // 1000) if limit else 0
-
-
-def qos_class(pod: Pod) -> str:
-    """`Guaranteed`, `Burstable` or `BestEffort`."""
-    guaranteed = True
-    any_amount = False
-    for container in all_containers(pod):
-        amounts = (
-            (cpu_request(container), cpu_limit(container)),
-            (memory_request(container), memory_limit(container)),
-        )
-        any_amount |= any(request or limit for request, limit in amounts)
-        guaranteed &= all(limit and request == limit for request, limit in amounts)
-    if not any_amount:
-        return "BestEffort"
-    return "Guaranteed" if guaranteed else "Burstable"
 
 
 def oom_score_adj(pod: Pod, container: Container, memory_capacity: int) -> int:

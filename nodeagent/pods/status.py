@@ -12,7 +12,7 @@ from msgspec import field
 from nodeagent.pods.actions import Decision
 from nodeagent.pods.conditions import Progress, conditions
 from nodeagent.pods.fieldpaths import PodFacts, pod_ips
-from nodeagent.pods.resources import is_sidecar, qos_class
+from nodeagent.pods.resources import is_sidecar
 from nodeagent.pods.situation import Situation
 from nodeagent.runtime.interface import Container as Instance
 from nodeagent.runtime.interface import State
@@ -29,6 +29,7 @@ from schemas.core.podstatus import (
     PodStatus,
     VolumeMountStatus,
 )
+from schemas.qos import qos_class
 
 
 class Story(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from reconciler.controllers.interface import Controller, Plan
-from reconciler.store.changes import Change, ChangeError, Emit, UpdateStatus
+from reconciler.store.changes import Change, ChangeError, Create, Emit, Refused, UpdateStatus
 from reconciler.store.cluster import Cluster
 from reconciler.store.interface import StoreError
 from reconciler.store.view import Event
@@ -217,7 +217,7 @@ class ControllerLoop:
 
     async def _apply(self, key: Key, plan: Plan) -> None:
         try:
-            await self._cluster.apply(plan.changes)
+            await self._carry_out(key, plan.changes)
         except (ChangeError, StoreError) as error:
             log.debug("refused controller=%s object=%s reason=%s", key.controller, key.ref, error)
             self._release(key)
@@ -231,6 +231,16 @@ class ControllerLoop:
             self._settle(key, plan)
             if again:
                 self._add(key)
+
+    async def _carry_out(self, key: Key, changes: Sequence[Change]) -> None:
+        """All changes, or where admission refuses some, all others; then it raises, and it is tried again later."""
+        try:
+            await self._cluster.apply(changes)
+        except Refused as error:
+            left = without_refused(changes, error)
+            if len(left) < len(changes):
+                await self._carry_out(key, left)
+            raise
 
     def _release(self, key: Key) -> bool:
         """Whether the key came again while it was worked on."""
@@ -275,6 +285,17 @@ class ControllerLoop:
             _, key = heapq.heappop(self._timers)
             del self._due[key]
             self._add(key)
+
+
+def without_refused(changes: Sequence[Change], error: Refused) -> tuple[Change, ...]:
+    """The changes but the one that was refused, those after it that make more of its kind, and what tells of them."""
+    kept, is_refused = list[Change](), False
+    for change in changes:
+        is_refused |= change is error.change
+        is_moot = isinstance(change, Create) and change.object.kind == error.ref.kind
+        if not (is_refused and (is_moot or isinstance(change, Emit | UpdateStatus))):
+            kept.append(change)
+    return tuple(kept)
 
 
 def _tells(change: Change) -> bool:

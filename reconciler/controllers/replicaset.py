@@ -10,6 +10,7 @@ from datetime import datetime
 
 from msgspec import structs
 
+from reconciler.admission.ahead import ahead
 from reconciler.controllers import podstate
 from reconciler.controllers.interface import NOTHING, Controller, Plan
 from reconciler.controllers.ownership import claim, controller_reference, controls
@@ -25,6 +26,10 @@ from schemas.meta import Object, ObjectMeta, Ref, controller_of, ref_of
 COMPONENT = "replicaset-controller"
 BURST = 500
 """Pods that one plan creates or deletes at most; the rest follow in the next."""
+
+FAILED = "FailedCreate"
+REFUSED_SECONDS = 30.0
+"""When to ask again for pods that admission has refused."""
 
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 """Letters and digits of generated names: no vowels, so that no words come out."""
@@ -71,6 +76,8 @@ def reconcile(ref: Ref, view: View, now: datetime) -> Plan:
     if status != replica_set.status:
         # Counts follow from the pods at any time: they need not be on disk.
         changes.append(UpdateStatus(structs.replace(replica_set, status=status), durable=False))
+    if any(isinstance(change, Emit) and change.reason == FAILED for change in changes):
+        return Plan(tuple(changes), REFUSED_SECONDS)
     return Plan(tuple(changes), _until_next_available(replica_set, pods, now))
 
 
@@ -80,7 +87,9 @@ def _keep_number(
     """Adds what is needed to `changes`; returns the pods as they are afterwards."""
     missing = wanted(replica_set) - len(pods)
     if missing > 0:
-        created = tuple(_new_pods(replica_set, min(missing, BURST), view))
+        created, refusal = ahead(tuple(_new_pods(replica_set, min(missing, BURST), view)), view)
+        if refusal:
+            changes.append(Emit(replica_set, "Warning", FAILED, f"Error creating: {refusal}", COMPONENT))
         for pod in created:
             changes += (Create(pod), _told(replica_set, "SuccessfulCreate", f"Created pod: {pod.metadata.name}"))
         return (*pods, *created)

@@ -35,6 +35,7 @@ from reconciler.store.changes import (
     Delete,
     Emit,
     NotFound,
+    Refused,
     Update,
 )
 from reconciler.store.cluster import Applied, Cluster
@@ -48,6 +49,8 @@ log = logging.getLogger(__name__)
 _MOST_TRIES = 8
 _MOST_TRIES_EACH = 3
 _LATER_SECONDS = 1.0
+_ADMITTING = frozenset({"LimitRange", "PriorityClass", "ResourceQuota", "ServiceAccount"})
+"""What admission goes by: when it changes, or something goes, what was refused may come in."""
 _OVERTAKEN = (NotFound, AlreadyExists, Conflict)
 """Another writer was quicker: what is there now has to be looked at again."""
 
@@ -79,6 +82,7 @@ class Carrier:
         self._owned: set[Ref] = set()
         self._undeclared: set[Ref] = set()
         self._homeless: dict[Ref, set[Ref]] = {}
+        self._refused: set[Ref] = set()
         self._awaited: frozenset[Ref] = frozenset()
         self._file_faults: dict[str, tuple[SourceFault, ...]] = {}
         self._folder_faults: tuple[SourceFault, ...] = ()
@@ -364,6 +368,8 @@ class Carrier:
             label = f"{ref.kind}/{ref.name}"
             self.object_faults[ref] = (SourceFault(declared.file, declared.line, label, "", str(error)),)
             self._stale = True
+            if isinstance(error, Refused):
+                self._refused.add(ref)
         elif tries[ref] >= _MOST_TRIES_EACH and self._dirty.pop(ref, None) is not None:
             asyncio.get_running_loop().call_later(_LATER_SECONDS, self._again, ref)
 
@@ -388,6 +394,9 @@ class Carrier:
         ref = ref_of(event.object)
         old, new = event.old, event.new
         self.history.see(ref)
+        if self._refused and (new is None or ref.kind in _ADMITTING):
+            self._dirty.update(dict.fromkeys(self._refused, 0))
+            self._refused.clear()
         if new is None and ref in self._awaited:
             self._dirty[ref] = 0
         if new is None or old is None or new.metadata.managed_fields is not old.metadata.managed_fields:

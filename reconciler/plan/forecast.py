@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from reconciler.admission import AdmissionSettings, admission
+from reconciler.admission import AdmissionSettings, completion
 from reconciler.controllers.registry import ControllerSettings, controllers
 from reconciler.manifests.documents import FileState
 from reconciler.manifests.planning import ALWAYS_THERE
@@ -67,7 +67,7 @@ def run(
 ) -> Run:
     """Carries the folder into a copy of the cluster, and lets it come to rest."""
     objects = tuple(before)
-    admit = admission(settings.admission)
+    admit = completion(settings.admission)
     world = World((*objects, *_namespaces(objects)), now, admit)
     old = _copied(world)
     folder = Folder(world, declared, admit, settings.limits)

@@ -94,4 +94,9 @@ class Conflict(ChangeError):
 
 
 class Refused(ChangeError):
-    """Admission does not let the object in: a quota, a limit, a class or an account that there is not."""
+    """Admission does not let the object in: a quota, a limit, a class or an account that there is not.
+
+    `change` is the one of those asked for that would have made it.
+    """
+
+    change: Change | None = None

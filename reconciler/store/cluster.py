@@ -18,7 +18,7 @@ from uuid import uuid4
 import msgspec
 
 from reconciler.store.cache import Cache
-from reconciler.store.changes import Change, ChangeError, Conflict
+from reconciler.store.changes import Change, ChangeError, Conflict, Refused
 from reconciler.store.codec import decode, encode
 from reconciler.store.draft import Draft
 from reconciler.store.interface import Mismatch, Put, Remove, Store, StoreError
@@ -159,7 +159,11 @@ class Cluster:
         draft, subjects, durable = Draft(together), list[Ref | None](), set[Ref]()
         now = self._clock().astimezone(UTC).replace(microsecond=0)
         for change in asked.changes:
-            planned = plan(change, draft, now, self._mint, self._admit)
+            try:
+                planned = plan(change, draft, now, self._mint, self._admit)
+            except Refused as error:
+                error.change = change
+                raise
             for ref, object_ in planned.writes:
                 draft.write(ref, object_)
             if planned.durable:

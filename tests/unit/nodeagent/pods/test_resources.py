@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from nodeagent.pods.memory import spec_hash
-from nodeagent.pods.resources import cpu_quota, cpu_shares, oom_score_adj, qos_class
+from nodeagent.pods.resources import cpu_quota, cpu_shares, oom_score_adj
 from schemas.core.container import Container
+from schemas.qos import qos_class
 from tests.unit.nodeagent.pods.builders import pod
 
 GIB = 1 << 30

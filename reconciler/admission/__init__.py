@@ -1,0 +1,67 @@
+"""Admission: what an object is completed with before it is stored, and what does not come in.
+
+Pure: (object, view) → object, or a `Refused`. The plug-ins bear the names that they have in the API server, and speak
+its words. What completes looks at what is new alone: an object that is there keeps what it was given when it came,
+so that a limit or a class that changes later makes nothing differ from what its manifest declares.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from reconciler.admission import accounts, limits, pods, priority, quota, storage
+from reconciler.admission.refusal import refused
+from reconciler.store.view import View
+from schemas.core.pod import Pod
+from schemas.defaults import defaulted
+from schemas.meta import Object, Record, ref_of
+
+AnyObject = TypeVar("AnyObject", bound=Object)
+
+Complete = Callable[[Object, View], Object]
+Check = Callable[[Object, View], str]
+"""Why the object may not come in; empty where it may."""
+
+_COMPLETING: Sequence[Complete] = (
+    limits.complete,
+    accounts.complete,
+    priority.complete,
+    storage.complete,
+    pods.complete,
+)
+_CHECKING: Sequence[Check] = (accounts.check, priority.check, limits.check, quota.check)
+
+
+class AdmissionSettings(Record, frozen=True):
+    """What a reconciler's configuration may say of admission."""
+
+    default_toleration_seconds: int = 30
+    """For how long a pod stays bound to a node that is away, unless it says so itself."""
+
+
+def completion(settings: AdmissionSettings) -> Complete:
+    """The function that fills in what an object leaves out. It refuses nothing, and twice is once."""
+
+    def complete(object_: Object, view: View) -> Object:
+        completed = defaulted(object_)
+        if view.find(ref_of(completed)) is None:
+            for plugin in _COMPLETING:
+                completed = plugin(completed, view)
+        if isinstance(completed, Pod):
+            return pods.tolerating(completed, settings.default_toleration_seconds)
+        return completed
+
+    return complete
+
+
+def admission(settings: AdmissionSettings) -> Complete:
+    """The function that every new object passes on its way into the store. Raises `Refused`."""
+    complete = completion(settings)
+
+    def admit(object_: Object, view: View) -> Object:
+        completed = complete(object_, view)
+        for check in _CHECKING:
+            if why := check(completed, view):
+                raise refused(completed, why)
+        return completed
+
+    return admit

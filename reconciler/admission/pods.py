@@ -1,0 +1,33 @@
+"""What every new pod is given: tolerations for nodes that are away, and its first status. Pure.
+
+The tolerations are those of the API server's plugin DefaultTolerationSeconds, with a shorter time: a fleet whose
+nodes tell that they are gone need not wait five minutes.
+"""
+
+from msgspec import structs
+
+from reconciler.store.view import View
+from reconciler.taints import NOT_READY, UNREACHABLE
+from schemas.core.affinity import Toleration
+from schemas.core.pod import Pod
+from schemas.meta import Object
+from schemas.qos import qos_class
+
+
+def complete(object_: Object, view: View) -> Object:
+    if not isinstance(object_, Pod):
+        return object_
+    status = structs.replace(object_.status, phase=object_.status.phase or "Pending", qos_class=qos_class(object_))
+    return structs.replace(object_, status=status)
+
+
+def tolerating(pod: Pod, seconds: int) -> Pod:
+    """The pod with tolerations for nodes that are away, where it has none of its own."""
+    missing = tuple(
+        Toleration(effect="NoExecute", key=key, operator="Exists", toleration_seconds=seconds)
+        for key in (NOT_READY, UNREACHABLE)
+        if not any(one.key in ("", key) and one.effect in ("", "NoExecute") for one in pod.spec.tolerations)
+    )
+    if not missing:
+        return pod
+    return structs.replace(pod, spec=structs.replace(pod.spec, tolerations=(*pod.spec.tolerations, *missing)))

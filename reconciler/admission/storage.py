@@ -1,0 +1,36 @@
+"""DefaultStorageClass: the class of a claim that names none. Pure.
+
+A claim that names the empty class wants none at all, and is left alone.
+"""
+
+from msgspec import structs
+
+from reconciler.store.view import View
+from schemas.core.persistence import PersistentVolumeClaim
+from schemas.meta import Object
+from schemas.storage import StorageClass
+
+DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+_OLDER = "volume.beta.kubernetes.io/storage-class"
+
+
+def complete(object_: Object, view: View) -> Object:
+    if not isinstance(object_, PersistentVolumeClaim) or object_.spec.storage_class_name is not None:
+        return object_
+    if _OLDER in object_.metadata.annotations:
+        return object_
+    found = default_class(view)
+    if found is None:
+        return object_
+    return structs.replace(object_, spec=structs.replace(object_.spec, storage_class_name=found.metadata.name))
+
+
+def default_class(view: View) -> StorageClass | None:
+    """The newest of those that say they are it; of equally new ones the first by name."""
+    found = [one for one in view.list(StorageClass) if one.metadata.annotations.get(DEFAULT_CLASS) == "true"]
+
+    def age(one: StorageClass) -> tuple[float, str]:
+        created = one.metadata.creation_timestamp
+        return (-created.timestamp() if created else 0.0, one.metadata.name)
+
+    return min(found, key=age, default=None)
