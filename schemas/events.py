@@ -10,10 +10,10 @@ from typing import Any
 from msgspec import field
 
 from schemas.core.event import Event as Stored
-from schemas.core.event import EventSeries, EventSource
+from schemas.core.event import EventSource
 from schemas.core.reference import ObjectReference
 from schemas.kinds import BY_NAME, Kind
-from schemas.meta import Object
+from schemas.meta import Object, Record
 
 _TO_STORED = {
     "deprecatedCount": "count",
@@ -34,6 +34,11 @@ _ATTRIBUTES = {
     "regarding": "involved_object",
     "reporting_controller": "reporting_component",
 }
+
+
+class EventSeries(Record, frozen=True):
+    count: int
+    last_observed_time: datetime | None
 
 
 class Event(Object, frozen=True, kw_only=True):
@@ -61,8 +66,10 @@ KIND = Kind(name="Event", group="events.k8s.io", plural="events", short_names=("
 def shown(event: Object) -> Object:
     """The stored event as one of `events.k8s.io`."""
     assert isinstance(event, Stored)
-    own = {name for name in Event.__struct_fields__ if name not in ("api_version", "kind")}
-    return Event(**{name: getattr(event, _ATTRIBUTES.get(name, name)) for name in own})
+    own = set(Event.__struct_fields__) - {"api_version", "kind", "series"}
+    held = {name: getattr(event, _ATTRIBUTES.get(name, name)) for name in own}
+    series = EventSeries(event.series.count, event.series.last_observed_time) if event.series else None
+    return Event(series=series, **held)
 
 
 def shown_document(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,27 +5,35 @@ Pure: all of it follows from `schemas.kinds`
 """
 
 from collections.abc import Sequence
+from platform import machine
 from typing import Any
 
 import msgspec
 
-from reconciler.api.target import BINDINGS, actions, subresources
+from reconciler.api.target import subresources
+from schemas import events
 from schemas.kinds import KINDS, Kind
 
 Document = dict[str, Any]
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
+
 VERSION: Document = {
     "major": "1",
     "minor": "36",
-    "gitVersion": "v1.36.2+wherry",
+    "emulationMajor": "1",
+    "emulationMinor": "36",
+    "minCompatibilityMajor": "1",
+    "minCompatibilityMinor": "35",
+    "gitVersion": "v1.36.2",
     "gitCommit": "",
     "gitTreeState": "clean",
     "buildDate": "2026-01-01T00:00:00Z",
-    "goVersion": "none",
-    "compiler": "none",
-    "platform": "linux/any",
+    "goVersion": "go1.26.6",
+    "compiler": "gc",
+    "platform": f"linux/{_ARCHITECTURES.get(machine(), machine())}",
 }
 """The Kubernetes version whose answers are given, so that clients choose their dialect by it."""
 
@@ -46,29 +54,61 @@ class Resource(msgspec.Struct, frozen=True):
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     parent: str = ""
+    owner: str = ""
+    """The kind that a subresource lies under."""
     answers: tuple[str, str] | None = None
     """Group and version of what a subresource answers with, where they are others."""
 
 
-_REVIEWS = (
-    Resource(
-        plural="selfsubjectaccessreviews",
-        kind="SelfSubjectAccessReview",
-        group="authorization.k8s.io",
-        version="v1",
-        namespaced=False,
-        verbs=("create",),
-        singular="selfsubjectaccessreview",
+class _Part(msgspec.Struct, frozen=True):
+    """A subresource that is no part of the object; `kind` is what it takes and gives."""
+
+    name: str
+    kind: str
+    verbs: tuple[str, ...]
+    answers: tuple[str, str] | None = None
+
+
+_PROXIED = ("create", "delete", "get", "patch", "update")
+_PARTS: dict[str, tuple[_Part, ...]] = {
+    "Namespace": (_Part("finalize", "Namespace", ("update",)),),
+    "Node": (_Part("proxy", "NodeProxyOptions", _PROXIED),),
+    "Pod": (
+        _Part("attach", "PodAttachOptions", ("create", "get")),
+        _Part("binding", "Binding", ("create",)),
+        _Part("eviction", "Eviction", ("create",), ("policy", "v1")),
+        _Part("exec", "PodExecOptions", ("create", "get")),
+        _Part("log", "Pod", ("get",)),
+        _Part("portforward", "PodPortForwardOptions", ("create", "get")),
+        _Part("proxy", "PodProxyOptions", _PROXIED),
     ),
-    Resource(
-        plural="selfsubjectreviews",
-        kind="SelfSubjectReview",
-        group="authentication.k8s.io",
+    "Service": (_Part("proxy", "ServiceProxyOptions", _PROXIED),),
+    "ServiceAccount": (_Part("token", "TokenRequest", ("create",), ("authentication.k8s.io", "v1")),),
+}
+
+
+def _created(group: str, kind: str, *, namespaced: bool = False) -> Resource:
+    """What can be posted, and is answered at once."""
+    plural = f"{kind.lower()}s"
+    return Resource(
+        plural=plural,
+        kind=kind,
+        group=group,
         version="v1",
-        namespaced=False,
+        namespaced=namespaced,
         verbs=("create",),
-        singular="selfsubjectreview",
-    ),
+        singular=kind.lower(),
+    )
+
+
+_CREATED = (
+    _created("", "Binding", namespaced=True),
+    _created("authentication.k8s.io", "SelfSubjectReview"),
+    _created("authentication.k8s.io", "TokenReview"),
+    _created("authorization.k8s.io", "LocalSubjectAccessReview", namespaced=True),
+    _created("authorization.k8s.io", "SelfSubjectAccessReview"),
+    _created("authorization.k8s.io", "SelfSubjectRulesReview"),
+    _created("authorization.k8s.io", "SubjectAccessReview"),
 )
 
 
@@ -85,48 +125,72 @@ def _of_kind(kind: Kind) -> list[Resource]:
         short_names=kind.short_names,
         categories=kind.categories,
     )
-    return [main, *(_subresource(kind, name) for name in sorted((*subresources(kind), *actions(kind))))]
+    parts = [_state(name, kind) for name in subresources(kind)] + list(_PARTS.get(kind.name, ()))
+    return [main, *(_subresource(kind, part) for part in sorted(parts, key=lambda part: part.name))]
 
 
-_OWN_KINDS = {
-    "binding": ("Binding", None),
-    "eviction": ("Eviction", ("policy", "v1")),
-    "scale": ("Scale", ("autoscaling", "v1")),
-}
-"""Kind, and group and version, of subresources that are other objects than what they lie under."""
+def _state(name: str, kind: Kind) -> _Part:
+    """A subresource that is a part of the object, or a view of it."""
+    scale = name == "scale"
+    return _Part(name, "Scale" if scale else kind.name, _PART_VERBS, ("autoscaling", "v1") if scale else None)
 
 
-def _subresource(kind: Kind, name: str) -> Resource:
-    own, answers = _OWN_KINDS.get(name, (kind.name, None))
+def _subresource(kind: Kind, part: _Part) -> Resource:
     return Resource(
-        plural=name,
-        kind=own,
+        plural=part.name,
+        kind=part.kind,
         group=kind.group,
         version=kind.version,
         namespaced=kind.namespaced,
-        verbs=("create",) if name in actions(kind) else _PART_VERBS,
+        verbs=part.verbs,
         parent=kind.plural,
-        answers=answers,
+        owner=kind.name,
+        answers=part.answers,
     )
 
 
-_BINDINGS = Resource(
-    plural=BINDINGS, kind="Binding", group="", version="v1", namespaced=True, verbs=("create",), singular="binding"
+RESOURCES: tuple[Resource, ...] = (
+    *_CREATED,
+    *(resource for kind in (*KINDS, events.KIND) for resource in _of_kind(kind)),
 )
 
-
-RESOURCES: tuple[Resource, ...] = (_BINDINGS, *(resource for kind in KINDS for resource in _of_kind(kind)), *_REVIEWS)
+_ORDER = (
+    "",
+    "apps",
+    "events.k8s.io",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "autoscaling",
+    "batch",
+    "networking.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "storage.k8s.io",
+    "scheduling.k8s.io",
+    "coordination.k8s.io",
+    "discovery.k8s.io",
+)
+_HEALTH = ("/healthz", "/livez", "/readyz")
 
 VERSIONS: dict[str, tuple[str, ...]] = {
-    group: tuple(sorted({r.version for r in RESOURCES if r.group == group}))
-    for group in sorted({r.group for r in RESOURCES})
+    group: tuple(sorted({r.version for r in RESOURCES if r.group == group})) for group in _ORDER
 }
 """Group → the versions served; the first is preferred."""
 
 
-def core_versions() -> Document:
-    """`/api`."""
-    addresses = [{"clientCIDR": "0.0.0.0/0", "serverAddress": ""}]
+def root() -> list[str]:
+    """`/`: the paths that describe the others."""
+    found = ["/.well-known/openid-configuration", "/api", "/apis", "/apis/", *_HEALTH, "/metrics"]
+    found += ["/openapi/v2", "/openapi/v3", "/openid/v1/jwks", "/version"]
+    for group, versions in VERSIONS.items():
+        found += [f"/apis/{group}"] if group else []
+        found += [f"/apis/{group}/{version}" if group else f"/api/{version}" for version in versions]
+    return sorted(found)
+
+
+def core_versions(address: str) -> Document:
+    """`/api`. `address` is where the client has reached the server."""
+    addresses = [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}]
     return {"kind": "APIVersions", "versions": list(VERSIONS[""]), "serverAddressByClientCIDRs": addresses}
 
 
@@ -151,7 +215,8 @@ def resources(group: str, version: str) -> Document | None:
         return None
     listed = [_plain(r) for r in RESOURCES if (r.group, r.version) == (group, version)]
     group_version = f"{group}/{version}" if group else version
-    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": listed}
+    typed = {"kind": "APIResourceList"} | ({"apiVersion": "v1"} if group else {})
+    return {**typed, "groupVersion": group_version, "resources": listed}
 
 
 def _plain(resource: Resource) -> Document:
@@ -208,5 +273,5 @@ def _aggregated(resource: Resource, all_: Sequence[Resource]) -> Document:
 
 
 def _answer(resource: Resource) -> Document:
-    group, version = resource.answers or (resource.group, resource.version)
+    group, version = resource.answers or ("", "")  # its own
     return {"group": group, "version": version, "kind": resource.kind}

@@ -82,7 +82,7 @@ def _entry(field: "Field", message: bytes) -> tuple[str, Any]:
 
 def _items(field: "Field", value: Value) -> Iterator[Any]:
     """One element of a list; numbers may come many at once."""
-    if field.type in ("int", "bool") and isinstance(value, bytes):
+    if field.type in ("int", "int32", "bool") and isinstance(value, bytes):
         at = 0
         while at < len(value):
             number, at = _varint(value, at)
@@ -93,7 +93,7 @@ def _items(field: "Field", value: Value) -> Iterator[Any]:
 
 def _value(type_: str, value: Value) -> Any:  # noqa: ANN401
     match type_:
-        case "int":
+        case "int" | "int32":
             return _signed(value)
         case "bool":
             return bool(_signed(value))

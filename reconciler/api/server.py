@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from aiohttp import web
 
-from reconciler.api import certificate, discovery, media, openapi, tokens, webhooks
+from reconciler.api import certificate, describing, media, tokens, webhooks
 from reconciler.api.audit import AuditLog
 from reconciler.api.auth import Authenticator
 from reconciler.api.certificate import Certificate
@@ -20,7 +20,7 @@ from reconciler.api.gate import Caller, Gate, Seen
 from reconciler.api.issuing import Issuer
 from reconciler.api.kubeconfig import Access
 from reconciler.api.requests import CHECK, MAX_BODY, Resources, json_response
-from reconciler.api.status import StatusError, method_not_allowed, no_such_resource
+from reconciler.api.status import StatusError, method_not_allowed
 from reconciler.api.target import parse
 from reconciler.api.users import User
 from reconciler.api.webhooks import Receive, Webhook
@@ -150,25 +150,6 @@ class ApiServer:
         async def healthy(_: web.Request) -> web.Response:
             return web.Response(text="ok", headers={"Cache-Control": "no-cache, private"})
 
-        async def groups(request: web.Request) -> web.Response:
-            return _discovery(request, core=request.path.startswith("/api/") or request.path == "/api")
-
-        async def group(request: web.Request) -> web.Response:
-            return _found(discovery.group(request.match_info["group"]))
-
-        async def listing(request: web.Request) -> web.Response:
-            named = request.match_info
-            return _found(discovery.resources(named.get("group", ""), named["version"]))
-
-        async def openapi_index(_: web.Request) -> web.Response:
-            return json_response(openapi.index())
-
-        async def openapi_document(request: web.Request) -> web.Response:
-            return _found(openapi.document(request.match_info["path"]))
-
-        async def version(_: web.Request) -> web.Response:
-            return json_response(discovery.VERSION)
-
         async def openid(_: web.Request) -> web.Response:
             response = json_response(tokens.configuration(self.access.server))
             response.headers["Cache-Control"] = "public, max-age=3600"
@@ -184,13 +165,7 @@ class ApiServer:
             "/.well-known/openid-configuration": openid,
             "/openid/v1/jwks": keys,
             **dict.fromkeys(("/healthz", "/livez", "/readyz"), healthy),
-            **dict.fromkeys(("/api", "/api/", "/apis", "/apis/"), groups),
-            "/version": version,
-            "/apis/{group}": group,
-            "/api/{version}": listing,
-            "/apis/{group}/{version}": listing,
-            "/openapi/v3": openapi_index,
-            "/openapi/v3/{path:.+}": openapi_document,
+            **describing.routes(),
             "/metrics": self._get_metrics,
             "/wherry/v1/{answer}": self._get_answer,
         }
@@ -280,21 +255,3 @@ def _failed(error: StatusError) -> web.Response:
 def addresses(host: str, names: Sequence[str] = ()) -> Sequence[str]:
     """Under which names and addresses a server that listens there is reached."""
     return sorted({"127.0.0.1", "::1", "localhost", socket.gethostname(), *names} | ({host} - _ANYWHERE))
-
-
-def _discovery(request: web.Request, *, core: bool) -> web.Response:
-    accept = request.headers.get("Accept", "").replace(" ", "")
-    asked = any({"g=apidiscovery.k8s.io", "v=v2"} <= set(entry.split(";")) for entry in accept.split(","))
-    if asked:
-        response = json_response(discovery.aggregated(core))
-        response.headers["Content-Type"] = discovery.AGGREGATED
-    else:
-        response = json_response(discovery.core_versions() if core else discovery.groups())
-    response.headers["Vary"] = "Accept"
-    return response
-
-
-def _found(document: discovery.Document | None) -> web.Response:
-    if document is None:
-        raise no_such_resource()
-    return json_response(document)

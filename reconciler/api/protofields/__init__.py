@@ -4,7 +4,7 @@
 `generated.proto` files of the public API. A message is named as an object names its type, `apps/v1.Deployment`.
 A field reads `NUMBER:NAME:TYPE`, with `[]` behind a type that repeats, `{}` behind the values of a map with
 text for keys, and `-` behind a scalar that JSON leaves out at its zero value. A field without a name lends its own
-fields to the message that it stands in.
+fields to the message that it stands in. `enums.json` holds the texts that a field may hold, where Go's types say so.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-SCALARS = ("string", "bytes", "int", "bool")
+SCALARS = ("string", "bytes", "int", "int32", "bool")
 SPECIAL = ("time", "microtime", "quantity", "intorstring", "json", "strings")
 """Messages that are no objects in JSON: times, amounts, `IntOrString`, raw JSON, and lists that may be absent."""
 
@@ -40,6 +40,13 @@ def fields(message: str) -> Mapping[int, Field]:
             type_ = message.rpartition(".")[0] + "." + type_
         found[int(number)] = Field(name, type_, repeated, map_, drops_zero)
     return found
+
+
+@cache
+def enums() -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+    """The texts that a field of a message may hold: message → field → texts."""
+    content = Path(__file__).with_name("enums.json").read_bytes()
+    return msgspec.json.decode(content, type=dict[str, dict[str, tuple[str, ...]]])
 
 
 def known() -> frozenset[str]:

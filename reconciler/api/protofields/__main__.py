@@ -1,4 +1,4 @@
-"""Reads the field numbers anew: `python -m reconciler.api.protofields API APIMACHINERY TAG`.
+"""Reads field numbers and enumerations anew: `python -m reconciler.api.protofields API APIMACHINERY TAG`.
 
 The first two are git repositories of `kubernetes/api` and `kubernetes/apimachinery`, the third a tag of both.
 """
@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +31,8 @@ _GROUPS = {
 }
 _ROOTS = (
     "meta.DeleteOptions",
+    "meta.ListMeta",
+    "meta.Status",
     "runtime.Unknown",
     "v1.Binding",
     "autoscaling/v1.Scale",
@@ -45,7 +47,7 @@ _ROOTS = (
     "authorization.k8s.io/v1.SubjectAccessReview",
 )
 """Beside the kinds that are stored."""
-_TYPES = {"string": "string", "bytes": "bytes", "bool": "bool", "int32": "int", "int64": "int"}
+_TYPES = {"string": "string", "bytes": "bytes", "bool": "bool", "int32": "int32", "int64": "int"}
 _SPECIAL = {
     "meta.Time": "time",
     "meta.MicroTime": "microtime",
@@ -59,6 +61,9 @@ _MESSAGE = re.compile(r"^message (\w+) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 _FIELD = re.compile(r"^  (optional|repeated|map<string, ([\w.]+)>)(?: ([\w.]+))? (\w+) = (\d+);", re.MULTILINE)
 _STRUCT = re.compile(r"^type (\w+) struct \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 _MEMBER = re.compile(r'(\S+) +`json:"(\w*)(,[\w,]+)?"(?: protobuf:"\w+,\d+,\w+(?:,casttype=[\w/.]+)?(?:,name=(\w+))?)?')
+_ENUM = re.compile(r"^(?://.*\n)*// \+enum *\n(?://.*\n)*type (\w+) ", re.MULTILINE)
+_CONSTANT = re.compile(r'^\s+\w+\s+(\w+)\s*=\s*"([^"]*)"', re.MULTILINE)
+_USE = re.compile(r'(\S+) +`json:"(\w+)')
 
 Messages = dict[str, dict[int, tuple[str, str]]]
 
@@ -140,6 +145,24 @@ def read(api: str, machinery: str, tag: str) -> Messages:
     return found
 
 
+def enumerations(api: str, machinery: str, tag: str, *, messages: Messages) -> dict[str, dict[str, list[str]]]:
+    """Which texts a field of a message may hold: message → field → texts."""
+    sources = [(prefix, types) for prefix, _, types in _sources(api, machinery, tag)]
+    values: dict[str, list[str]] = {}
+    for prefix, types in sources:
+        for name in _ENUM.findall(types):
+            values[f"{prefix}.{name}"] = sorted({text for type_, text in _CONSTANT.findall(types) if type_ == name})
+    found: dict[str, dict[str, list[str]]] = {}
+    for prefix, types in sources:
+        for struct, body in _STRUCT.findall(types):
+            for type_, name in _USE.findall(body):
+                package, _, plain = type_.lstrip("*[]").rpartition(".")
+                texts = values.get(f"{package or prefix}.{plain}")  # another package is that of the core group, `v1`
+                if texts and f"{prefix}.{struct}" in messages:
+                    found.setdefault(f"{prefix}.{struct}", {})[name] = texts
+    return dict(sorted(found.items()))
+
+
 def reached(messages: Messages) -> Messages:
     """Those that a body may hold."""
     queue = [*_ROOTS, *(f"{kind.api_version}.{kind.name}" for kind in KINDS)]
@@ -165,7 +188,14 @@ def main() -> None:
         message: " ".join(f"{number}:{name}:{_short(message, type_)}" for number, (name, type_) in sorted(all_.items()))
         for message, all_ in messages.items()
     }
-    Path(__file__).with_name("messages.json").write_text(json.dumps(lines, indent=0) + "\n", encoding="utf-8")
+    _write("messages.json", lines)
+    _write("enums.json", enumerations(*sys.argv[1:4], messages=messages))
+
+
+def _write(name: str, content: Mapping[str, object]) -> None:
+    """One line for each message."""
+    lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in content.items())
+    Path(__file__).with_name(name).write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def flat(message: str) -> dict[str, Field]:
 
 TYPES = {
     "text": {"string"},
-    "integer": {"int"},
+    "integer": {"int", "int32"},
     "boolean": {"bool"},
     "bytes": {"bytes"},
     "quantity": {"quantity"},
@@ -70,7 +70,13 @@ def test_the_numbered_fields_are_those_of_the_kinds(kind: Kind) -> None:
 # An encoder, built by Google's package from the same table.
 
 LABEL = descriptor_pb2.FieldDescriptorProto
-PLAIN = {"string": LABEL.TYPE_STRING, "bytes": LABEL.TYPE_BYTES, "int": LABEL.TYPE_INT64, "bool": LABEL.TYPE_BOOL}
+PLAIN = {
+    "string": LABEL.TYPE_STRING,
+    "bytes": LABEL.TYPE_BYTES,
+    "int": LABEL.TYPE_INT64,
+    "int32": LABEL.TYPE_INT32,
+    "bool": LABEL.TYPE_BOOL,
+}
 EXTRA: dict[str, Mapping[int, Field]] = {
     "time": {1: Field("seconds", "int"), 2: Field("nanos", "int")},
     "quantity": {1: Field("string", "string")},
@@ -123,7 +129,7 @@ def class_of(message: str) -> type[Message]:
 def encoded(type_: str, value: Any) -> Any:  # noqa: ANN401
     """The value of a document as the package holds it."""
     match type_:
-        case "string" | "int" | "bool":
+        case "string" | "int" | "int32" | "bool":
             return value
         case "bytes":
             return b64decode(value)
@@ -168,6 +174,7 @@ VALUES: Mapping[str, st.SearchStrategy[Any]] = {
     "string": st.text(max_size=5),
     "bytes": st.sampled_from(["", "AA==", "aGk="]),
     "int": st.integers(-(2**63), 2**63 - 1),
+    "int32": st.integers(-(2**31), 2**31 - 1),
     "bool": st.booleans(),
     "quantity": st.sampled_from(["1", "500m", "1Gi"]),
     "intorstring": st.one_of(st.integers(-5, 2**31 - 1), st.text(max_size=4)),
@@ -187,9 +194,11 @@ def documents(draw: st.DrawFn, message: str, depth: int = 0) -> dict[str, Any]:
         field = available[name]
         value: st.SearchStrategy[Any] = VALUES[field.type] if field.type in VALUES else documents(field.type, depth + 1)
         if field.repeated:
-            found[name] = draw(st.lists(value, min_size=1, max_size=2))
+            elements: st.SearchStrategy[Any] = st.lists(value, min_size=1, max_size=2)
+            found[name] = draw(elements)
         elif field.map:
-            found[name] = draw(st.dictionaries(st.text(max_size=3), value, min_size=1, max_size=2))
+            entries: st.SearchStrategy[Any] = st.dictionaries(st.text(max_size=3), value, min_size=1, max_size=2)
+            found[name] = draw(entries)
         else:
             drawn = draw(value)
             if not (field.drops_zero and drawn in ("", 0)):
