@@ -2,6 +2,8 @@
 
 from reconciler.controllers import (
     deployment,
+    disruption,
+    endpointslice,
     eventttl,
     garbagecollector,
     namespace,
@@ -39,5 +41,7 @@ def controllers(settings: ControllerSettings) -> tuple[Controller, ...]:
         eventttl.CONTROLLER,
         roleaggregation.CONTROLLER,
         serviceaccount.CONTROLLER,
+        endpointslice.CONTROLLER,
+        disruption.CONTROLLER,
         *((rootca(settings.authority),) if settings.authority else ()),
     )

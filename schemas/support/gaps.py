@@ -284,7 +284,7 @@ KIND_GAPS = (
     ),
     *(
         _warn(f"{kind}.spec", _NOT_HELD_TO)
-        for kind in ("LimitRange", "NetworkPolicy", "PodDisruptionBudget", "ResourceQuota")
+        for kind in ("LimitRange", "NetworkPolicy", "ResourceQuota")
     ),
     *(_warn(f"PriorityClass.{field}", _NOT_HELD_TO) for field in ("globalDefault", "preemptionPolicy", "value")),
     _warn("PersistentVolume.spec", _NO_VOLUMES),
