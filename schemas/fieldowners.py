@@ -212,10 +212,10 @@ def _compared(shape: Shape, old: Json, new: Json) -> tuple[FieldSet | None, Fiel
         keys = (*after, *(key for key in before if key not in after))
         pairs = [(key, item, before.get(key, _ABSENT), after.get(key, _ABSENT)) for key in keys]
     else:
-        return (None if old == new else {}), None
+        return (None if _same(old, new) else {}), None
     changed, removed = dict[str, Any](), dict[str, Any]()
     for step, child, one, other in pairs:
-        if one is other or one == other:
+        if one is other:
             continue
         added, taken = _compared(child, one, other)
         if added is not None:
@@ -223,6 +223,15 @@ def _compared(shape: Shape, old: Json, new: Json) -> tuple[FieldSet | None, Fiel
         if taken is not None:
             removed[step] = taken
     return changed or None, removed or None
+
+
+def _same(old: Json, new: Json) -> bool:
+    """Equal as JSON has it: a tuple, as the types have them, is a list."""
+    if isinstance(old, list | tuple) and isinstance(new, list | tuple):
+        return len(old) == len(new) and all(map(_same, old, new))
+    if isinstance(old, dict) and isinstance(new, dict):
+        return old.keys() == new.keys() and all(_same(item, new[name]) for name, item in old.items())
+    return bool(old == new)
 
 
 def _whole(shape: Shape, value: Json) -> FieldSet:

@@ -31,6 +31,7 @@ from reconciler.api.status import (
 from reconciler.api.target import Target
 from reconciler.store.changes import Change, ChangeError, Conflict, Create, Update, UpdateStatus
 from reconciler.store.cluster import Cluster
+from reconciler.store.planning import first_generation
 from reconciler.store.view import View
 from schemas.core.config import Namespace
 from schemas.decode import FieldValidation
@@ -110,7 +111,12 @@ async def insert(
     metadata = object_.metadata
     check_namespace(cluster.cache, target, metadata.name)
     named = metadata if metadata.name else structs.replace(metadata, name=f"{metadata.generate_name}xxxxx")
-    stamped = structs.replace(named, uid=str(uuid4()), creation_timestamp=datetime.now(UTC).replace(microsecond=0))
+    stamped = structs.replace(
+        named,
+        uid=str(uuid4()),
+        creation_timestamp=datetime.now(UTC).replace(microsecond=0),
+        generation=first_generation(object_),
+    )
     warnings += _refuse(target.kind, named.name, validate(structs.replace(object_, metadata=named)))
     try:
         would_be = cluster.admitted(structs.replace(object_, metadata=stamped))

@@ -119,8 +119,12 @@ def _named(object_: Object, view: View, mint: Mint) -> Object:
     raise AlreadyExists(ref, f"{ref} already exists, and so did all other names tried for {stem!r}; try again")
 
 
+def first_generation(object_: Object) -> int:
+    """The generation of a new object, 0 where it is not counted."""
+    return 1 if object_.kind not in _UNCOUNTED and hasattr(object_, "spec") else 0
+
+
 def _stamped(object_: Object, now: datetime, mint: Mint) -> Object:
-    counted = object_.kind not in _UNCOUNTED and hasattr(object_, "spec")
     return replace(
         object_,
         metadata=replace(
@@ -129,7 +133,7 @@ def _stamped(object_: Object, now: datetime, mint: Mint) -> Object:
             creation_timestamp=now,
             deletion_timestamp=None,
             deletion_grace_period_seconds=None,
-            generation=1 if counted else 0,
+            generation=first_generation(object_),
             resource_version="",
             self_link="",
         ),
