@@ -15,6 +15,7 @@ from reconciler.api import certificate, describing, media, tokens, webhooks
 from reconciler.api.audit import AuditLog
 from reconciler.api.auth import Authenticator
 from reconciler.api.certificate import Certificate
+from reconciler.api.discovery import VERSIONS
 from reconciler.api.finishing import finish
 from reconciler.api.gate import Caller, Gate, Seen
 from reconciler.api.issuing import Issuer
@@ -172,6 +173,8 @@ class ApiServer:
 
     async def _resource(self, request: web.Request) -> web.StreamResponse:
         named = request.match_info
+        if named.get("group", "") not in VERSIONS:
+            raise web.HTTPNotFound
         target = parse(named.get("group", ""), named["version"], named["tail"])
         return await self.resources.handle(request, target)
 
