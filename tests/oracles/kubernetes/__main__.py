@@ -1,0 +1,65 @@
+"""Replays what a real Kubernetes answered against a Wherry of this checkout.
+
+`python -m tests.oracles.kubernetes DIR [--part NAME] [-v]` starts as many as it needs: the reconciler, and agents over
+simulated containers that play the recorded nodes. With `-v` each difference is shown. The last line is one JSON object:
+`{"kubectl": {"cases": N, "equal": N, "differs": [ids]}, "http": {…}, "tables": {…}, "watch": {…}, "defaults": {…}}`.
+The exit status tells only whether all could be replayed.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from tests.oracles.kubernetes import judging, steps, suites
+from tests.oracles.kubernetes.judging import Verdict
+
+API = "api"
+"""The part of all that is asked over plain HTTP."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.oracles.kubernetes",
+        description=__doc__,
+        epilog="example: python -m tests.oracles.kubernetes recordings/transcripts --part config -v",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="with kubectl.jsonl, normalise.json, api/, defaults/")
+    parser.add_argument(
+        "--part", action="append", default=[], help=f"this part of kubectl.jsonl alone, or `{API}`; repeatable"
+    )
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="parts replayed at once (2)")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show each difference")
+    asked = parser.parse_args()
+    if not (asked.folder / "kubectl.jsonl").is_file():
+        parser.error(f"{asked.folder} holds no kubectl.jsonl")
+    work = _work(asked.folder, asked.part)
+    if not work:
+        parser.error(f"there is no part {asked.part}")
+    with ThreadPoolExecutor(asked.jobs) as pool:
+        verdicts = [verdict for found in pool.map(lambda each: each(), work) for verdict in found]
+    for verdict in verdicts if asked.verbose else ():
+        if verdict.difference:
+            print(f"=== {verdict.suite} {verdict.id}\n{verdict.difference}")
+    print(json.dumps(judging.summary(verdicts)))
+    return 0
+
+
+def _work(folder: Path, asked: list[str]) -> list[Callable[[], list[Verdict]]]:
+    """The longest first, so that none is left alone at the end."""
+    of_kubectl = [part for part in steps.parts(folder) if not asked or _names(part) & set(asked)]
+    of_kubectl.sort(key=len, reverse=True)
+    found: list[Callable[[], list[Verdict]]] = [partial(steps.replay, folder, part) for part in of_kubectl]
+    return [*([partial(suites.replay, folder)] if not asked or API in asked else []), *found]
+
+
+def _names(part: list[steps.Step]) -> set[str]:
+    return {step["id"].partition("/")[0] for step in part}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
