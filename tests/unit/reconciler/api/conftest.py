@@ -14,7 +14,9 @@ import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
 from reconciler.api import certificate, kubeconfig
+from reconciler.api.audit import AuditLog
 from reconciler.api.server import ApiServer, addresses
+from reconciler.api.users import User
 from reconciler.store.changes import Change, Create, UpdateStatus
 from reconciler.store.cluster import Cluster
 from reconciler.store.sqlite import SqliteStore
@@ -184,6 +186,8 @@ async def served(tmp_path: Path, certified: Path) -> AsyncIterator[Served]:
         cluster,
         directory=tmp_path / "api",
         token="good",
+        users={"alicetoken": User("alice", "alice", ("dev", "system:authenticated"))},
+        audit=AuditLog(tmp_path / "audit.log", 1_000_000, 1),
         answers={"status": status},
         approve=approve,
         metrics=registry,
