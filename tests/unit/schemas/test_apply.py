@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.apply import Element, apply, owned_fields, owns
-from schemas.fieldsets import FieldSet
 from schemas.apps import Deployment
 from schemas.core.config import ConfigMap
 from schemas.core.pod import Pod
 from schemas.core.service import Service
+from schemas.fieldsets import FieldSet
 
 
 def pod(*containers: dict[str, Any], **spec: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -172,7 +172,7 @@ pods = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(pods, pods, pods)
 def test_applying_twice_changes_nothing(live: dict[str, Any], before: dict[str, Any], declared: dict[str, Any]) -> None:
     owned: FieldSet = owned_fields(Pod, before)
@@ -180,7 +180,7 @@ def test_applying_twice_changes_nothing(live: dict[str, Any], before: dict[str, 
     assert apply(Pod, once, declared, owned) == (once, owned)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(pods, pods)
 def test_a_declaration_on_top_of_nothing_is_itself(before: dict[str, Any], declared: dict[str, Any]) -> None:
     found, _ = apply(Pod, before, declared, owned_fields(Pod, before))
@@ -189,7 +189,7 @@ def test_a_declaration_on_top_of_nothing_is_itself(before: dict[str, Any], decla
     assert {c["name"] for c in again["spec"]["containers"]} == {c["name"] for c in before["spec"]["containers"]}
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(pods, pods)
 def test_the_order_of_fields_does_not_matter(live: dict[str, Any], declared: dict[str, Any]) -> None:
     turned = {name: declared[name] for name in reversed(declared)}
