@@ -13,7 +13,7 @@ from reconciler.controllers.replicacounts import max_unavailable, total, wanted
 from schemas import conditions
 from schemas.apps import Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet
 
-AVAILABLE, PROGRESSING = "Available", "Progressing"
+AVAILABLE, PROGRESSING, FAILURE = "Available", "Progressing", "ReplicaFailure"
 TIMED_OUT = "ProgressDeadlineExceeded"
 NEW_SET_AVAILABLE = "NewReplicaSetAvailable"
 _NO_DEADLINE = 2**31 - 1
@@ -89,10 +89,26 @@ def complete(deployment: Deployment, status: DeploymentStatus) -> bool:
 def rolled(
     deployment: Deployment, sets: Sequence[ReplicaSet], new: ReplicaSet | None, now: datetime
 ) -> DeploymentStatus:
-    """`counted`, and the condition Progressing."""
+    """`counted`, and the conditions Progressing and ReplicaFailure."""
+    status = _failing(_progressing(deployment, sets, new, now), sets, new, now)
+    return without(status, PROGRESSING) if deadline(deployment) is None else status
+
+
+def _failing(
+    status: DeploymentStatus, sets: Sequence[ReplicaSet], new: ReplicaSet | None, now: datetime
+) -> DeploymentStatus:
+    """The status with what keeps a set from making its pods; that of the newest set goes first."""
+    for one in (*([new] if new is not None else []), *sets):
+        found = conditions.find(one.status.conditions, FAILURE)
+        if found is not None:
+            return with_condition(status, FAILURE, found.status, found.reason, found.message, now)
+    return without(status, FAILURE)
+
+
+def _progressing(
+    deployment: Deployment, sets: Sequence[ReplicaSet], new: ReplicaSet | None, now: datetime
+) -> DeploymentStatus:
     status = counted(deployment, sets, new, now)
-    if deadline(deployment) is None:
-        return without(status, PROGRESSING)
     before = conditions.find(deployment.status.conditions, PROGRESSING)
     settled = status.replicas == status.updated_replicas and before is not None and before.reason == NEW_SET_AVAILABLE
     if settled:

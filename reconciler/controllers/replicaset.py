@@ -18,9 +18,10 @@ from reconciler.controllers.scaledown import to_delete
 from reconciler.provenance import provenance
 from reconciler.store.changes import Change, Create, Delete, Emit, UpdateStatus
 from reconciler.store.view import Event, View
-from schemas import selectors
-from schemas.apps import ReplicaSet, ReplicaSetStatus
+from schemas import conditions, selectors
+from schemas.apps import ReplicaSet, ReplicaSetCondition, ReplicaSetStatus
 from schemas.core.pod import Pod
+from schemas.core.quota import ResourceQuota
 from schemas.meta import Object, ObjectMeta, Ref, controller_of, ref_of
 
 COMPONENT = "replicaset-controller"
@@ -28,6 +29,7 @@ BURST = 500
 """Pods that one plan creates or deletes at most; the rest follow in the next."""
 
 FAILED = "FailedCreate"
+FAILURE = "ReplicaFailure"
 REFUSED_SECONDS = 30.0
 """When to ask again for pods that admission has refused."""
 
@@ -36,9 +38,12 @@ _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 
 
 def concerns(event: Event, view: View) -> Iterable[Ref]:
-    """The set itself; for a pod its set, or the sets that might adopt it."""
+    """The set itself; for a pod its set, or the sets that might adopt it; for a quota the sets that wait for more."""
     if isinstance(event.object, ReplicaSet):
         return () if event.new is None else (ref_of(event.new),)
+    if isinstance(event.object, ResourceQuota):
+        found_wanting = (one for one in view.list(ReplicaSet, event.object.metadata.namespace) if _was_refused(one))
+        return [ref_of(one) for one in found_wanting]
     if not isinstance(event.object, Pod):
         return ()
     found = set(_sets_of(event.new, view)) if event.new is not None else set()
@@ -64,27 +69,31 @@ def _sets_of(pod: Object, view: View) -> Iterator[Ref]:
 
 def reconcile(ref: Ref, view: View, now: datetime) -> Plan:
     replica_set = view.get(ReplicaSet, ref.namespace, ref.name)
-    if replica_set is None:
-        return NOTHING
+    return NOTHING if replica_set is None else kept(replica_set, view, now)
+
+
+def kept(replica_set: ReplicaSet, view: View, now: datetime) -> Plan:
+    """What the set needs, whatever the kind under which it goes."""
     claimed = claim(replica_set, replica_set.spec.selector, Pod, view)
     pods = tuple(pod for pod in claimed.owned if podstate.active(pod))
     ending = tuple(pod for pod in claimed.owned if podstate.terminating(pod))
     changes: list[Change] = [*claimed.changes]
+    refusal = ""
     if replica_set.metadata.deletion_timestamp is None:
-        pods = _keep_number(replica_set, pods, view, now, changes)
-    status = status_of(replica_set, pods, ending, now)
+        pods, refusal = _keep_number(replica_set, pods, view, now, changes)
+    status = _with_failure(status_of(replica_set, pods, ending, now), refusal, now)
     if status != replica_set.status:
         # Counts follow from the pods at any time: they need not be on disk.
         changes.append(UpdateStatus(structs.replace(replica_set, status=status), durable=False))
-    if any(isinstance(change, Emit) and change.reason == FAILED for change in changes):
+    if refusal:
         return Plan(tuple(changes), REFUSED_SECONDS)
     return Plan(tuple(changes), _until_next_available(replica_set, pods, now))
 
 
 def _keep_number(
     replica_set: ReplicaSet, pods: tuple[Pod, ...], view: View, now: datetime, changes: list[Change]
-) -> tuple[Pod, ...]:
-    """Adds what is needed to `changes`; returns the pods as they are afterwards."""
+) -> tuple[tuple[Pod, ...], str]:
+    """Adds what is needed to `changes`; returns the pods as they are afterwards, and why they are no more."""
     missing = wanted(replica_set) - len(pods)
     if missing > 0:
         created, refusal = ahead(tuple(_new_pods(replica_set, min(missing, BURST), view)), view)
@@ -92,9 +101,9 @@ def _keep_number(
             changes.append(Emit(replica_set, "Warning", FAILED, f"Error creating: {refusal}", COMPONENT))
         for pod in created:
             changes += (Create(pod), _told(replica_set, "SuccessfulCreate", f"Created pod: {pod.metadata.name}"))
-        return (*pods, *created)
+        return (*pods, *created), refusal
     if missing == 0:
-        return pods
+        return pods, ""
     doomed = to_delete(pods, _relatives(replica_set, view), min(-missing, BURST), now)
     for pod in doomed:
         changes += (
@@ -102,7 +111,21 @@ def _keep_number(
             _told(replica_set, "SuccessfulDelete", f"Deleted pod: {pod.metadata.name}"),
         )
     gone = {pod.metadata.uid for pod in doomed}
-    return tuple(pod for pod in pods if pod.metadata.uid not in gone)
+    return tuple(pod for pod in pods if pod.metadata.uid not in gone), ""
+
+
+def _with_failure(status: ReplicaSetStatus, refusal: str, now: datetime) -> ReplicaSetStatus:
+    """The status with the condition that says that pods were refused; it keeps the first refusal."""
+    if bool(refusal) == (conditions.find(status.conditions, FAILURE) is not None):
+        return status
+    others = tuple(one for one in status.conditions if one.type != FAILURE)
+    if not refusal:
+        return structs.replace(status, conditions=others)
+    return structs.replace(status, conditions=(*others, ReplicaSetCondition("True", FAILURE, now, refusal, FAILED)))
+
+
+def _was_refused(replica_set: ReplicaSet) -> bool:
+    return conditions.find(replica_set.status.conditions, FAILURE) is not None
 
 
 def wanted(replica_set: ReplicaSet) -> int:

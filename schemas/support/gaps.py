@@ -277,15 +277,11 @@ KIND_GAPS = (
             "CronJob",
             "DaemonSet",
             "HorizontalPodAutoscaler",
-            "Job",
             "ReplicationController",
             "StatefulSet",
         )
     ),
-    *(
-        _warn(f"{kind}.spec", _NOT_HELD_TO)
-        for kind in ("LimitRange", "NetworkPolicy", "ResourceQuota")
-    ),
+    _warn("NetworkPolicy.spec", _NOT_HELD_TO),
     *(_warn(f"PriorityClass.{field}", _NOT_HELD_TO) for field in ("globalDefault", "preemptionPolicy", "value")),
     _warn("PersistentVolume.spec", _NO_VOLUMES),
     _warn("PersistentVolumeClaim.spec", _NO_VOLUMES),
