@@ -4,15 +4,23 @@ A pod whose node has been deleted has no agent that would report it gone, and a 
 node never started (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-garbage-collection).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from msgspec import structs
+
+from reconciler.controllers import podstate
 from reconciler.controllers.interface import NOTHING, Controller, Plan
-from reconciler.store.changes import Delete
+from reconciler.store.changes import Change, Delete, UpdateStatus
 from reconciler.store.view import Event, View
+from schemas import conditions
 from schemas.core.node import Node
 from schemas.core.pod import Pod
+from schemas.core.podstatus import PodCondition
 from schemas.meta import Ref, ref_of
+
+_UNPLACED_SECONDS = 20.0
+"""How long a pod that was to end before it had a node is left as it is; so often Kubernetes looks for such pods."""
 
 
 def concerns(event: Event, view: View) -> Iterable[Ref]:
@@ -28,9 +36,32 @@ def reconcile(ref: Ref, view: View, now: datetime) -> Plan:
     pod = view.get(Pod, ref.namespace, ref.name)
     if pod is None:
         return NOTHING
-    bound, ending = pod.spec.node_name, pod.metadata.deletion_timestamp is not None
-    lost = view.get(Node, "", bound) is None if bound else ending
-    return Plan((Delete(ref, uid=pod.metadata.uid, grace_seconds=0),)) if lost else NOTHING
+    told, bound = pod.metadata.deletion_timestamp, pod.spec.node_name
+    if bound and view.get(Node, "", bound) is None:
+        return Plan((*_failed(pod, now), *_deleted(pod)))
+    if bound or told is None:
+        return NOTHING
+    wait = 0.0 if podstate.ended(pod) else (told - now).total_seconds() + _UNPLACED_SECONDS
+    failed = _failed(pod, now) if wait <= 0 else ()
+    return Plan((*failed, *_deleted(pod)), wait if wait > 0 else None)
+
+
+def _deleted(pod: Pod) -> Iterator[Change]:
+    """What is told to go at once, and is still there, only waits for whoever has set its finalizers."""
+    if pod.metadata.deletion_timestamp is None or pod.metadata.deletion_grace_period_seconds:
+        yield Delete(ref_of(pod), uid=pod.metadata.uid, grace_seconds=0)
+
+
+def _failed(pod: Pod, now: datetime) -> Iterator[Change]:
+    """A pod that finalizers keep is told to have failed, and by whose fault: a Job counts that, or does not."""
+    if podstate.ended(pod) or not pod.metadata.finalizers:
+        return
+    told = pod.status.conditions
+    if pod.spec.node_name:
+        text, reason = "PodGC: node no longer exists", "DeletionByPodGC"
+        lost = PodCondition("True", "DisruptionTarget", last_transition_time=now, message=text, reason=reason)
+        told = conditions.updated(told, lost)
+    yield UpdateStatus(structs.replace(pod, status=structs.replace(pod.status, phase="Failed", conditions=told)))
 
 
 CONTROLLER = Controller("podgc", concerns, reconcile)

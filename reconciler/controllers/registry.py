@@ -6,12 +6,16 @@ from reconciler.controllers import (
     endpointslice,
     eventttl,
     garbagecollector,
+    job,
+    jobtracking,
     namespace,
     nodelifecycle,
     podgc,
     replicaset,
+    resourcequota,
     roleaggregation,
     serviceaccount,
+    ttl,
 )
 from reconciler.controllers.interface import Controller
 from reconciler.controllers.nodeipam import nodeipam
@@ -33,6 +37,9 @@ def controllers(settings: ControllerSettings) -> tuple[Controller, ...]:
     return (
         deployment.CONTROLLER,
         replicaset.CONTROLLER,
+        job.CONTROLLER,
+        jobtracking.CONTROLLER,
+        ttl.CONTROLLER,
         garbagecollector.CONTROLLER,
         nodelifecycle.CONTROLLER,
         podgc.CONTROLLER,
@@ -43,5 +50,6 @@ def controllers(settings: ControllerSettings) -> tuple[Controller, ...]:
         serviceaccount.CONTROLLER,
         endpointslice.CONTROLLER,
         disruption.CONTROLLER,
+        resourcequota.CONTROLLER,
         *((rootca(settings.authority),) if settings.authority else ()),
     )

@@ -4,7 +4,7 @@ A node's status is the agent's report while its link is up, and `Unknown` while 
 is always the last report, for a pod runs on without a link.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from msgspec import structs
@@ -61,11 +61,19 @@ def pod_changes(uid: str, node: str, report: PodReport, view: View) -> Sequence[
     if (pod.metadata.namespace, pod.metadata.name) != (report.namespace, report.name):
         return None
     if report.removed and pod.metadata.deletion_timestamp is not None:
-        return (Delete(ref_of(pod), uid=uid, grace_seconds=0),)
+        return (*_last_words(pod, report), Delete(ref_of(pod), uid=uid, grace_seconds=0))
     status = _pod_status(pod.status, report)
     if status == pod.status or (pod.status.phase in ENDED and status.phase not in ENDED):
         return ()
     return (UpdateStatus(structs.replace(pod, status=status), durable=False),)
+
+
+def _last_words(pod: Pod, report: PodReport) -> Iterator[Change]:
+    """How a pod ended that finalizers keep, for those who set them: a Job counts what has failed, not what is gone."""
+    if pod.metadata.finalizers and pod.status.phase not in ENDED:
+        status = _pod_status(pod.status, report)
+        phase = status.phase if status.phase in ENDED else "Failed"
+        yield UpdateStatus(structs.replace(pod, status=structs.replace(status, phase=phase)))
 
 
 def event_changes(node: str, batch: EventBatch, view: View) -> Sequence[Change]:
