@@ -13,6 +13,7 @@ from reconciler.store.cluster import Cluster
 from reconciler.store.sqlite import SqliteStore
 from schemas.defaults import defaulted
 from schemas.meta import Ref
+from tests.waiting import PATIENCE
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -58,8 +59,8 @@ class Lab:
         return live.data["value"] if live else None
 
     async def until(self, condition: Callable[[], object], seconds: float = 10.0) -> None:
-        """Waits for events of the cluster and of the folder to make it so."""
-        async with asyncio.timeout(seconds):
+        """Waits for events of the cluster and of the folder to make it so; `seconds` are those of a quiet machine."""
+        async with asyncio.timeout(seconds * PATIENCE):
             while not condition():
                 await asyncio.sleep(0.002)
 
@@ -89,7 +90,7 @@ async def syncing(
     task = asyncio.create_task(sync.run(), name="manifests")
     lab = Lab(cluster, folder, sync)
     try:
-        await lab.until(lambda: sync.status.counts.passes or task.done())
+        await lab.until(lambda: sync.status.counts.passes or task.done(), 30)
         yield lab
     finally:
         task.cancel()
