@@ -1,27 +1,92 @@
 """Logs, shells and forwarded ports, by the real kubectl, on a real containerd behind a real broker."""
 
+import fcntl
+import os
+import pty
+import signal
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
 import pytest
 
-from tests.lab.fleet import Fleet
-from tests.waiting import eventually
+from tests.lab.fleet import KUBECTL, Fleet
+from tests.lab.network import HUB
+from tests.waiting import PATIENCE, eventually
 
-SERVER = """
-i=0; while true; do i=$((i+1)); echo tick $i; echo oops $i >&2; sleep 0.2; done &
-while true; do printf 'HTTP/1.0 200 OK\\r\\nContent-Length: 6\\r\\n\\r\\nahoy!\\n' | nc -l -p 8080 >/dev/null; done
+ANSWER = r"printf 'HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\nahoy!\n'"
+TALK = f"""
+echo started; echo oops >&2
+while true; do {ANSWER} | nc -l -p 8080 >/dev/null; done &
+while read -r line; do echo "heard $line"; done; sleep 3600
+"""
+MANY = """
+lines() { awk -v n=$1 -v end=$2 \
+  'BEGIN { while (n <= end) printf "line %010d of a log that is turned over while somebody reads it\\n", n++ }'; }
+lines 1 100000; sleep 13; lines 100001 100500
 """
 
 
-def pod(name: str, script: str, **more: object) -> dict[str, object]:
+def pod(name: str, script: str, node: str = "a", **more: object) -> dict[str, object]:
     container = {"name": "main", "image": "wherry.local/busybox:1", "command": ["sh", "-c", script], **more}
-    spec = {"containers": [container], "terminationGracePeriodSeconds": 1, "nodeName": "a"}
+    spec = {
+        "containers": [container],
+        "terminationGracePeriodSeconds": 1,
+        "nodeName": node,
+        "restartPolicy": "Never" if name == "many" else "Always",
+    }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default"}, "spec": spec}
 
 
 @pytest.fixture(scope="module")
 def talk(fleet: Fleet) -> Fleet:
-    fleet.write("talk.yaml", pod("talk", SERVER))
-    eventually(lambda: [one["metadata"]["name"] for one in fleet.ready_pods()] == ["talk"], 30, "the pod is Ready")
+    """`talk` listens on its input and on a port, `crash` ends again and again, `many` says much and then ends."""
+    fleet.write("talk.yaml", pod("talk", TALK, stdin=True))
+    fleet.write("crash.yaml", pod("crash", "echo dying; exit 3"))
+    fleet.write("away.yaml", pod("away", "while true; do date +%s; sleep 0.1; done", "b"))
+    fleet.write("many.yaml", pod("many", MANY))
+    eventually(
+        lambda: {one["metadata"]["name"] for one in fleet.ready_pods()} >= {"talk", "away"}, 30, "pods are Ready"
+    )
     return fleet
+
+
+@contextmanager
+def kubectl(
+    fleet: Fleet, *arguments: str, stdin: int | IO[bytes] = subprocess.DEVNULL
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """One that is running, and is ended with the block."""
+    process = subprocess.Popen(
+        [
+            *fleet.network.inside(HUB),
+            str(KUBECTL),
+            "--kubeconfig",
+            str(fleet.directory / "hub" / "kubeconfig"),
+            *arguments,
+        ],
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"HOME": str(fleet.directory), "TERM": "xterm"},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+def rest(process: "subprocess.Popen[bytes]", limit: float = 20) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=limit * PATIENCE)
+    return process.returncode, out.decode(), err.decode()
 
 
 def test_a_command_runs_with_its_output_and_exit_code(talk: Fleet) -> None:
@@ -32,3 +97,139 @@ def test_a_command_runs_with_its_output_and_exit_code(talk: Fleet) -> None:
 def test_what_is_piped_in_ends(talk: Fleet) -> None:
     said = talk.try_kubectl("exec", "-i", "talk", "--", "wc", "-c", stdin="hello\n")
     assert (said.returncode, said.stdout, said.stderr) == (0, "6\n", "")
+
+
+def test_what_cannot_be_run_is_told_in_the_words_of_the_runtime(talk: Fleet) -> None:
+    said = talk.try_kubectl("exec", "talk", "--", "nosuchcommand")
+    assert said.returncode == 1
+    assert said.stderr.startswith(
+        "error: Internal error occurred: Internal error occurred: error executing command in container: "
+    )
+    assert 'exec: "nosuchcommand": executable file not found in $PATH: unknown' in said.stderr
+
+
+def test_a_container_that_does_not_run_has_no_shell_and_its_log_stays(talk: Fleet) -> None:
+    eventually(lambda: "CrashLoopBackOff" in talk.kubectl("get", "pod", "crash"), 30, "crash has crashed twice")
+    said = talk.try_kubectl("exec", "crash", "--", "true")
+    assert (said.returncode, said.stderr) == (1, 'error: unable to upgrade connection: container not found ("main")\n')
+    said = talk.try_kubectl("attach", "crash")
+    assert said.stderr.endswith("error: unable to upgrade connection: container main not found in pod crash_default\n")
+    assert talk.kubectl("logs", "crash") == "dying\n"
+    assert talk.kubectl("logs", "crash", "--previous") == "dying\n"
+    said = talk.try_kubectl("logs", "talk", "--previous")
+    wanted = 'Error from server (BadRequest): previous terminated container "main" in pod "talk" not found\n'
+    assert (said.returncode, said.stderr) == (1, wanted)
+
+
+def test_a_terminal_knows_its_size_and_its_new_one(talk: Fleet) -> None:
+    ours, theirs = pty.openpty()
+    try:
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 41, 97, 0, 0))
+        script = "until stty size 2>/dev/null; do sleep 0.1; done; read -r go; stty size; exit 5"
+        with kubectl(talk, "exec", "-it", "talk", "--", "sh", "-c", script, stdin=theirs) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline().split() == [b"41", b"97"]
+            fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+            process.send_signal(signal.SIGWINCH)
+            os.write(ours, b"go\n")
+            code, out, _ = rest(process)
+        assert code == 5
+        assert out.split()[-2:] == ["30", "100"]
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_attach_reaches_the_process_itself(talk: Fleet) -> None:
+    with kubectl(talk, "attach", "-i", "talk", stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"ahoy\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b"heard ahoy\n"
+    assert talk.kubectl("logs", "talk", "--tail=1") == "heard ahoy\n"
+
+
+def test_files_are_copied_both_ways(talk: Fleet, tmp_path: Path) -> None:
+    content = os.urandom(3_000_000)
+    (tmp_path / "up").write_bytes(content)
+    talk.kubectl("cp", str(tmp_path / "up"), "default/talk:/tmp/there")
+    talk.kubectl("cp", "default/talk:/tmp/there", str(tmp_path / "down"))
+    assert (tmp_path / "down").read_bytes() == content
+
+
+def test_a_forwarded_port_answers_again_and_again_and_a_closed_one_says_so(talk: Fleet) -> None:
+    with kubectl(talk, "port-forward", "pod/talk", "18080:8080", "18081:9") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b"Forwarding from 127.0.0.1:18080 -> 8080\n"
+        for _ in range(3):
+            eventually(lambda: talk.fetch(HUB, "http://127.0.0.1:18080/") == "ahoy!\n", 10)
+        with pytest.raises(ValueError, match="curl"):
+            talk.fetch(HUB, "http://127.0.0.1:18081/")
+        assert b"127.0.0.1: Connection refused" in process.stderr.readline()
+
+
+def test_a_pod_is_asked_through_the_proxy(talk: Fleet) -> None:
+    path = "/api/v1/namespaces/default/pods/talk:8080/proxy/any"
+    eventually(lambda: talk.kubectl("get", "--raw", path) == "ahoy!\n", 10)
+
+
+def test_fifty_megabytes_go_in_while_others_stay_quick(talk: Fleet, tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(bytes(50_000_000))
+    with (
+        (tmp_path / "large").open("rb") as large,
+        kubectl(talk, "exec", "-i", "talk", "--", "wc", "-c", stdin=large) as process,
+    ):
+        quick = 0
+        while process.poll() is None and quick < 3:
+            assert talk.kubectl("exec", "talk", "--", "echo", "quick") == "quick\n"
+            quick += 1
+        assert quick == 3, "the large one was over before the quick ones"
+        code, out, err = rest(process, 60)
+    assert (code, out, err) == (0, "50000000\n", "")
+
+
+def test_a_log_is_followed_across_rotation_to_its_end(talk: Fleet) -> None:
+    wanted = [f"line {n:010} of a log that is turned over while somebody reads it" for n in range(1, 100_501)]
+    with kubectl(talk, "logs", "-f", "many") as process:
+        code, out, err = rest(process, 40)
+    assert (code, err) == (0, "")
+    assert out.splitlines() == wanted
+    folder = next((talk.directory / "a" / "logs").glob("default_many_*")) / "main"
+    assert (folder / "0.log.1").exists()
+    assert talk.kubectl("logs", "many").splitlines() == wanted
+    assert talk.kubectl("logs", "many", "--tail=1000").splitlines() == wanted[-1000:]
+
+
+def test_a_node_that_is_cut_off_ends_the_streams_in_seconds(talk: Fleet) -> None:
+    with (
+        kubectl(talk, "logs", "-f", "away") as following,
+        kubectl(talk, "exec", "away", "--", "sleep", "1000") as waiting,
+    ):
+        assert following.stdout is not None
+        following.stdout.readline()
+        talk.network.cut("b")
+        began = time.monotonic()
+        try:
+            code, _, err = rest(waiting)
+            assert code == 1
+            assert "node b lost its link" in err
+            code, _, err = rest(following)
+            assert code == 1
+            assert "unexpected EOF" in err
+            assert time.monotonic() - began < 8 * PATIENCE
+        finally:
+            talk.network.heal("b")
+    said = talk.try_kubectl("exec", "away", "--", "true")
+    eventually(lambda: talk.try_kubectl("exec", "away", "--", "true").returncode == 0, 40, f"b is back; {said.stderr}")
+
+
+def test_an_agent_that_is_killed_ends_the_streams_and_serves_again(talk: Fleet) -> None:
+    with kubectl(talk, "exec", "talk", "--", "sleep", "1000") as waiting:
+        eventually(lambda: "sleep 1000" in talk.kubectl("exec", "talk", "--", "ps"), 10)
+        talk.kill("a")
+        code, _, err = rest(waiting)
+        assert (code, "node a lost its link" in err) == (1, True)
+    talk.start_agent("a")
+    eventually(lambda: talk.try_kubectl("exec", "talk", "--", "true").returncode == 0, 30, "the agent serves again")
