@@ -10,20 +10,22 @@ from datetime import datetime
 import msgspec
 from msgspec import structs
 
+from reconciler.admission.ahead import ahead
 from reconciler.controllers import podstate
 from reconciler.controllers.daemonpods import Fitness, by_node, failures, fitness, is_new, new_pod, node_of, replaced_in
 from reconciler.controllers.daemonrollout import allows_surge, rollout
 from reconciler.controllers.history import POD_LABEL, History, forgotten, history
 from reconciler.controllers.interface import NOTHING, Controller, Plan
-from reconciler.controllers.ownership import claim
+from reconciler.controllers.ownership import claim, keepers
 from reconciler.controllers.podnames import free_name, free_suffixes
+from reconciler.controllers.replicaset import REFUSED_SECONDS
 from reconciler.store.changes import Change, Create, Delete, Emit, UpdateStatus
 from reconciler.store.view import Event, View
 from schemas import selectors
 from schemas.apps import ControllerRevision, DaemonSet, DaemonSetStatus
 from schemas.core.node import Node
 from schemas.core.pod import Pod
-from schemas.meta import Object, Ref, controller_of, ref_of
+from schemas.meta import Ref, ref_of
 
 COMPONENT = "daemonset-controller"
 BURST = 250
@@ -38,10 +40,7 @@ def concerns(event: Event, view: View) -> Iterable[Ref]:
         return tuple(map(ref_of, view.list(DaemonSet))) if _is_another(event) else ()
     if not isinstance(event.object, Pod | ControllerRevision):
         return ()
-    found = set(_sets_of(event.new, view)) if event.new is not None else set()
-    if event.old is not None:
-        found.update(_controlling(event.old))
-    return found
+    return keepers(event, DaemonSet, view, lambda one, labels: selectors.matches(one.spec.selector, labels))
 
 
 def _is_another(event: Event) -> bool:
@@ -50,21 +49,6 @@ def _is_another(event: Event) -> bool:
     if not isinstance(old, Node) or not isinstance(new, Node):
         return True
     return old.spec != new.spec or old.metadata.labels != new.metadata.labels
-
-
-def _controlling(dependent: Object) -> Iterator[Ref]:
-    owner = controller_of(dependent)
-    if owner is not None and owner.kind == "DaemonSet":
-        yield Ref("DaemonSet", dependent.metadata.namespace, owner.name)
-
-
-def _sets_of(dependent: Object, view: View) -> Iterator[Ref]:
-    if controller_of(dependent) is not None:
-        yield from _controlling(dependent)
-    elif dependent.metadata.labels:
-        for candidate in view.list(DaemonSet, dependent.metadata.namespace):
-            if selectors.matches(candidate.spec.selector, dependent.metadata.labels):
-                yield ref_of(candidate)
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -96,16 +80,16 @@ def reconcile(ref: Ref, view: View, now: datetime) -> Plan:
         now,
     )
     created, deleted = _decided(found)
-    created, deleted = dict([*created.items()][:BURST]), deleted[:BURST]
-    changes: list[Change] = [*claimed.changes, *past.changes, *_deletions(found, deleted)]
-    changes += _creations(found, created, view)
+    pods, refusal = ahead(tuple(_new_pods(found, dict([*created.items()][:BURST]), view)), view)
+    changes: list[Change] = [*claimed.changes, *past.changes, *_deletions(owner, deleted[:BURST])]
+    changes += _creations(owner, pods, refusal)
     changes += _forgotten(past, claimed.owned, owner)
-    status = _status(found, past.collisions, created)
+    status = _status(found, past.collisions, {node_of(pod) for pod in pods})
     if status != owner.status:
         # Counts follow from the pods at any time: they need not be on disk.
         durable = status.collision_count != owner.status.collision_count
         changes.append(UpdateStatus(structs.replace(owner, status=status), durable=durable))
-    return Plan(tuple(changes), _look_again_in(found))
+    return Plan(tuple(changes), REFUSED_SECONDS if refusal else _look_again_in(found))
 
 
 def _decided(found: _Found) -> tuple[dict[str, int], list[Pod]]:
@@ -158,16 +142,22 @@ def _surplus(found: _Found, running: Sequence[Pod]) -> list[Pod]:
     return surplus
 
 
-def _creations(found: _Found, nodes: Mapping[str, int], view: View) -> Iterator[Change]:
+def _new_pods(found: _Found, nodes: Mapping[str, int], view: View) -> Iterator[Pod]:
     owner, suffixes = found.owner, free_suffixes(found.owner, view)
     for node, failed in nodes.items():
         name = free_name(f"{owner.metadata.name}-", owner.metadata.namespace, suffixes, view)
-        yield Create(new_pod(owner, found.hash, node, name, failed))
-        yield Emit(owner, "Normal", "SuccessfulCreate", f"Created pod: {name}", COMPONENT)
+        yield new_pod(owner, found.hash, node, name, failed)
 
 
-def _deletions(found: _Found, pods: Sequence[Pod]) -> Iterator[Change]:
-    owner = found.owner
+def _creations(owner: DaemonSet, pods: Sequence[Pod], refusal: str) -> Iterator[Change]:
+    for pod in pods:
+        yield Create(pod)
+        yield Emit(owner, "Normal", "SuccessfulCreate", f"Created pod: {pod.metadata.name}", COMPONENT)
+    if refusal:
+        yield Emit(owner, "Warning", "FailedCreate", f"Error creating: {refusal}", COMPONENT)
+
+
+def _deletions(owner: DaemonSet, pods: Sequence[Pod]) -> Iterator[Change]:
     for pod in pods:
         name = pod.metadata.name
         if podstate.ended(pod):

@@ -4,19 +4,20 @@ An object has at most one controller. Two controllers whose selectors overlap ne
 object that nobody controls is adopted.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import structs
 
 from reconciler.controllers import podstate
+from reconciler.store.cache import KIND_OF
 from reconciler.store.changes import Update
-from reconciler.store.view import View
+from reconciler.store.view import Event, View
 from schemas import selectors
 from schemas.apps import ControllerRevision, ReplicaSet
 from schemas.core.pod import Pod
-from schemas.meta import LabelSelector, Object, OwnerReference, controller_of
+from schemas.meta import LabelSelector, Object, OwnerReference, Ref, controller_of, ref_of
 
 Dependent = TypeVar("Dependent", Pod, ReplicaSet, ControllerRevision)
 
@@ -75,6 +76,28 @@ def claim(
                 owned.append(adopted)
                 changes.append(Update(adopted))
     return Claim(tuple(owned), tuple(changes))
+
+
+def keepers(
+    event: Event, type_: type[Object], view: View, selects: Callable[[Any, Mapping[str, str]], bool]
+) -> set[Ref]:
+    """Which objects of a type have to look again at what they control: those that had or have the object of the event.
+
+    Without a controller, those that might adopt it: `selects` tells whether one wants these labels.
+    """
+    kind = KIND_OF[type_]
+    found = {ref for each in (event.old, event.new) if each is not None for ref in _controlling(each, kind)}
+    new = event.new
+    if new is not None and controller_of(new) is None and new.metadata.labels:
+        candidates = view.list(type_, new.metadata.namespace)
+        found.update(ref_of(one) for one in candidates if selects(one, new.metadata.labels))
+    return found
+
+
+def _controlling(dependent: Object, kind: str) -> Iterator[Ref]:
+    owner = controller_of(dependent)
+    if owner is not None and owner.kind == kind:
+        yield Ref(kind, dependent.metadata.namespace, owner.name)
 
 
 def _adoptable(selector: LabelSelector, found: Iterable[Dependent]) -> list[Dependent]:

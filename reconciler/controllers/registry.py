@@ -1,6 +1,7 @@
 """All controllers of the reconciler."""
 
 from reconciler.controllers import (
+    daemonset,
     deployment,
     disruption,
     endpointslice,
@@ -12,9 +13,11 @@ from reconciler.controllers import (
     nodelifecycle,
     podgc,
     replicaset,
+    replicationcontroller,
     resourcequota,
     roleaggregation,
     serviceaccount,
+    statefulset,
     ttl,
 )
 from reconciler.controllers.interface import Controller
@@ -37,6 +40,9 @@ def controllers(settings: ControllerSettings) -> tuple[Controller, ...]:
     return (
         deployment.CONTROLLER,
         replicaset.CONTROLLER,
+        replicationcontroller.CONTROLLER,
+        statefulset.CONTROLLER,
+        daemonset.CONTROLLER,
         job.CONTROLLER,
         jobtracking.CONTROLLER,
         ttl.CONTROLLER,

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import msgspec
 
+from reconciler.admission.ahead import ahead
 from reconciler.controllers import podstate, statefulclaims
 from reconciler.controllers.statefulclaims import COMPONENT
 from reconciler.controllers.statefulpods import (
@@ -46,9 +47,15 @@ class Pass:
         self.changes: list[Change] = []
         self._created: dict[int, Pod] = {}
         self.ending: set[str] = set()
+        self.refusal = ""
+        """Why a pod was not made."""
 
     def run(self, pods: Mapping[int, Pod]) -> None:
         """`pods`: those that there are, by ordinal."""
+        self._look(pods)
+        self._make()
+
+    def _look(self, pods: Mapping[int, Pod]) -> None:
         ordinals = wanted(self._owner)
         condemned = [pods[number] for number in sorted(pods, reverse=True) if number not in ordinals]
         if self._stops(not self._keep(number, pods.get(number)) for number in ordinals):
@@ -60,6 +67,20 @@ class Pass:
             return
         if self._owner.spec.update_strategy.type != "OnDelete":
             self._roll({number: pods[number] for number in ordinals if number in pods})
+
+    def _make(self) -> None:
+        """Makes the new pods that admission will let in, and the claims that they mount before them."""
+        created, self.refusal = ahead(tuple(self._created.values()), self._view)
+        refused = [number for number, pod in self._created.items() if pod not in created]
+        for number in refused:
+            name = self._created.pop(number).metadata.name
+            text = f"create Pod {name} in StatefulSet {self._owner.metadata.name} failed error: {self.refusal}"
+            self.changes.append(Emit(self._owner, "Warning", "FailedCreate", text, COMPONENT))
+        for number, pod in self._created.items():
+            self.changes += statefulclaims.missing(self._owner, number, self._view)
+            self.changes += statefulclaims.retained(self._owner, pod, self._view)
+            self.changes.append(Create(pod))
+            self._tell("SuccessfulCreate", f"create Pod {pod.metadata.name}")
 
     def left(self, pods: Mapping[int, Pod]) -> Mapping[int, Pod]:
         """The pods by ordinal as they are after the changes, those that end included."""
@@ -103,12 +124,7 @@ class Pass:
             return
         version = self._current if self._is_held_back(number) else self._update
         pod = new_pod(self._owner, version.template, version.name, number)
-        self.changes += statefulclaims.missing(self._owner, number, self._view)
-        for claim in statefulclaims.retained(self._owner, pod, self._view):
-            self.changes.append(claim)
-        self.changes.append(Create(pod))
         self._created[number] = pod
-        self._tell("SuccessfulCreate", f"create Pod {pod.metadata.name}")
 
     def _is_held_back(self, number: int) -> bool:
         """Whether a new pod is still to be of the current revision."""

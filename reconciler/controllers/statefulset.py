@@ -12,7 +12,8 @@ from msgspec import structs
 from reconciler.controllers import podstate
 from reconciler.controllers.history import History, forgotten, history, template_of
 from reconciler.controllers.interface import NOTHING, Controller, Plan
-from reconciler.controllers.ownership import claim
+from reconciler.controllers.ownership import claim, keepers
+from reconciler.controllers.replicaset import REFUSED_SECONDS
 from reconciler.controllers.statefulpass import Pass, Version
 from reconciler.controllers.statefulpods import ordinal, revision_of, running_and_ready
 from reconciler.store.changes import Change, UpdateStatus
@@ -21,7 +22,7 @@ from schemas import selectors
 from schemas.apps import ControllerRevision, StatefulSet, StatefulSetStatus
 from schemas.core.persistence import PersistentVolumeClaim
 from schemas.core.pod import Pod
-from schemas.meta import Object, Ref, controller_of, ref_of
+from schemas.meta import Ref, ref_of
 
 _REVISION_LABEL = "controller.kubernetes.io/hash"
 
@@ -34,25 +35,7 @@ def concerns(event: Event, view: View) -> Iterable[Ref]:
         return tuple(_of_claim(event.object, view)) if event.new is None else ()
     if not isinstance(event.object, Pod | ControllerRevision):
         return ()
-    found = set(_sets_of(event.new, view)) if event.new is not None else set()
-    if event.old is not None:
-        found.update(_controlling(event.old))
-    return found
-
-
-def _controlling(dependent: Object) -> Iterator[Ref]:
-    owner = controller_of(dependent)
-    if owner is not None and owner.kind == "StatefulSet":
-        yield Ref("StatefulSet", dependent.metadata.namespace, owner.name)
-
-
-def _sets_of(dependent: Object, view: View) -> Iterator[Ref]:
-    if controller_of(dependent) is not None:
-        yield from _controlling(dependent)
-    elif dependent.metadata.labels:
-        for candidate in view.list(StatefulSet, dependent.metadata.namespace):
-            if selectors.matches(candidate.spec.selector, dependent.metadata.labels):
-                yield ref_of(candidate)
+    return keepers(event, StatefulSet, view, lambda one, labels: selectors.matches(one.spec.selector, labels))
 
 
 def _of_claim(lost: PersistentVolumeClaim, view: View) -> Iterator[Ref]:
@@ -82,6 +65,8 @@ def reconcile(ref: Ref, view: View, now: datetime) -> Plan:
     )
     status = _rolled(owner, _status(structs.replace(owner, status=status), done.left(pods), now, done.ending))
     changes = [*claimed.changes, *past.changes, *done.changes, *_forgotten(owner, current.name, past, pods)]
+    if done.refusal:
+        return Plan((*changes, *_told(owner, status)), REFUSED_SECONDS)
     return Plan((*changes, *_told(owner, status)), _until_next_available(owner, pods.values(), now))
 
 

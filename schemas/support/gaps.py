@@ -275,10 +275,7 @@ KIND_GAPS = (
         _warn(f"{kind}.spec", _NOT_RUN)
         for kind in (
             "CronJob",
-            "DaemonSet",
             "HorizontalPodAutoscaler",
-            "ReplicationController",
-            "StatefulSet",
         )
     ),
     _warn("NetworkPolicy.spec", _NOT_HELD_TO),
@@ -312,6 +309,10 @@ KIND_GAPS = (
 )
 
 OTHERS = (
+    _warn(
+        "RollingUpdateStatefulSetStrategy.maxUnavailable",
+        "Kubernetes has it switched off unless a feature gate is set; pods are updated one by one",
+    ),
     _warn("NodeSpec.configSource", "Kubernetes itself has ignored it since 1.22"),
     _warn("NodeSpec.externalID", "Kubernetes itself ignores it"),
     _warn("ServiceAccount.automountServiceAccountToken", _NO_TOKEN, _is(True), "where `true`"),
