@@ -14,6 +14,7 @@ POD = {"containers": [{"name": "c", "image": "i"}]}
 TEMPLATE = {"template": {"metadata": {"labels": {"a": "b"}}, "spec": POD}, "selector": {"matchLabels": {"a": "b"}}}
 BARE: dict[str, dict[str, Any]] = {
     "ClusterRoleBinding": {"roleRef": {"apiGroup": "", "kind": "ClusterRole", "name": "r"}},
+    "ControllerRevision": {"revision": 1},
     "CronJob": {"spec": {"schedule": "* * * * *", "jobTemplate": {"spec": {"template": TEMPLATE["template"]}}}},
     "DaemonSet": {"spec": TEMPLATE},
     "Deployment": {"spec": TEMPLATE},
