@@ -67,6 +67,22 @@ def decode(kind: Kind, data: Mapping[str, Any], field_validation: FieldValidatio
     return Decoded(None, tuple(faults)) if _broken(faults) else Decoded(object_, tuple(faults), document)
 
 
+def decode_part(kind: Kind, data: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Fault, ...]]:
+    """Some fields of an object of the kind, in the form that merging needs, and what is wrong with those."""
+    whole = decode(kind, data, "Warn")
+    if whole.object is not None:
+        return whole.document, whole.faults
+    faults = tuple(fault for fault in whole.faults if fault.message != "Required value")
+    if _broken(faults):
+        return {}, faults
+    document = _checked(shape_of(kind.type), _tidy(data, (), _pass_over, _pass_over), (), _pass_over)
+    return document, faults
+
+
+def _pass_over(_: object) -> None:
+    """What is found is told elsewhere."""
+
+
 def _judged(faults: Iterable[Fault], field_validation: FieldValidation) -> list[Fault]:
     """Unknown fields come as warnings, the only ones that there are."""
     if field_validation == "Strict":

@@ -13,12 +13,12 @@ from msgspec import structs
 from reconciler.api import media
 from reconciler.api.bodies import Document
 from reconciler.api.reads import get
-from reconciler.api.status import Cause, StatusError, bad_option, bad_request
+from reconciler.api.status import Cause, StatusError, bad_option, bad_request, invalid
 from reconciler.api.target import Target
 from reconciler.api.writes import Terms, Written, check_identity, insert, persist, replace, writer
 from reconciler.manifests.ownership import MANAGER
 from reconciler.store.cluster import Cluster
-from schemas.decode import decode
+from schemas.decode import decode, decode_part
 from schemas.defaults import defaulted
 from schemas.faults import Fault
 from schemas.fieldowners import Conflicts, FieldConflict, Writer, applied, as_last_applied
@@ -42,12 +42,12 @@ def read_declaration(target: Target, body: bytes) -> Document:
     given: Mapping[str, Any] = metadata if isinstance(metadata, dict) else {}
     if given.get("managedFields"):
         raise bad_request("metadata.managedFields must be nil")
-    decoded = decode(target.kind, document, "Warn")
+    declaration, found = decode_part(target.kind, document)
     # Unknown metadata fall away without a word, as in Kubernetes.
-    faults = [fault for fault in decoded.faults if fault.path[:1] != ("metadata",) or fault.severity == "error"]
+    faults = [fault for fault in found if fault.path[:1] != ("metadata",) or fault.severity == "error"]
     if faults:
         raise _untyped(target, given, faults)
-    return decoded.document
+    return declaration
 
 
 def _check_kind(target: Target, document: Document) -> None:
@@ -155,8 +155,9 @@ def _object(
     """The document as an object; what the server writes stays as it was."""
     try:
         object_ = msgspec.convert(built, target.kind.type)
-    except msgspec.ValidationError as error:  # what only together with the live fields is wrong
-        raise StatusError(500, "", f"failed to create typed patch object: {error}") from None
+    except msgspec.ValidationError:  # something is missing that nobody declares
+        kind = target.kind
+        raise invalid(kind.name, kind.group, target.name, decode(kind, built, "Ignore").faults) from None
     if present is not None and target.subresource == "status":
         object_ = structs.replace(present, status=object_.status)  # type: ignore[attr-defined]
     elif present is not None and "status" in object_.__struct_fields__:

@@ -19,17 +19,20 @@ _MOST = 8
 """Fields named in a message; the causes name them all."""
 
 
-def refuse(present: Object, new: Object) -> None:
-    """Raises the 409 where the new version has another value in a field that the folder declares."""
+def refuse(present: Object, new: Object, subresource: str = "") -> None:
+    """Raises the 409 where the new version has another value in a field that the folder declares.
+
+    Of a scale its reason is `Forbidden`: for five minutes kubectl would try again what calls itself a `Conflict`.
+    """
     owned = owned_fields(present)
     if not owned or new is present:
         return
     changed, removed = changes(type(present), msgspec.to_builtins(present), msgspec.to_builtins(new))
     if found := intersection(owned, union(changed, removed)):
-        raise _refusal(present, found)
+        raise _refusal(present, found, "Forbidden" if subresource == "scale" else "Conflict")
 
 
-def _refusal(present: Object, found: FieldSet) -> StatusError:
+def _refusal(present: Object, found: FieldSet, reason: str) -> StatusError:
     kind, name = BY_NAME[present.kind], present.metadata.name
     fields = [path_text(path) for path in members(found)]
     named = ", ".join(fields[:_MOST]) + (f" and {len(fields) - _MOST} more" if len(fields) > _MOST else "")
@@ -40,7 +43,7 @@ def _refusal(present: Object, found: FieldSet) -> StatusError:
         f"or take {'it' if is_one else 'them'} out of the manifest to leave {'it' if is_one else 'them'} to others"
     )
     causes = [Cause("FieldManagerConflict", f"declared in {place(present)}", field) for field in fields]
-    return StatusError(409, "Conflict", message, details=resource_details(kind, name), causes=causes)
+    return StatusError(409, reason, message, details=resource_details(kind, name), causes=causes)
 
 
 def place(object_: Object) -> str:

@@ -176,7 +176,8 @@ async def patch(
         entries = _entries(
             target, present, new, found.object.metadata, writer(target, terms, part or target.subresource)
         )
-        return await replace(cluster, target, present, _owned(new, entries), found.warnings, dry=terms.dry)
+        owned = _owned(new, entries)
+        return await replace(cluster, target, present, owned, found.warnings, dry=terms.dry, part=part)
 
     return await persist(attempt)
 
@@ -209,7 +210,14 @@ def check_identity(target: Target, present: Object, given: ObjectMeta) -> None:
 
 
 async def replace(
-    cluster: Cluster, target: Target, present: Object, new: Object, warnings: tuple[str, ...] = (), *, dry: bool
+    cluster: Cluster,
+    target: Target,
+    present: Object,
+    new: Object,
+    warnings: tuple[str, ...] = (),
+    *,
+    dry: bool,
+    part: str = "",
 ) -> Written:
     """Puts the new version in the present one's place, unless it breaks a rule or changes what the folder declares."""
     of_status = target.subresource == "status"
@@ -219,7 +227,7 @@ async def replace(
     if object_ == present:
         return Written(present, warnings)
     if not of_status:
-        declared.refuse(present, object_)
+        declared.refuse(present, object_, part)
     if dry:
         return Written(object_, warnings)
     left = await carry_out(cluster, *_changes(present, object_, status=of_status))
