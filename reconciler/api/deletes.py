@@ -44,6 +44,7 @@ def change(present: Object, options: DeleteOptions) -> Delete:
         resource_version=(expected.resource_version if expected else "") or "",
         orphan=options.orphan,
         foreground=options.propagation_policy == "Foreground",
+        background=options.propagation_policy == "Background",
     )
 
 

@@ -40,7 +40,8 @@ class Delete(msgspec.Struct, frozen=True):
 
     `grace_seconds` 0 removes a pod at once, None leaves its own grace period. `uid` and `resource_version` are
     preconditions where they are not empty. What the object owned is collected in the background, unless
-    `orphan`; with `foreground` the object stays until that is done.
+    `orphan`; with `foreground` the object stays until that is done. Where none of the three is said, the object's
+    finalizers say it, those of an earlier delete among them.
     """
 
     ref: Ref
@@ -49,6 +50,7 @@ class Delete(msgspec.Struct, frozen=True):
     resource_version: str = ""
     orphan: bool = False
     foreground: bool = False
+    background: bool = False
 
 
 class Emit(msgspec.Struct, frozen=True):

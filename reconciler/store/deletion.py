@@ -23,18 +23,31 @@ Write = tuple[Ref, Object | None]
 
 FOREGROUND = "foregroundDeletion"
 """The finalizer of an object that stays until what it owned has gone; the garbage collector takes it off."""
+ORPHAN = "orphan"
+"""The finalizer of an object that leaves behind what it owned."""
 
 
 def plan_delete(change: Delete, view: View, now: datetime) -> tuple[Write, ...]:
     """The object marked or removed, and its dependents set free where `orphan` asks for it."""
     doomed = present(view, change.ref, change.uid, change.resource_version)
-    freed = tuple(_freed(view, doomed.metadata.uid)) if change.orphan else ()
-    if change.foreground and FOREGROUND not in doomed.metadata.finalizers:
-        doomed = _with(doomed, replace(doomed.metadata, finalizers=(*doomed.metadata.finalizers, FOREGROUND)))
+    orphan = change.orphan or (ORPHAN in doomed.metadata.finalizers and not (change.foreground or change.background))
+    freed = tuple(_freed(view, doomed.metadata.uid)) if orphan else ()
+    finalizers = _finalizers(doomed.metadata.finalizers, change, orphan=orphan)
+    if finalizers != doomed.metadata.finalizers:
+        doomed = _with(doomed, replace(doomed.metadata, finalizers=finalizers))
     marked = _marked(doomed, change.grace_seconds, now)
     if is_over(marked):
         return ((change.ref, None), *freed)
     return freed if marked is view.find(change.ref) else ((change.ref, marked), *freed)
+
+
+def _finalizers(before: tuple[str, ...], change: Delete, *, orphan: bool) -> tuple[str, ...]:
+    """How the object ends is told anew by each delete that says so; one that does not leaves it as it is."""
+    foreground = change.foreground or (FOREGROUND in before and not (orphan or change.background))
+    others = tuple(one for one in before if one not in (FOREGROUND, ORPHAN))
+    if not foreground:
+        return others if len(others) < len(before) else before
+    return before if before == (*others, FOREGROUND) else (*others, FOREGROUND)
 
 
 def is_over(object_: Object) -> bool:

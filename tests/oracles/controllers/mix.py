@@ -72,7 +72,7 @@ class Mix(msgspec.Struct, frozen=True, kw_only=True):
     """Actions that only this mix has, or plays otherwise."""
     loose: Callable[[Json], Json] = values_of_pods
     """What of a state is compared from `looseFrom` on."""
-    left_out: Sequence[str] = ()
-    """Parts of a state that are recorded but not compared."""
+    recorded: Callable[[Json], Json] = lambda state: state
+    """What of a recorded state is compared."""
     differences: Mapping[str, str] = {}
     """Cases that are known to differ, and why; `docs/differences.md` says it to people."""

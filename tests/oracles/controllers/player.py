@@ -53,6 +53,7 @@ class Player:
         self._verbs[verb](self, action)
 
     def wait(self, seconds: float) -> None:
+        self.rest()
         self._elapsed += seconds
         self.world.advance(seconds, self.rest)
 

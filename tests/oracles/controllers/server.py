@@ -82,7 +82,8 @@ class Server:
     def delete(self, path: str, propagation: str | None) -> None:
         kind, ref = target(path)
         self._present(kind, ref)
-        self.apply(Delete(ref, orphan=propagation == "Orphan", foreground=propagation == "Foreground"))
+        orphan, foreground = propagation == "Orphan", propagation == "Foreground"
+        self.apply(Delete(ref, orphan=orphan, foreground=foreground, background=propagation == "Background"))
 
     def apply(self, change: Change) -> None:
         """One change, refused as the API does."""
