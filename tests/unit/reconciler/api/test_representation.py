@@ -5,8 +5,10 @@ import pytest
 
 from reconciler.api.negotiation import negotiate
 from reconciler.api.representation import PLAIN, Form, ListPosition, encode_list, encode_one
-from schemas.kinds import BY_NAME
-from tests.unit.reconciler.api.builders import NOW, config_map
+from schemas.events import KIND as EVENTS
+from schemas.events import shown
+from schemas.kinds import BY_NAME, KINDS, Kind
+from tests.unit.reconciler.api.builders import NOW, config_map, object_of, smallest
 
 KUBECTL = (
     "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json"
@@ -61,3 +63,25 @@ def test_metadata_alone_leave_the_content_out() -> None:
 
 def test_a_watch_names_the_columns_once() -> None:
     assert json.loads(encode_one(config_map("a"), Form("Table"), NOW, columns=False))["columnDefinitions"] is None
+
+
+@pytest.mark.parametrize("kind", [*KINDS, EVENTS], ids=lambda kind: f"{kind.name} {kind.api_version}")
+def test_every_kind_has_every_form(kind: Kind) -> None:
+    object_ = object_of(smallest(BY_NAME[kind.name]))
+    as_ = shown if kind is EVENTS else None
+    place = ListPosition(7)
+    for name, one, many in (
+        ("Object", kind.name, f"{kind.name}List"),
+        ("Metadata", "PartialObjectMetadata", "PartialObjectMetadataList"),
+        ("Table", "Table", "Table"),
+    ):
+        form = Form(name, "Object", as_=as_)  # type: ignore[arg-type]
+        found = json.loads(encode_one(object_, form, NOW))
+        listed = json.loads(b"".join(encode_list(kind, [object_], form, place, NOW)))
+        assert (found["kind"], listed["kind"]) == (one, many)
+        if name == "Table":
+            assert len(found["rows"][0]["cells"]) == len(found["columnDefinitions"])
+            assert found["rows"][0]["object"]["apiVersion"] == kind.api_version
+        else:
+            version = kind.api_version if name == "Object" else "meta.k8s.io/v1"
+            assert (found["apiVersion"], listed["apiVersion"], len(listed["items"])) == (version, version, 1)
