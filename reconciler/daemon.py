@@ -14,7 +14,7 @@ from reconciler import box as boxes
 from reconciler.admission import AdmissionSettings, admission, completion
 from reconciler.admission.priority import SYSTEM_CLASSES
 from reconciler.answers import Answers
-from reconciler.api import certificate, kubeconfig
+from reconciler.api import certificate, kubeconfig, measuring
 from reconciler.api.audit import AuditLog
 from reconciler.api.auth import load_token, load_users
 from reconciler.api.certificate import CannotCertify
@@ -296,7 +296,7 @@ def _api(
         approve=approve,
         webhook=git.receive if git is not None and config.origin.webhook else None,
         metrics=metrics,
-        streams=Streams(cluster.cache, link.rpc).routes(),
+        streams=[*Streams(cluster.cache, link.rpc).routes(), *measuring.routes(cluster.cache, lambda: link.usage)],
     )
 
 

@@ -4,14 +4,14 @@ Pure: all of it follows from `schemas.kinds`
 (https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from platform import machine
 from typing import Any
 
 import msgspec
 
 from reconciler.api.target import subresources
-from schemas import events
+from schemas import events, metrics
 from schemas.kinds import KINDS, Kind
 
 Document = dict[str, Any]
@@ -149,6 +149,18 @@ def _subresource(kind: Kind, part: _Part) -> Resource:
     )
 
 
+def _measured(kind: Kind) -> Resource:
+    """What is told and never stored."""
+    return Resource(
+        plural=kind.plural,
+        kind=kind.name,
+        group=kind.group,
+        version=kind.version,
+        namespaced=kind.namespaced,
+        verbs=("get", "list"),
+    )
+
+
 RESOURCES: tuple[Resource, ...] = (
     *_CREATED,
     *(resource for kind in (*KINDS, events.KIND) for resource in _of_kind(kind)),
@@ -177,12 +189,16 @@ VERSIONS: dict[str, tuple[str, ...]] = {
 }
 """Group → the versions served; the first is preferred."""
 
+# A metrics server is no part of Kubernetes: it comes after what is, and without OpenAPI.
+_TOLD: Mapping[str, tuple[str, ...]] = {**VERSIONS, metrics.GROUP: (metrics.VERSION,)}
+_TOLD_RESOURCES = (*RESOURCES, *map(_measured, metrics.KINDS))
+
 
 def root() -> list[str]:
     """`/`: the paths that describe the others."""
     found = ["/.well-known/openid-configuration", "/api", "/apis", "/apis/", *_HEALTH, "/metrics"]
     found += ["/openapi/v2", "/openapi/v3", "/openid/v1/jwks", "/version"]
-    for group, versions in VERSIONS.items():
+    for group, versions in _TOLD.items():
         found += [f"/apis/{group}"] if group else []
         found += [f"/apis/{group}/{version}" if group else f"/api/{version}" for version in versions]
     return sorted(found)
@@ -196,24 +212,24 @@ def core_versions(address: str) -> Document:
 
 def groups() -> Document:
     """`/apis`."""
-    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(name) for name in VERSIONS if name]}
+    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(name) for name in _TOLD if name]}
 
 
 def group(name: str) -> Document | None:
     """`/apis/GROUP`."""
-    return {"kind": "APIGroup", "apiVersion": "v1", **_group(name)} if name and name in VERSIONS else None
+    return {"kind": "APIGroup", "apiVersion": "v1", **_group(name)} if name and name in _TOLD else None
 
 
 def _group(name: str) -> Document:
-    versions = [{"groupVersion": f"{name}/{version}", "version": version} for version in VERSIONS[name]]
+    versions = [{"groupVersion": f"{name}/{version}", "version": version} for version in _TOLD[name]]
     return {"name": name, "versions": versions, "preferredVersion": versions[0]}
 
 
 def resources(group: str, version: str) -> Document | None:
     """`/api/v1`, `/apis/GROUP/VERSION`."""
-    if version not in VERSIONS.get(group, ()):
+    if version not in _TOLD.get(group, ()):
         return None
-    listed = [_plain(r) for r in RESOURCES if (r.group, r.version) == (group, version)]
+    listed = [_plain(r) for r in _TOLD_RESOURCES if (r.group, r.version) == (group, version)]
     group_version = f"{group}/{version}" if group else version
     typed = {"kind": "APIResourceList"} | ({"apiVersion": "v1"} if group else {})
     return {**typed, "groupVersion": group_version, "resources": listed}
@@ -244,14 +260,14 @@ def aggregated(core: bool) -> Document:
             "metadata": {"name": name} if name else {},
             "versions": [_aggregated_version(name, version) for version in versions],
         }
-        for name, versions in VERSIONS.items()
+        for name, versions in _TOLD.items()
         if core == (name == "")
     ]
     return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
 
 
 def _aggregated_version(group: str, version: str) -> Document:
-    own = [r for r in RESOURCES if (r.group, r.version) == (group, version)]
+    own = [r for r in _TOLD_RESOURCES if (r.group, r.version) == (group, version)]
     listed = [_aggregated(resource, own) for resource in own if not resource.parent]
     return {"version": version, "resources": listed, "freshness": "Current"}
 

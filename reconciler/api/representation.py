@@ -117,8 +117,11 @@ def encode_list(
                 meta,
                 encode(LAYOUTS[kind.name].columns),
             )
+    typed = b'{"apiVersion":"%s","kind":"%s",' % (kind.api_version.encode(), kind.name.encode())
     for index, object_ in enumerate(objects):
         item = _row(object_, form, now) if form.name == "Table" else None
         body = encode_one(object_, form, now) if item is None else encode(item)
+        if body.startswith(typed):  # the list says it for all
+            body = b"{" + body[len(typed) :]
         yield b"," + body if index else body
     yield b"]}"

@@ -14,6 +14,7 @@ from reconciler.api.tables.pod import POD
 from reconciler.api.tables.scaling import HORIZONTAL_POD_AUTOSCALER, POD_DISRUPTION_BUDGET, PRIORITY_CLASS
 from reconciler.api.tables.service import SERVICE
 from reconciler.api.tables.storage import PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, STORAGE_CLASS
+from reconciler.api.tables.usage import NODE_METRICS, POD_METRICS
 from reconciler.api.tables.workload import (
     CONTROLLER_REVISION,
     DAEMON_SET,
@@ -45,10 +46,12 @@ LAYOUTS: dict[str, Layout] = {
     "Namespace": NAMESPACE,
     "NetworkPolicy": NETWORK_POLICY,
     "Node": NODE,
+    "NodeMetrics": NODE_METRICS,
     "PersistentVolume": PERSISTENT_VOLUME,
     "PersistentVolumeClaim": PERSISTENT_VOLUME_CLAIM,
     "Pod": POD,
     "PodDisruptionBudget": POD_DISRUPTION_BUDGET,
+    "PodMetrics": POD_METRICS,
     "PodTemplate": POD_TEMPLATE,
     "PriorityClass": PRIORITY_CLASS,
     "ReplicaSet": REPLICA_SET,

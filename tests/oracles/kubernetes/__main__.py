@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
 
@@ -40,11 +40,13 @@ def main() -> int:
     work = _work(asked.folder, asked.part)
     if not work:
         parser.error(f"there is no part {asked.part}")
+    verdicts: list[Verdict] = []
     with ThreadPoolExecutor(asked.jobs) as pool:
-        verdicts = [verdict for found in pool.map(lambda each: each(), work) for verdict in found]
-    for verdict in verdicts if asked.verbose else ():
-        if verdict.difference:
-            print(f"=== {verdict.suite} {verdict.id}\n{verdict.difference}")
+        for part in as_completed([pool.submit(each) for each in work]):
+            verdicts += part.result()
+            for verdict in part.result() if asked.verbose else ():
+                if verdict.difference:
+                    print(f"=== {verdict.suite} {verdict.id}\n{verdict.difference}", flush=True)
     print(json.dumps(judging.summary(verdicts)))
     return 0
 
