@@ -261,23 +261,16 @@ VOLUMES = (
     ),
     _refuse("VolumeProjection.clusterTrustBundle", "trust bundles are not served; the file would be missing"),
     _refuse("VolumeProjection.podCertificate", "certificates of pods are not signed; the file would be missing"),
-    _refuse("VolumeProjection.serviceAccountToken", "tokens are not made yet; the file would be missing"),
+    _refuse("VolumeProjection.serviceAccountToken", "tokens are not given to pods yet; the file would be missing"),
 )
 
 _NOT_RUN = "stored and shown; no controller runs it yet"
 _NOT_HELD_TO = "stored and shown; nothing is held to it yet"
 _NO_VOLUMES = "stored and shown; no volume is made, bound or attached yet"
-_NO_ACCESS = "stored and shown; who holds the token of the cluster may do everything, nobody else anything"
 _NO_NETWORK = "stored and shown; no address or name leads to the pods yet"
 
 KIND_GAPS = (
-    *(
-        _warn(f"{kind}.spec", _NOT_RUN)
-        for kind in (
-            "CronJob",
-            "HorizontalPodAutoscaler",
-        )
-    ),
+    *(_warn(f"{kind}.spec", _NOT_RUN) for kind in ("HorizontalPodAutoscaler",)),
     _warn("NetworkPolicy.spec", _NOT_HELD_TO),
     *(_warn(f"PriorityClass.{field}", _NOT_HELD_TO) for field in ("globalDefault", "preemptionPolicy", "value")),
     _warn("PersistentVolume.spec", _NO_VOLUMES),
@@ -296,16 +289,6 @@ KIND_GAPS = (
     ),
     *(_warn(f"{kind}.spec", _NO_NETWORK) for kind in ("Ingress", "IngressClass", "Service")),
     *(_warn(f"EndpointSlice.{field}", _NO_NETWORK) for field in ("addressType", "endpoints", "ports")),
-    *(
-        _warn(f"{kind}.{field}", _NO_ACCESS)
-        for kind, fields in (
-            ("ClusterRole", ("aggregationRule", "rules")),
-            ("ClusterRoleBinding", ("roleRef", "subjects")),
-            ("Role", ("rules",)),
-            ("RoleBinding", ("roleRef", "subjects")),
-        )
-        for field in fields
-    ),
 )
 
 OTHERS = (
@@ -317,7 +300,7 @@ OTHERS = (
     _warn("NodeSpec.externalID", "Kubernetes itself ignores it"),
     _warn("ServiceAccount.automountServiceAccountToken", _NO_TOKEN, _is(True), "where `true`"),
     _warn("ServiceAccount.imagePullSecrets", "only those named in the pod itself are used yet"),
-    _warn("ServiceAccount.secrets", "no token of a service account is made yet"),
+    _warn("ServiceAccount.secrets", "no Secret holds a token; `kubectl create token` makes one"),
 )
 
 GAPS: tuple[Gap, ...] = (*POD, *SECURITY, *CONTAINER, *VOLUMES, *OTHERS, *KIND_GAPS)

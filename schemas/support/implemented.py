@@ -11,9 +11,10 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
     type_: frozenset(fields.split())
     for type_, fields in {
         "Affinity": "nodeAffinity podAffinity podAntiAffinity",
+        "AggregationRule": "clusterRoleSelectors",
         "Capabilities": "add drop",
-        "ClusterRole": _EVERY_KIND,
-        "ClusterRoleBinding": _EVERY_KIND,
+        "ClusterRole": f"{_EVERY_KIND} aggregationRule rules",
+        "ClusterRoleBinding": f"{_EVERY_KIND} roleRef subjects",
         "ConfigMap": f"{_EVERY_KIND} binaryData data immutable",
         "ConfigMapEnvSource": "name optional",
         "ConfigMapKeySelector": "key name optional",
@@ -26,7 +27,11 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         ),
         "ContainerPort": "containerPort hostIP hostPort name protocol",
         "ControllerRevision": f"{_EVERY_KIND} data revision",
-        "CronJob": _WITH_STATUS,
+        "CronJob": f"{_WITH_STATUS} spec",
+        "CronJobSpec": (
+            "concurrencyPolicy failedJobsHistoryLimit jobTemplate schedule startingDeadlineSeconds "
+            "successfulJobsHistoryLimit suspend timeZone"
+        ),
         "DaemonSet": f"{_WITH_STATUS} spec",
         "DaemonSetSpec": "minReadySeconds revisionHistoryLimit selector template updateStrategy",
         "DaemonSetUpdateStrategy": "rollingUpdate type",
@@ -64,6 +69,7 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
             "manualSelector maxFailedIndexes parallelism podFailurePolicy podReplacementPolicy selector successPolicy "
             "suspend template ttlSecondsAfterFinished"
         ),
+        "JobTemplateSpec": "metadata spec",
         "KeyToPath": "key mode path",
         "LabelSelector": "matchExpressions matchLabels",
         "LabelSelectorRequirement": "key operator values",
@@ -106,6 +112,7 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "PodFailurePolicy": "rules",
         "PodFailurePolicyOnExitCodesRequirement": "containerName operator values",
         "PodFailurePolicyOnPodConditionsPattern": "status type",
+        "PolicyRule": "apiGroups nonResourceURLs resourceNames resources verbs",
         "PodFailurePolicyRule": "action onExitCodes onPodConditions",
         "PodReadinessGate": "conditionType",
         "PodSchedulingGate": "name",
@@ -132,8 +139,9 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "ResourceFieldSelector": "containerName divisor resource",
         "ResourceQuota": f"{_WITH_STATUS} spec",
         "ResourceQuotaSpec": "hard scopeSelector scopes",
-        "Role": _EVERY_KIND,
-        "RoleBinding": _EVERY_KIND,
+        "Role": f"{_EVERY_KIND} rules",
+        "RoleBinding": f"{_EVERY_KIND} roleRef subjects",
+        "RoleRef": "apiGroup kind name",
         "RollingUpdateDaemonSet": "maxSurge maxUnavailable",
         "RollingUpdateDeployment": "maxSurge maxUnavailable",
         "RollingUpdateStatefulSetStrategy": "partition",
@@ -160,6 +168,7 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "StatefulSetUpdateStrategy": "rollingUpdate type",
         "StorageClass": _EVERY_KIND,
         "SuccessPolicy": "rules",
+        "Subject": "apiGroup kind name namespace",
         "SuccessPolicyRule": "succeededCount succeededIndexes",
         "Sysctl": "name value",
         "TCPSocketAction": "host port",

@@ -53,7 +53,19 @@ def test_every_link_in_the_readme_leads_somewhere() -> None:
 
 
 def test_every_command_has_a_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("up", "down", "get", "status", "approve", "diff", "history", "validate", "convert", "simulate"):
+    for name in (
+        "up",
+        "down",
+        "get",
+        "status",
+        "approve",
+        "diff",
+        "history",
+        "kubeconfig",
+        "validate",
+        "convert",
+        "simulate",
+    ):
         with pytest.raises(SystemExit):
             parser().parse_args([name, "--help"])
         assert "example:" in capsys.readouterr().out
@@ -82,3 +94,18 @@ def test_the_page_on_manifests_shows_what_the_programs_take() -> None:
             found = load(f"{number}.yaml", block.encode())
             assert found.claims
             assert not [str(fault) for fault in found.faults if fault.severity == "error"]
+
+
+def test_the_page_on_access_shows_what_the_programs_take(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "access.md").read_text()
+    for number, block in enumerate(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(block)
+        if "kind:" not in block:
+            load_reconciler(path)
+            continue
+        found = load(path.name, block.encode())
+        assert found.claims
+        assert not found.faults
+    for command in re.findall(r"^wherry (.*)$", text, re.MULTILINE):
+        parser().parse_args(shlex.split(command))
