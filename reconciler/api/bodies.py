@@ -12,7 +12,7 @@ import msgspec
 from msgspec import structs
 
 from reconciler.api.representation import encode
-from reconciler.api.status import bad_request
+from reconciler.api.status import bad_request, invalid
 from reconciler.api.target import Target
 from schemas.decode import FieldValidation, decode
 from schemas.defaults import defaulted
@@ -23,6 +23,7 @@ from schemas.shape import INT64, Json, Shape, shape_of
 
 Document = dict[str, Any]
 
+_MISSING = "Required value"
 _SHOWN = 30
 """Bytes of a body that is no document, in the message."""
 _OPEN_ARRAY = (
@@ -98,16 +99,22 @@ def document_of(object_: Object) -> Document:
 def read(target: Target, document: Document, unknown: FieldValidation, twice: Sequence[str] = ()) -> Read:
     """The document as an object of the target's kind, in its namespace, with its defaults. Raises the 400."""
     kind = target.kind
-    document = {"apiVersion": kind.api_version, "kind": kind.name} | document
+    document = {"apiVersion": kind.api_version, "kind": kind.name, **document}
     _check_kind(kind, document["apiVersion"], document["kind"])
     decoded = decode(kind, document, "Warn")
     broken = [fault for fault in decoded.faults if fault.severity == "error"]
+    wrong = next((fault for fault in broken if fault.message != _MISSING), None)
     cannot = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: '
-    if decoded.object is None or broken:
-        raise bad_request(cannot + _wrong_type(kind, document, broken[0]))
-    odd = [*(_unknown(fault) for fault in decoded.faults), *(f'duplicate field "{field}"' for field in twice)]
+    if wrong is not None:
+        raise bad_request(cannot + _wrong_type(kind, document, wrong))
+    told = [_unknown(fault) for fault in decoded.faults if fault.severity == "warning"]
+    odd = [*told, *(f'duplicate field "{field}"' for field in twice)]
     if odd and unknown == "Strict":
         raise bad_request(f"{cannot}strict decoding error: {', '.join(odd)}")
+    if decoded.object is None:
+        metadata = document.get("metadata")
+        name = metadata.get("name") if isinstance(metadata, dict) else None
+        raise invalid(kind.name, kind.group, str(name or ""), broken)
     return Read(_placed(target, decoded.object), tuple(odd) if unknown == "Warn" else ())
 
 

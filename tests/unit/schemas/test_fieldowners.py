@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -92,42 +93,42 @@ def test_the_oldest_writers_become_one() -> None:
 
 
 def _apply(
-    live: dict[str, Any] | None, entries: Entries, manager: str, *, force: bool = False, **data: str
+    live: dict[str, Any] | None, entries: Entries, manager: str, data: Mapping[str, str], *, force: bool = False
 ) -> tuple[dict[str, Any], Entries]:
     return applied(ConfigMap, entries, live, _map(**data), _by(manager), force=force)
 
 
 def test_a_declaration_that_changes_what_another_owns_is_refused() -> None:
-    live, entries = _apply(None, (), "one", a="1", b="1")
+    live, entries = _apply(None, (), "one", {"a": "1", "b": "1"})
     with pytest.raises(Conflicts) as caught:
-        _apply(live, entries, "two", a="2", b="1")
+        _apply(live, entries, "two", {"a": "2", "b": "1"})
     assert [(one.field, one.with_whom) for one in caught.value.conflicts] == [(".data.a", '"one"')]
     updated = after_update(ConfigMap, entries, live, _map(a="3", b="1"), _by("hand"))
     with pytest.raises(Conflicts) as caught:
-        _apply(_map(a="3", b="1"), updated, "one", a="1", b="1")
+        _apply(_map(a="3", b="1"), updated, "one", {"a": "1", "b": "1"})
     assert [one.with_whom for one in caught.value.conflicts] == ['"hand" using v1']
 
 
 def test_force_takes_the_fields_and_no_others() -> None:
-    live, entries = _apply(None, (), "one", a="1", b="1")
-    live, entries = _apply(live, entries, "two", force=True, a="2", c="3")
+    live, entries = _apply(None, (), "one", {"a": "1", "b": "1"})
+    live, entries = _apply(live, entries, "two", {"a": "2", "c": "3"}, force=True)
     assert live["data"] == {"a": "2", "b": "1", "c": "3"}
     assert _owned(entries) == {"one/Apply": {".data.b"}, "two/Apply": {".data.a", ".data.c"}}
 
 
 def test_what_is_shared_stays_until_the_last_owner_drops_it() -> None:
-    live, entries = _apply(None, (), "one", a="1")
-    live, entries = _apply(live, entries, "two", a="1")
+    live, entries = _apply(None, (), "one", {"a": "1"})
+    live, entries = _apply(live, entries, "two", {"a": "1"})
     assert [(entry.manager, entry.time) for entry in entries] == [("two", None), ("one", NOW)]
-    live, entries = _apply(live, entries, "one")
+    live, entries = _apply(live, entries, "one", {})
     assert live["data"] == {"a": "1"}
-    live, entries = _apply(live, entries, "two")
+    live, entries = _apply(live, entries, "two", {})
     assert not live.get("data")
 
 
 def test_an_object_without_owners_belongs_to_whoever_was_there_before() -> None:
     with pytest.raises(Conflicts) as caught:
-        _apply(_map(a="1"), (), "one", a="2")
+        _apply(_map(a="1"), (), "one", {"a": "2"})
     assert caught.value.conflicts[0].with_whom == '"before-first-apply" using v1'
 
 
@@ -155,9 +156,9 @@ DATA = st.dictionaries(st.sampled_from("abcd"), st.sampled_from("12"), max_size=
 @settings(max_examples=60, deadline=None)
 @given(DATA, DATA)
 def test_applying_twice_is_applying_once(first: dict[str, str], second: dict[str, str]) -> None:
-    live, entries = _apply(None, (), "one", **first)
-    once = _apply(live, entries, "two", force=True, **second)
-    again = _apply(*once, "two", force=True, **second)
+    live, entries = _apply(None, (), "one", first)
+    once = _apply(live, entries, "two", second, force=True)
+    again = _apply(*once, "two", second, force=True)
     assert again == once
 
 
@@ -165,9 +166,9 @@ def test_applying_twice_is_applying_once(first: dict[str, str], second: dict[str
 @given(DATA, DATA)
 def test_managers_of_different_fields_may_come_in_any_order(one: dict[str, str], other: dict[str, str]) -> None:
     apart = {f"other-{key}": value for key, value in other.items()}
-    live, entries = _apply(None, (), "base", base="1")
-    forth, by_forth = _apply(*_apply(live, entries, "one", **one), "two", **apart)
-    back, by_back = _apply(*_apply(live, entries, "two", **apart), "one", **one)
+    live, entries = _apply(None, (), "base", {"base": "1"})
+    forth, by_forth = _apply(*_apply(live, entries, "one", one), "two", apart)
+    back, by_back = _apply(*_apply(live, entries, "two", apart), "one", one)
     assert forth == back
     assert _owned(by_forth) == _owned(by_back)
 
@@ -181,7 +182,7 @@ def test_what_is_owned_is_there(steps: list[tuple[str, bool, dict[str, str]]]) -
             new = _map(**data)
             live, entries = new, after_update(ConfigMap, entries, live, new, _by(manager))
         else:
-            live, entries = _apply(live, entries, manager, force=True, **data)
+            live, entries = _apply(live, entries, manager, data, force=True)
     there = {f".data.{key}" for key in live.get("data") or {}} | {".data"}
     for fields in _owned(entries).values():
         assert fields <= there

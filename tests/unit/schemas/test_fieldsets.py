@@ -42,7 +42,7 @@ def test_a_path_reads_as_people_write_it() -> None:
 
 
 def test_a_whole_and_its_parts_are_different_members() -> None:
-    both = {"f:data": {".": {}, "f:a": {}}}
+    both: FieldSet = {"f:data": {".": {}, "f:a": {}}}
     assert list(members(both)) == [("f:data",), ("f:data", "f:a")]
     assert difference(both, {"f:data": {}}) == {"f:data": {"f:a": {}}}
     assert difference(both, {"f:data": {"f:a": {}}}) == {"f:data": {}}

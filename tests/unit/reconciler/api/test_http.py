@@ -194,8 +194,7 @@ async def test_errors_are_those_of_kubernetes(
 
 
 async def test_a_body_has_a_form_and_a_size(http: Http) -> None:
-    for media, body in (("text/plain", b"x"), ("application/vnd.kubernetes.protobuf", b"k8s\x00")):
-        assert (await http.json("POST", MAPS, body, Content_Type=media))[0] == 415
+    assert (await http.json("POST", MAPS, b"x", Content_Type="text/plain"))[0] == 415
     assert (await http.json("PATCH", MAPS + "/settings", {}))[0] == 415
     for body in (b"{", b"[]", b""):
         assert (await http.json("POST", MAPS, body))[0] == 400
@@ -279,13 +278,13 @@ async def test_fields_that_a_kind_does_not_have_are_refused_or_warned_about_as_a
     odd = {"metadata": {"name": "odd", "nope": 1}, "datta": {}, "data": {"a": "b"}}
     status, document = await http.json("POST", MAPS + "?dryRun=All&fieldValidation=Strict", odd)
     assert status == 400
-    assert "metadata.nope: unknown field, datta: unknown field: did you mean `data`?" in document["message"]
+    assert 'strict decoding error: unknown field "metadata.nope", unknown field "datta"' in document["message"]
     async with http.request("POST", MAPS + "?dryRun=All", odd) as response:
         assert response.status == 201
         assert (await response.json())["data"] == {"a": "b"}
         assert response.headers.getall("Warning") == [
-            '299 - "metadata.nope: unknown field"',
-            '299 - "datta: unknown field: did you mean `data`?"',
+            '299 - "unknown field \\"metadata.nope\\""',
+            '299 - "unknown field \\"datta\\""',
         ]
     async with http.request("POST", MAPS + "?dryRun=All&fieldValidation=Ignore", odd) as response:
         assert (response.status, "Warning" in response.headers) == (201, False)
