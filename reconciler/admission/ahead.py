@@ -12,7 +12,7 @@ from reconciler.store.draft import Draft
 from reconciler.store.view import View
 from schemas.core.pod import Pod
 from schemas.core.quota import LimitRange, ResourceQuota
-from schemas.meta import ref_of
+from schemas.meta import Object, ref_of
 
 AnyPod = TypeVar("AnyPod", bound=Pod)
 
@@ -37,3 +37,12 @@ def _is_judged(pod: Pod, view: View) -> bool:
     namespace, spec = pod.metadata.namespace, pod.spec
     names = spec.priority_class_name or spec.service_account_name or spec.priority is not None
     return bool(names or view.list(ResourceQuota, namespace) or view.list(LimitRange, namespace))
+
+
+def refused(object_: Object, view: View) -> str:
+    """Why one object of any kind is not let in by now; empty where it is."""
+    try:
+        _ADMIT(object_, view)
+    except Refused as error:
+        return str(error)
+    return ""

@@ -1,6 +1,7 @@
 """All controllers of the reconciler."""
 
 from reconciler.controllers import (
+    cronjob,
     daemonset,
     deployment,
     disruption,
@@ -45,6 +46,7 @@ def controllers(settings: ControllerSettings) -> tuple[Controller, ...]:
         daemonset.CONTROLLER,
         job.CONTROLLER,
         jobtracking.CONTROLLER,
+        cronjob.CONTROLLER,
         ttl.CONTROLLER,
         garbagecollector.CONTROLLER,
         nodelifecycle.CONTROLLER,

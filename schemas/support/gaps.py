@@ -270,7 +270,7 @@ _NO_VOLUMES = "stored and shown; no volume is made, bound or attached yet"
 _NO_NETWORK = "stored and shown; no address or name leads to the pods yet"
 
 KIND_GAPS = (
-    *(_warn(f"{kind}.spec", _NOT_RUN) for kind in ("HorizontalPodAutoscaler",)),
+    _warn("HorizontalPodAutoscaler.spec", _NOT_RUN),
     _warn("NetworkPolicy.spec", _NOT_HELD_TO),
     *(_warn(f"PriorityClass.{field}", _NOT_HELD_TO) for field in ("globalDefault", "preemptionPolicy", "value")),
     _warn("PersistentVolume.spec", _NO_VOLUMES),
