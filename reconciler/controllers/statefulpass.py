@@ -70,17 +70,20 @@ class Pass:
 
     def _make(self) -> None:
         """Makes the new pods that admission will let in, and the claims that they mount before them."""
-        created, self.refusal = ahead(tuple(self._created.values()), self._view)
-        refused = [number for number, pod in self._created.items() if pod not in created]
-        for number in refused:
-            name = self._created.pop(number).metadata.name
-            text = f"create Pod {name} in StatefulSet {self._owner.metadata.name} failed error: {self.refusal}"
-            self.changes.append(Emit(self._owner, "Warning", "FailedCreate", text, COMPONENT))
+        created, refusal = ahead(tuple(self._created.values()), self._view)
+        for number, pod in [*self._created.items()][len(created) :]:
+            self._refuse(pod, refusal)
+            del self._created[number]
         for number, pod in self._created.items():
             self.changes += statefulclaims.missing(self._owner, number, self._view)
             self.changes += statefulclaims.retained(self._owner, pod, self._view)
             self.changes.append(Create(pod))
             self._tell("SuccessfulCreate", f"create Pod {pod.metadata.name}")
+
+    def _refuse(self, pod: Pod, why: str) -> None:
+        self.refusal = why
+        text = f"create Pod {pod.metadata.name} in StatefulSet {self._owner.metadata.name} failed error: {why}"
+        self.changes.append(Emit(self._owner, "Warning", "FailedCreate", text, COMPONENT))
 
     def left(self, pods: Mapping[int, Pod]) -> Mapping[int, Pod]:
         """The pods by ordinal as they are after the changes, those that end included."""
@@ -124,7 +127,10 @@ class Pass:
             return
         version = self._current if self._is_held_back(number) else self._update
         pod = new_pod(self._owner, version.template, version.name, number)
-        self._created[number] = pod
+        if self._view.find(ref_of(pod)) is None:
+            self._created[number] = pod
+        else:  # Somebody else's, as one that was let go.
+            self._refuse(pod, f'pods "{pod.metadata.name}" already exists')
 
     def _is_held_back(self, number: int) -> bool:
         """Whether a new pod is still to be of the current revision."""
