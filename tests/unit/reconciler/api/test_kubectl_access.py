@@ -197,23 +197,23 @@ async def test_reviews_are_answered(kept: Served) -> None:
         "kind": "SubjectAccessReview",
         "spec": {"user": "alice", "resourceAttributes": {"namespace": "default", "verb": "get", "resource": "pods"}},
     }
-    said = await kept.kubectl("create", "-o", "json", "-f", "-", stdin=json.dumps(question))
+    said = await kept.kubectl("create", "--validate=false", "-o", "json", "-f", "-", stdin=json.dumps(question))
     assert json.loads(said.out)["status"] == {
         "allowed": True,
         "reason": 'RBAC: allowed by RoleBinding "alice-edit/default" of ClusterRole "edit" to User "alice"',
     }
     question["spec"] = {"user": "alice"}
-    empty = await kept.try_kubectl("create", "-f", "-", stdin=json.dumps(question))
+    empty = await kept.try_kubectl("create", "--validate=false", "-f", "-", stdin=json.dumps(question))
     assert empty.err == (
         "The request is invalid: spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes "
         "or resourceAttributes must be specified\n"
     )
     local = question | {"kind": "LocalSubjectAccessReview", "metadata": {"namespace": "default"}}
     local["spec"] = {"user": "bob", "resourceAttributes": {"namespace": "default", "verb": "get", "resource": "pods"}}
-    said = await kept.kubectl("create", "-o", "json", "-f", "-", stdin=json.dumps(local))
+    said = await kept.kubectl("create", "--validate=false", "-o", "json", "-f", "-", stdin=json.dumps(local))
     assert json.loads(said.out)["status"] == {"allowed": False}
     token = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": "wrong"}}
-    said = await kept.kubectl("create", "-o", "json", "-f", "-", stdin=json.dumps(token))
+    said = await kept.kubectl("create", "--validate=false", "-o", "json", "-f", "-", stdin=json.dumps(token))
     assert json.loads(said.out)["status"] == {"error": "invalid bearer token", "user": {}}
 
 

@@ -249,6 +249,7 @@ def test_a_namespace_takes_its_objects_along() -> None:
         "ConfigMap default/other": "create",
         "ConfigMap shop/page": "delete",
         "Namespace shop": "delete",
+        "ServiceAccount shop/default": "delete",
     }
 
 
