@@ -53,7 +53,7 @@ def _yaml(body: bytes, expected: str) -> Document:
     problems = [parsed.refused] if parsed.refused else [one for found in parsed.documents for one in found.problems]
     for problem in problems:
         if not problem.is_duplicate:
-            raise _unreadable(expected, problem.message, body)
+            raise _unreadable(expected, problem.message.removeprefix("this is not YAML: "), body)
     found = parsed.documents[0].data if parsed.documents else None
     if not isinstance(found, dict):
         raise _unreadable(expected, "the document is no mapping", body)

@@ -59,6 +59,14 @@ async def test_a_body_in_yaml_is_read(http: Http, served: Served) -> None:
         assert document["message"].startswith("the object provided is unrecognized (must be of type ConfigMap): yaml: ")
 
 
+async def test_yaml_that_cannot_be_read_is_told_of_as_kubernetes_tells(http: Http) -> None:
+    _, document = await http.json("POST", MAPS, b"a: b: c", Content_Type=YAML)
+    assert document["message"] == (
+        "the object provided is unrecognized (must be of type ConfigMap): "
+        "yaml: mapping values are not allowed in this context (613a20623a2063)"
+    )
+
+
 async def test_a_body_nested_too_deep_is_refused(http: Http) -> None:
     for media, body in ((YAML, b"[" * 100_000), ("application/json", b'{"a":' * 100_000)):
         assert (await http.json("POST", MAPS, body, Content_Type=media))[0] == 400
