@@ -32,7 +32,7 @@ from reconciler.api.patches import patcher
 from reconciler.api.representation import PLAIN, Form, encode, encode_list, encode_one
 from reconciler.api.scale import Scaled, scale_of, scaled
 from reconciler.api.status import StatusError, bad_request, method_not_allowed
-from reconciler.api.target import BINDINGS, Target
+from reconciler.api.target import BINDINGS, FINALIZE, Target
 from reconciler.store.cluster import Cluster
 from schemas import events
 from schemas.meta import Object
@@ -85,6 +85,8 @@ class Resources:
             raise method_not_allowed()
         if request.method == "GET" and (target.watch or (not target.name and _asks_watch(request))):
             return await self._watch(request, target)
+        if target.subresource == FINALIZE and request.method != "PUT":
+            raise method_not_allowed()
         if target.subresource in _ACTIONS:
             return await self._act(request, target)
         handler = (self._one if target.name else self._all).get(request.method)
@@ -116,6 +118,7 @@ class Resources:
     async def _watch(self, request: web.Request, target: Target) -> web.StreamResponse:
         wanted = watch.Request(
             target.kind,
+            target.shown,
             options.selection(_query(request, target), target.kind, target.namespace, target.name),
             options.watch_options(request.query),
             _form(request, target, watch=True),

@@ -60,6 +60,10 @@ def actions(kind: Kind) -> tuple[str, ...]:
     return _POD_ACTIONS if kind.name == "Pod" else ()
 
 
+FINALIZE = "finalize"
+"""What a namespace still waits for is written apart from everything else: `PUT /api/v1/namespaces/NAME/finalize`."""
+
+
 def parse(group: str, version: str, tail: str) -> Target:
     """The rest of the path behind `/api/v1/` or `/apis/GROUP/VERSION/`.
 
@@ -81,7 +85,11 @@ def parse(group: str, version: str, tail: str) -> Target:
         raise no_such_resource()
     name = parts[1] if len(parts) > 1 else ""
     subresource = parts[2] if len(parts) > 2 else ""
-    if subresource and subresource not in (*subresources(kind), *actions(kind)):
+    if (
+        subresource
+        and subresource not in (*subresources(kind), *actions(kind))
+        and (kind.name, subresource) != (_NAMESPACE.name, FINALIZE)
+    ):
         raise no_such_resource()
     if name and kind.namespaced and namespace is None:
         raise no_such_resource()

@@ -28,7 +28,7 @@ from reconciler.api.status import (
     not_found,
     of_change_error,
 )
-from reconciler.api.target import Target
+from reconciler.api.target import FINALIZE, Target
 from reconciler.store.changes import Change, ChangeError, Conflict, Create, Update, UpdateStatus
 from reconciler.store.cluster import Cluster
 from reconciler.store.planning import first_generation
@@ -260,6 +260,11 @@ def _merged(target: Target, present: Object, given: Object) -> Object:
         return structs.replace(present, status=given.status)  # type: ignore[attr-defined]
     if target.subresource == EPHEMERAL:
         return with_ephemeral(present, given)
+    if target.subresource == FINALIZE:
+        assert isinstance(present, Namespace)  # no other kind has it
+        assert isinstance(given, Namespace)
+        spec = structs.replace(present.spec, finalizers=given.spec.finalizers)
+        return structs.replace(present, spec=spec)
     kept = {name: getattr(present.metadata, name) for name in _BY_SERVER}
     metadata: ObjectMeta = structs.replace(given.metadata, **kept)
     object_ = structs.replace(given, metadata=metadata)

@@ -108,3 +108,11 @@ async def test_a_collection_is_deleted_by_selector(served: Served) -> None:
         await served.apply(created("ConfigMap", name))
     await served.kubectl("delete", "--raw", "/api/v1/namespaces/default/configmaps?labelSelector=app%20in%20(a,b)")
     assert [served.find("ConfigMap", name) is None for name in ("a", "b", "c")] == [True, True, False]
+
+
+async def test_a_namespace_is_let_go_by_hand(served: Served) -> None:
+    await served.kubectl("delete", "ns", "other", "--wait=false")
+    path = "/api/v1/namespaces/other/finalize"
+    shown = json.loads((await served.kubectl("get", "ns", "other", "-o", "json")).out)
+    await served.kubectl("replace", "--raw", path, "-f", "-", stdin=json.dumps(shown | {"spec": {}}))
+    assert served.find("Namespace", "other", "") is None
