@@ -48,30 +48,42 @@ def attributes(method: str, raw_path: str, query: Mapping[str, str], *, upgrade:
     A part that still holds a slash or a percent sign when it is unquoted is refused: it could be read in two ways.
     """
     parts = [unquote(part) for part in raw_path.strip("/").split("/")]
-    if any("/" in part or "%" in part or part in (".", "..") for part in parts):
-        raise no_such_resource()
     match parts:
         case ["api", version, *rest] if rest:
-            return _of_resource(method, "", version, rest, query, upgrade)
+            return _of_resource(method, "", _plain(version), rest, query, upgrade)
         case ["apis", group, version, *rest] if rest:
-            return _of_resource(method, group, version, rest, query, upgrade)
-    return Attributes(method.lower(), path=unquote(raw_path))
+            return _of_resource(method, _plain(group), _plain(version), rest, query, upgrade)
+    return Attributes(method.lower(), path="/" + "/".join(map(_plain, parts)) + "/" * _ends_open(raw_path))
+
+
+def _ends_open(raw_path: str) -> bool:
+    return raw_path.endswith("/") and raw_path != "/"
+
+
+def _plain(part: str) -> str:
+    if "/" in part or "%" in part or part in (".", ".."):
+        raise no_such_resource()
+    return part
 
 
 def _of_resource(
     method: str, group: str, version: str, parts: list[str], query: Mapping[str, str], upgrade: bool
 ) -> Attributes:
-    if "" in parts:
-        raise no_such_resource()
     verb, namespace = _VERBS.get(method, method.lower()), ""
     watched = parts[0] == "watch" and len(parts) > 1
     if watched:
         verb, parts = "watch", parts[1:]
+    if "" in parts[:2]:
+        raise no_such_resource()
     if parts[0] == "namespaces" and len(parts) > 1:
         namespace = parts[1]
         if len(parts) > 2 and parts[2] not in _OF_NAMESPACES:
             parts = parts[2:]
-    resource, name, subresource = (*parts, "", "")[:3]
+    resource, name, subresource = (*parts, "", "")[:3]  # what is behind a proxy is that one's affair
+    if "" in parts[:3]:
+        raise no_such_resource()
+    for part in (namespace, resource, name, subresource):
+        _plain(part)
     if not name and verb == "get":
         verb = "watch" if query.get("watch", "").lower() in ("1", "true", "t") else "list"
         name = _selected(query.get("fieldSelector", ""))

@@ -19,6 +19,7 @@ def a(verb: str, resource: str, namespace: str = "", name: str = "", sub: str = 
         ("GET", "/api/v1/namespaces/shop/pods/web", {}, a("get", "pods", "shop", "web")),
         ("GET", "/api/v1/namespaces/shop/pods/web/log", {}, a("get", "pods", "shop", "web", "log")),
         ("GET", "/api/v1/namespaces/shop/pods/web/proxy/a/b", {}, a("get", "pods", "shop", "web", "proxy")),
+        ("GET", "/api/v1/namespaces/shop/pods/web/proxy/a%2Fb//../c", {}, a("get", "pods", "shop", "web", "proxy")),
         ("POST", "/api/v1/namespaces/shop/pods/web/exec", {}, a("create", "pods", "shop", "web", "exec")),
         ("GET", "/api/v1/namespaces", {}, a("list", "namespaces")),
         ("GET", "/api/v1/namespaces/shop", {}, a("get", "namespaces", "shop", "shop")),
@@ -30,6 +31,8 @@ def a(verb: str, resource: str, namespace: str = "", name: str = "", sub: str = 
         ("GET", "/api/v1", {}, Attributes("get", path="/api/v1")),
         ("GET", "/apis/apps/v1", {}, Attributes("get", path="/apis/apps/v1")),
         ("GET", "/metrics", {}, Attributes("get", path="/metrics")),
+        ("GET", "/logs/", {}, Attributes("get", path="/logs/")),
+        ("GET", "/", {}, Attributes("get", path="/")),
         ("POST", "/wherry/v1/approve", {}, Attributes("post", path="/wherry/v1/approve")),
     ],
 )
@@ -50,6 +53,8 @@ def test_a_websocket_into_a_pod_is_no_reading() -> None:
         "/api/v1/namespaces/shop/pods/%2573ecret",
         "/api/v1/namespaces/shop/../kube-system/secrets",
         "/api/v1/namespaces//pods",
+        "/apis/apps%2Fv1/v1/deployments",
+        "/wherry/v1/%2e%2e/metrics",
     ],
 )
 def test_a_path_that_could_be_read_in_two_ways_leads_nowhere(path: str) -> None:
