@@ -262,20 +262,15 @@ def _required(message: str, shape: Shape) -> Iterable[str]:
 def _named(message: str) -> Mapping[str, protofields.Field]:
     """The fields of the message by name, with those of the messages that lend theirs."""
     found: dict[str, protofields.Field] = {}
-    for field in _fields(message):
+    for field in protofields.fields(message).values():
         found |= {field.name: field} if field.name else _named(field.type)
     return found
-
-
-def _fields(message: str) -> Iterable[protofields.Field]:
-    """None for what is never sent in protobuf."""
-    return protofields.fields(message).values() if message in protofields.known() else ()
 
 
 def _texts(message: str) -> Mapping[str, tuple[str, ...]]:
     """What fields of text may hold, with those of the messages that lend their fields."""
     found = dict(protofields.enums().get(message, {}))
-    for field in _fields(message):
+    for field in protofields.fields(message).values():
         if not field.name:
             found |= _texts(field.type)
     return found

@@ -22,7 +22,6 @@ _GROUPS = {
     "discovery": "discovery.k8s.io/v1",
     "events": "events.k8s.io/v1",
     "meta": "meta",
-    "metrics": "metrics.k8s.io/v1beta1",
     "networking": "networking.k8s.io/v1",
     "policy": "policy/v1",
     "rbac": "rbac.authorization.k8s.io/v1",
@@ -35,8 +34,7 @@ _GROUPS = {
 def message_of(record: type[Record]) -> str:
     """The type as `protofields` names it. What several groups share is of the core group."""
     named = f"{_GROUPS[record.__module__.split('.')[1]]}.{record.__name__}"
-    core = f"v1.{record.__name__}"
-    return core if named not in known() and core in known() else named
+    return named if named in known() else f"v1.{record.__name__}"
 
 
 def definition(message: str) -> str:
@@ -47,6 +45,4 @@ def definition(message: str) -> str:
     if place == "meta":
         return f"{_META}.{name}"
     group, _, version = place.rpartition("/")
-    if group == "metrics.k8s.io":
-        return f"io.k8s.metrics.pkg.apis.metrics.{version}.{name}"
     return f"io.k8s.api.{group.partition('.')[0] or 'core'}.{version}.{name}"
