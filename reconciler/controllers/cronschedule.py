@@ -47,30 +47,22 @@ def due(schedule: Schedule, where: tzinfo, since: datetime, now: datetime) -> Du
         return Due(first, 1)
     apart = max(1, round((second - first).total_seconds()))
     missed = int((now - first).total_seconds()) // apart + 1
-    # As many as fit evenly, less one: from there on the calendar says which one was the last.
-    from_here = first + (missed - 2) * apart * _SECOND
-    return Due(_last(schedule, where, from_here, now, apart), missed)
+    return Due(_last(schedule, where, first, now, apart), missed)
 
 
-def _last(schedule: Schedule, where: tzinfo, start: datetime, now: datetime, apart: int) -> datetime | None:
-    """The last start after `start` and not after `now`."""
+def _last(schedule: Schedule, where: tzinfo, first: datetime, now: datetime, apart: int) -> datetime:
+    """The last start that is not after `now`. Found by halving: whole years may have been missed, minute by minute."""
     if not isinstance(schedule, Calendar):
-        return start + int((now - start).total_seconds()) // apart * apart * _SECOND
-    low, high = 0, int((now - start).total_seconds()) // 60
-    found = _until(schedule, where, start, now)
-    while found is not None and low < high:
+        return first + int((now - first).total_seconds()) // apart * apart * _SECOND
+    found, low, high = first, 0, int((now - first).total_seconds()) // 60
+    while low < high:
         middle = (low + high + 1) // 2
-        later = _until(schedule, where, start + timedelta(minutes=middle), now)
-        if later is None:
+        later = schedule.after(first + timedelta(minutes=middle - 1), where)
+        if later is None or later > now:
             high = middle - 1
         else:
             low, found = middle, later
     return found
-
-
-def _until(schedule: Calendar, where: tzinfo, start: datetime, now: datetime) -> datetime | None:
-    found = schedule.after(start, where)
-    return found if found is not None and found <= now else None
 
 
 def next_after(schedule: Schedule, where: tzinfo, since: datetime, now: datetime) -> datetime | None:
@@ -79,5 +71,4 @@ def next_after(schedule: Schedule, where: tzinfo, since: datetime, now: datetime
         last = due(schedule, where, since, now)
     except NeverDue:
         return None
-    base = last.at or (now if last.missed else since)
-    return schedule.after(base, where)
+    return schedule.after(last.at or since, where)
