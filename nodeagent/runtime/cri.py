@@ -37,7 +37,7 @@ from nodeagent.runtime.interface import (
 )
 from nodeagent.runtime.proto import cri_pb2 as cri
 from nodeagent.runtime.proto.cri_grpc import ImageServiceStub, RuntimeServiceStub
-from nodeagent.runtime.streaming import open_session
+from nodeagent.runtime.streaming import Starts, open_session
 
 QUICK = 10.0
 """Seconds for a call that only reads or changes containerd's books."""
@@ -62,6 +62,7 @@ class CriRuntime:
         self._node = node
         self._cgroup_root = cgroup_root
         self._systemd: bool | None = None
+        self._starts = Starts()
         self._label = {convert.NODE_LABEL: node}
         self._stubs: tuple[RuntimeServiceStub, ImageServiceStub] | None = None
 
@@ -173,8 +174,13 @@ class CriRuntime:
             stdout=streams.stdout,
             stderr=streams.stderr and not streams.tty,
         )
-        reply = await self._connection.call(self._runtime.Exec, request, QUICK)
-        return await open_session(reply.url, streams)
+        ended = await self._starts.slot()
+        try:
+            reply = await self._connection.call(self._runtime.Exec, request, QUICK)
+            return await open_session(reply.url, streams, ended)
+        except BaseException:
+            ended()
+            raise
 
     async def attach_session(self, container_id: str, streams: Streams) -> Session:
         request = cri.AttachRequest(

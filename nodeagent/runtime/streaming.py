@@ -6,7 +6,7 @@ is one of SPDY; how it ended comes as a `Status` on one more
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from urllib.parse import urlsplit
 
 import msgspec
@@ -15,6 +15,8 @@ from nodeagent.runtime.interface import ProcessEnd, RuntimeFailure, Streams, Una
 from schemas import spdy
 
 CONNECT_SECONDS = 10.0
+MAX_STARTS = 4
+START_SECONDS = 2.0
 READ = 32 * 1024
 MAX_ANSWER = 64 * 1024
 PROTOCOL = "v4.channel.k8s.io"
@@ -38,8 +40,33 @@ class _Status(msgspec.Struct):
     details: _Details | None = None
 
 
-async def open_session(url: str, streams: Streams) -> "SpdySession":
-    """Connects to what CRI answered. Raises `RuntimeFailure`."""
+class Starts:
+    """Has few processes start and end at once: of a hundred, the shim of containerd 1.6 stops answering for good.
+
+    A process counts until it has ended, and for a moment only where it goes on.
+    """
+
+    def __init__(self) -> None:
+        self._slots = asyncio.Semaphore(MAX_STARTS)
+
+    async def slot(self) -> Callable[[], None]:
+        """Waits for its turn. What is returned is to be called when the process has ended; again is harmless."""
+        await self._slots.acquire()
+        timer: asyncio.TimerHandle | None = None
+
+        def release() -> None:
+            nonlocal timer
+            if timer is not None:
+                timer.cancel()
+                timer = None
+                self._slots.release()
+
+        timer = asyncio.get_running_loop().call_later(START_SECONDS, release)
+        return release
+
+
+async def open_session(url: str, streams: Streams, ended: Callable[[], None] = lambda: None) -> "SpdySession":
+    """Connects to what CRI answered. `ended` is called when the session is closed. Raises `RuntimeFailure`."""
     parts = urlsplit(url)
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
@@ -58,14 +85,20 @@ async def open_session(url: str, streams: Streams) -> "SpdySession":
                 raise
     except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
         raise Unavailable(f"containerd's streaming server does not answer: {error or type(error).__name__}") from error
-    return SpdySession(reader, writer, streams)
+    return SpdySession(reader, writer, streams, ended)
 
 
 class SpdySession:
     """A `Session` over one such connection."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, streams: Streams) -> None:
-        self._reader, self._writer = reader, writer
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        streams: Streams,
+        ended: Callable[[], None],
+    ) -> None:
+        self._reader, self._writer, self._ended = reader, writer, ended
         self._spdy = spdy.Connection()
         self._ids: dict[str, int] = {}
         self._status = bytearray()
@@ -111,6 +144,7 @@ class SpdySession:
         return process_end(bytes(self._status))
 
     def close(self) -> None:
+        self._ended()
         self._writer.transport.abort()
 
 

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import select
 import signal
 import struct
 import subprocess
@@ -25,6 +26,7 @@ echo started; echo oops >&2
 while true; do {ANSWER} | nc -l -p 8080 >/dev/null; done &
 while read -r line; do echo "heard $line"; done; sleep 3600
 """
+OTHER_TERMINALS = "for terminal in /dev/pts/[0-9]*; do stty size < $terminal; done 2>/dev/null; true"
 MANY = """
 lines() { awk -v n=$1 -v end=$2 \
   'BEGIN { while (n <= end) printf "line %010d of a log that is turned over while somebody reads it\\n", n++ }'; }
@@ -58,7 +60,10 @@ def talk(fleet: Fleet) -> Fleet:
 
 @contextmanager
 def kubectl(
-    fleet: Fleet, *arguments: str, stdin: int | IO[bytes] = subprocess.DEVNULL
+    fleet: Fleet,
+    *arguments: str,
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
+    stdout: int = subprocess.PIPE,
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """One that is running, and is ended with the block."""
     process = subprocess.Popen(
@@ -70,7 +75,7 @@ def kubectl(
             *arguments,
         ],
         stdin=stdin,
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         env=os.environ | {"HOME": str(fleet.directory), "TERM": "xterm"},
     )
@@ -122,22 +127,31 @@ def test_a_container_that_does_not_run_has_no_shell_and_its_log_stays(talk: Flee
 
 
 def test_a_terminal_knows_its_size_and_its_new_one(talk: Fleet) -> None:
+    """Both ends of kubectl are a terminal here: it tells the size of the one that it writes to."""
     ours, theirs = pty.openpty()
     try:
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 41, 97, 0, 0))
         script = "until stty size 2>/dev/null; do sleep 0.1; done; read -r go; stty size; exit 5"
-        with kubectl(talk, "exec", "-it", "talk", "--", "sh", "-c", script, stdin=theirs) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline().split() == [b"41", b"97"]
+        with kubectl(talk, "exec", "-it", "talk", "--", "sh", "-c", script, stdin=theirs, stdout=theirs) as process:
+            heard = until_heard(ours, b"41 97")
             fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
             process.send_signal(signal.SIGWINCH)
+            eventually(lambda: "30 100" in talk.kubectl("exec", "talk", "--", "sh", "-c", OTHER_TERMINALS), 10)
             os.write(ours, b"go\n")
-            code, out, _ = rest(process)
-        assert code == 5
-        assert out.split()[-2:] == ["30", "100"]
+            heard += until_heard(ours, b"30 100")
+            assert process.wait(20 * PATIENCE) == 5, heard
     finally:
         os.close(ours)
         os.close(theirs)
+
+
+def until_heard(terminal: int, wanted: bytes, limit: float = 10) -> bytes:
+    """What the terminal shows, until it shows this."""
+    heard = b""
+    while wanted not in heard:
+        assert select.select([terminal], [], [], limit * PATIENCE)[0], heard
+        heard += os.read(terminal, 1000)
+    return heard
 
 
 def test_attach_reaches_the_process_itself(talk: Fleet) -> None:
