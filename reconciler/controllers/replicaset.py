@@ -4,7 +4,6 @@ The pods are counted from the view, never remembered: a plan is one commit, so w
 the same set is looked at again. The status is that after the plan, so that one commit says both.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
@@ -14,6 +13,7 @@ from reconciler.admission.ahead import ahead
 from reconciler.controllers import podstate
 from reconciler.controllers.interface import NOTHING, Controller, Plan
 from reconciler.controllers.ownership import claim, controller_reference, controls
+from reconciler.controllers.podnames import free_name, free_suffixes
 from reconciler.controllers.scaledown import to_delete
 from reconciler.provenance import provenance
 from reconciler.store.changes import Change, Create, Delete, Emit, UpdateStatus
@@ -32,9 +32,6 @@ FAILED = "FailedCreate"
 FAILURE = "ReplicaFailure"
 REFUSED_SECONDS = 30.0
 """When to ask again for pods that admission has refused."""
-
-_SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
-"""Letters and digits of generated names: no vowels, so that no words come out."""
 
 
 def concerns(event: Event, view: View) -> Iterable[Ref]:
@@ -151,21 +148,14 @@ def _relatives(replica_set: ReplicaSet, view: View) -> Sequence[Pod]:
 
 
 def _new_pods(replica_set: ReplicaSet, number: int, view: View) -> Iterator[Pod]:
-    """Pods by the template, with names that nobody has.
-
-    A name is made from the set and the revision of the view, not by chance: the plan can be replayed, and the
-    Event beside the pod can name it.
-    """
+    """Pods by the template, with names that nobody has."""
     template = replica_set.spec.template
     if template is None or template.spec is None:
         return
     namespace, prefix = replica_set.metadata.namespace, f"{replica_set.metadata.name}-"
-    attempt = 0
+    suffixes = free_suffixes(replica_set, view)
     for _ in range(number):
-        name = ""
-        while not name or view.get(Pod, namespace, name) is not None:
-            name = prefix[:58] + _suffix(replica_set.metadata.uid, view.revision, attempt)
-            attempt += 1
+        name = free_name(prefix, namespace, suffixes, view)
         metadata = ObjectMeta(
             name=name,
             generate_name=prefix,
@@ -176,15 +166,6 @@ def _new_pods(replica_set: ReplicaSet, number: int, view: View) -> Iterator[Pod]
             owner_references=(controller_reference(replica_set),),
         )
         yield Pod(metadata=metadata, spec=template.spec)
-
-
-def _suffix(uid: str, revision: int, attempt: int) -> str:
-    number = int.from_bytes(hashlib.sha256(f"{uid}/{revision}/{attempt}".encode()).digest()[:8], "big")
-    letters = []
-    for _ in range(5):
-        number, index = divmod(number, len(_SUFFIX))
-        letters.append(_SUFFIX[index])
-    return "".join(letters)
 
 
 def status_of(replica_set: ReplicaSet, pods: Iterable[Pod], ending: Sequence[Pod], now: datetime) -> ReplicaSetStatus:
