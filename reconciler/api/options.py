@@ -141,7 +141,7 @@ def watch_options(query: Query) -> WatchOptions:
         message = "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
         raise bad_option("ListOptions", "resourceVersionMatch", message)
     return WatchOptions(
-        (None if initial else _revision(query)) or None,
+        (None if initial else get_revision(query)) or None,
         _integer(query, "timeoutSeconds"),
         _boolean(query, "allowWatchBookmarks"),
         initial,

@@ -167,9 +167,10 @@ class Hub:
 
 
 class Request(msgspec.Struct, frozen=True):
-    """A watch as it was asked for."""
+    """A watch as it was asked for. `shown` is the kind as the client knows it."""
 
     kind: Kind
+    shown: Kind
     selection: Selection
     options: WatchOptions
     form: Form
@@ -205,7 +206,7 @@ def bookmark(request: Request, revision: int, *, initial: bool = False) -> bytes
     metadata: dict[str, object] = {"resourceVersion": str(revision)}
     if initial:
         metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
-    kind, version = request.kind.name, request.kind.api_version
+    kind, version = request.shown.name, request.shown.api_version
     if request.form.name != "Object":
         kind, version = "PartialObjectMetadata", "meta.k8s.io/v1"
     object_: dict[str, object] = {"kind": kind, "apiVersion": version, "metadata": metadata}

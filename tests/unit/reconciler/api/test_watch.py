@@ -15,6 +15,7 @@ from reconciler.api.representation import PLAIN, Form
 from reconciler.api.status import StatusError
 from reconciler.store.cache import Cache
 from reconciler.store.history import Bounds
+from schemas import events
 from schemas.kinds import BY_NAME
 from schemas.meta import Object, Ref
 from schemas.selectors import parse_label_selector
@@ -83,7 +84,7 @@ async def watching(
     **options: Any,  # noqa: ANN401
 ) -> AsyncIterator[Client]:
     client = Client()
-    request = watch.Request(CONFIG_MAP, selection, WatchOptions(**options), form)
+    request = watch.Request(CONFIG_MAP, CONFIG_MAP, selection, WatchOptions(**options), form)
     task = asyncio.create_task(watch.run(world.hub, request, client.send, client.cut))
     try:
         yield client
@@ -153,7 +154,7 @@ async def test_initial_events_end_with_a_bookmark() -> None:
 
 async def test_a_watch_ends_when_its_time_is_over_with_a_last_bookmark() -> None:
     world, client = World(), Client()
-    request = watch.Request(CONFIG_MAP, LABELLED, WatchOptions(None, 1, bookmarks=True), PLAIN)
+    request = watch.Request(CONFIG_MAP, CONFIG_MAP, LABELLED, WatchOptions(None, 1, bookmarks=True), PLAIN)
     running = asyncio.create_task(watch.run(world.hub, request, client.send, client.cut))
     await asyncio.sleep(0)
     revision = world.put("unseen")
@@ -178,7 +179,7 @@ async def test_a_client_that_does_not_keep_up_is_cut_off(monkeypatch: pytest.Mon
 
 async def test_closing_the_hub_ends_all_watches() -> None:
     world, client = World(), Client()
-    request = watch.Request(CONFIG_MAP, EVERYTHING, WatchOptions(), PLAIN)
+    request = watch.Request(CONFIG_MAP, CONFIG_MAP, EVERYTHING, WatchOptions(), PLAIN)
     running = asyncio.create_task(watch.run(world.hub, request, client.send, client.cut))
     await asyncio.sleep(0)
     world.put("a")
@@ -285,3 +286,53 @@ def test_a_page_whose_history_is_gone_is_expired() -> None:
     with pytest.raises(StatusError) as caught:
         list_page(world.cache, CONFIG_MAP, EVERYTHING, ListOptions(revision=99))
     assert caught.value.code == 504
+
+
+@given(
+    commits=st.lists(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), min_size=1, max_size=4), max_size=8),
+    cuts=st.lists(st.integers(0, 12), max_size=4),
+)
+@settings(max_examples=50, deadline=None)
+def test_a_watch_that_is_cut_within_a_commit_goes_on_behind_the_last_change_seen(
+    commits: list[list[tuple[str, bool]]], cuts: list[int]
+) -> None:
+    world, seen = World(), 0
+    there: dict[str, str] = {}
+    for commit in commits:
+        written = {name: config_map(name, l="") if is_put else None for name, is_put in commit}
+        changes = {name: new for name, new in written.items() if new is not None or name in there}
+        there |= dict.fromkeys(changes, "")
+        for name in [name for name, new in changes.items() if new is None]:
+            del there[name]
+        revision = world.cache.revision + len(changes)
+        world.cache.push(revision, [(Ref("ConfigMap", "default", name), new) for name, new in changes.items()], 1, 0.0)
+    told = [event.revision for event in world.cache.since(0)]
+    assert told == list(range(1, world.cache.revision + 1))
+    found: list[int] = []
+    for cut in (*cuts, None):
+        request = watch.Request(CONFIG_MAP, CONFIG_MAP, EVERYTHING, WatchOptions(seen or None), PLAIN)
+        missed = watch.start(world.cache, request).missed if seen else world.cache.since(0)
+        found += [event.revision for event in missed][:cut]
+        seen = found[-1] if found else 0
+    assert found == told
+
+
+async def test_a_bookmark_is_of_the_kind_that_the_client_knows() -> None:
+    world, client = World(), Client()
+    world.put("a")
+    shown = events.KIND
+    request = watch.Request(BY_NAME["Event"], shown, EVERYTHING, WatchOptions(None, 1, bookmarks=True), PLAIN)
+    await asyncio.gather(watch.run(world.hub, request, client.send, client.cut), *later(world))
+    assert [line["object"]["apiVersion"] for line in client.lines] == ["events.k8s.io/v1"]
+
+
+def later(world: World) -> list[asyncio.Task[None]]:
+    """A change of something else, when the watch is open."""
+
+    async def change() -> None:
+        async with asyncio.timeout(5):
+            while not len(world.hub):
+                await asyncio.sleep(0)
+        world.put("b")
+
+    return [asyncio.create_task(change())]
