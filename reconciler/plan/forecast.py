@@ -24,6 +24,7 @@ from reconciler.plan.world import World
 from reconciler.provenance import SOURCE
 from reconciler.store.cache import Cache
 from reconciler.store.view import View
+from schemas.apps import DaemonSet
 from schemas.core.config import Namespace
 from schemas.core.node import Node
 from schemas.core.pod import Pod
@@ -219,6 +220,8 @@ def _wanted(object_: Object | None) -> int:
         return 0
     if isinstance(object_, Pod):
         return 1
+    if isinstance(object_, DaemonSet):
+        return object_.status.desired_number_scheduled
     replicas = getattr(getattr(object_, "spec", None), "replicas", 0)
     return 1 if replicas is None else replicas
 

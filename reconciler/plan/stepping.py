@@ -15,14 +15,11 @@ from reconciler.plan.world import World
 from reconciler.scheduler.binding import SCHEDULED, changes_of
 from reconciler.scheduler.queue import PendingPods, to_be_scheduled
 from reconciler.scheduler.schedule import Scheduled, place
-from reconciler.scheduler.snapshot import Snapshot
+from reconciler.scheduler.snapshot import COUNTED, Snapshot
 from reconciler.store.changes import Change, ChangeError
 from reconciler.store.view import Event
 from schemas import conditions
-from schemas.apps import ReplicaSet
-from schemas.core.node import Node
 from schemas.core.pod import Pod
-from schemas.core.service import Service
 from schemas.kinds import KINDS
 from schemas.meta import Ref
 
@@ -56,7 +53,7 @@ class Stepping:
     def _start(self) -> None:
         """Everything is looked at once; pods that were refused a node wait as they do in the daemon."""
         cache = self.world.cache
-        for type_ in (Node, ReplicaSet, Service, Pod):
+        for type_ in COUNTED:
             self._pending.take_in([Event(cache.revision, None, found) for found in cache.list(type_)])
         waiting = []
         while (ref := self._pending.take()) is not None:
@@ -73,7 +70,7 @@ class Stepping:
 
     def _listen(self, events: Sequence[Event]) -> None:
         self._events.extend(events)
-        self._unseen.extend(event for event in events if isinstance(event.object, Node | ReplicaSet | Service | Pod))
+        self._unseen.extend(event for event in events if isinstance(event.object, COUNTED))
 
     def rest(self, after_step: Callable[[], None] = lambda: None) -> None:
         """Until nothing is left to do, not even later. Raises `Endless`."""

@@ -19,15 +19,12 @@ import msgspec
 from reconciler.scheduler.binding import changes_of
 from reconciler.scheduler.queue import PendingPods, to_be_scheduled
 from reconciler.scheduler.schedule import Outcome, Scheduled, place
-from reconciler.scheduler.snapshot import Snapshot
+from reconciler.scheduler.snapshot import COUNTED, Snapshot
 from reconciler.store.changes import Change, ChangeError
 from reconciler.store.cluster import Cluster
 from reconciler.store.interface import StoreError
 from reconciler.store.view import Event
-from schemas.apps import ReplicaSet
-from schemas.core.node import Node
 from schemas.core.pod import Pod
-from schemas.core.service import Service
 from schemas.meta import Ref, ref_of
 
 log = logging.getLogger(__name__)
@@ -40,7 +37,6 @@ FIRST_BACK_OFF = 0.005
 LONGEST_BACK_OFF = 60.0
 LONGEST_WAIT = 0.5
 """For how long pods that are there wait for those that the controllers are still making."""
-_WATCHED = (Node, ReplicaSet, Service, Pod)
 
 
 class Statistics(msgspec.Struct, frozen=True):
@@ -76,7 +72,7 @@ class SchedulerLoop:
         """Takes in the cluster as it is, and from then on what changes. Ends only when cancelled."""
         end = self._cache.subscribe(self._listen)
         try:
-            for type_ in _WATCHED:
+            for type_ in COUNTED:
                 revision = self._cache.revision
                 self._events.extendleft(Event(revision, None, found) for found in reversed(self._cache.list(type_)))
                 await self._take_in()
@@ -103,7 +99,7 @@ class SchedulerLoop:
         return not self._busy and not self._events and not len(self._pending)
 
     def _listen(self, events: Sequence[Event]) -> None:
-        self._events.extend(event for event in events if isinstance(event.object, _WATCHED))
+        self._events.extend(event for event in events if isinstance(event.object, COUNTED))
         if self._events:
             self._wake.set()
 

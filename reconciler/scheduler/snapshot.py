@@ -9,11 +9,15 @@ from collections.abc import Iterable, Mapping
 
 from reconciler.scheduler.resources import UNSTATED, Amounts, HostPort, amounts, host_ports, requests
 from reconciler.scheduler.spreadcounts import SpreadCounts
-from schemas.apps import ReplicaSet
+from schemas.apps import ReplicaSet, StatefulSet
 from schemas.core.node import Node
 from schemas.core.pod import Pod
+from schemas.core.replication import ReplicationController
 from schemas.core.service import Service
 from schemas.meta import LabelSelector, LabelSelectorRequirement, Object, Ref, controller_of, ref_of
+
+COUNTED = (Node, ReplicaSet, ReplicationController, Service, StatefulSet, Pod)
+"""What a snapshot takes in, in the order in which it is best given."""
 
 
 class PlacedPod:
@@ -88,8 +92,10 @@ class Snapshot:
         elif isinstance(object_, Service):
             services = self._services.setdefault(object_.metadata.namespace, {})
             services[object_.metadata.name] = object_.spec.selector
-        elif isinstance(object_, ReplicaSet):
+        elif isinstance(object_, ReplicaSet | StatefulSet):
             self._sets[ref_of(object_)] = object_.spec.selector
+        elif isinstance(object_, ReplicationController):
+            self._sets[ref_of(object_)] = LabelSelector(match_labels=object_.spec.selector)
 
     def drop(self, object_: Object) -> None:
         """Forgets an object that was deleted."""
@@ -99,7 +105,7 @@ class Snapshot:
             self._drop_node(object_.metadata.name)
         elif isinstance(object_, Service):
             self._services.get(object_.metadata.namespace, {}).pop(object_.metadata.name, None)
-        elif isinstance(object_, ReplicaSet):
+        elif isinstance(object_, ReplicaSet | StatefulSet | ReplicationController):
             self._sets.pop(ref_of(object_), None)
 
     def place(self, pod: Pod, node: str) -> None:
@@ -159,7 +165,7 @@ class Snapshot:
         return self._counts.of(namespace, selector, (one for info in everything for one in info.pods.values()))
 
     def spread_selector(self, pod: Pod) -> LabelSelector | None:
-        """What picks the pods that this one is one of several of: by its Services and its ReplicaSet."""
+        """What picks the pods that this one is one of several of: by its Services and its controller."""
         labels: dict[str, str] = {}
         for selector in self._services.get(pod.metadata.namespace, {}).values():
             if selector and selector.items() <= pod.metadata.labels.items():

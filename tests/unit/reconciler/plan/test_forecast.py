@@ -356,3 +356,23 @@ def test_the_pods_told_of_account_for_all_that_is_different(before: dict[str, Js
         stopped = sum(each.count for each in one.pods if each.verb == "stop")
         assert one.ready_before + started - stopped == one.ready_after
         assert one.lowest_ready <= min(one.ready_before, one.ready_after)
+
+
+DB: Json = {
+    "selector": {"matchLabels": {"app": "db"}},
+    "template": {"metadata": {"labels": {"app": "db"}}, "spec": {"containers": [{"name": "c", "image": "db:1"}]}},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "spec"),
+    [
+        pytest.param("StatefulSet", "apps/v1", DB | {"replicas": 3, "serviceName": "db"}, id="StatefulSet"),
+        pytest.param("DaemonSet", "apps/v1", DB, id="DaemonSet"),
+        pytest.param("ReplicationController", "v1", {"replicas": 3, "template": DB["template"]}, id="older"),
+    ],
+)
+def test_every_kind_of_set_is_foretold(kind: str, version: str, spec: Json) -> None:
+    plan = planned(THREE, (), {"apiVersion": version, "kind": kind, "metadata": {"name": "db"}, "spec": spec})
+    assert (only(plan).wanted_after, only(plan).ready_after) == (3, 3)
+    assert {one.node for one in only(plan).pods} == {"n1", "n2", "n3"}
