@@ -80,7 +80,8 @@ def _first_mark(object_: Object, grace: int, now: datetime) -> ObjectMeta:
     return replace(
         metadata,
         deletion_timestamp=now + timedelta(seconds=grace),
-        deletion_grace_period_seconds=grace,
+        # A namespace ends when it is empty: no time is given, not even none.
+        deletion_grace_period_seconds=None if isinstance(object_, Namespace) else grace,
         generation=metadata.generation + 1 if metadata.generation else 0,
     )
 

@@ -30,6 +30,7 @@ from schemas.core.pod import Pod
 from schemas.core.reference import ObjectReference
 from schemas.kinds import BY_NAME
 from schemas.meta import Object, ObjectMeta, Ref, ref_of
+from schemas.scheduling import PriorityClass
 
 Admit = Callable[[Object, View], Object]
 """Completes an object before it is created, or refuses it with a `ChangeError`."""
@@ -53,6 +54,8 @@ _UNCOUNTED = frozenset(
     }
 )
 """Kinds with a spec whose generation Kubernetes does not count."""
+_COUNTED = frozenset({"EndpointSlice", "PodTemplate", "PriorityClass"})
+"""Kinds without a spec that have a generation all the same."""
 
 
 class Mint(NamedTuple):
@@ -121,7 +124,8 @@ def _named(object_: Object, view: View, mint: Mint) -> Object:
 
 def first_generation(object_: Object) -> int:
     """The generation of a new object, 0 where it is not counted."""
-    return 1 if object_.kind not in _UNCOUNTED and hasattr(object_, "spec") else 0
+    counted = object_.kind in _COUNTED or (object_.kind not in _UNCOUNTED and hasattr(object_, "spec"))
+    return 1 if counted else 0
 
 
 def _stamped(object_: Object, now: datetime, mint: Mint) -> Object:
@@ -177,7 +181,12 @@ def _check_finalizers(ref: Ref, old: ObjectMeta, new: ObjectMeta) -> None:
 
 
 def _asks_otherwise(old: Object, new: Object) -> bool:
-    """Whether the new version wants something else. Being bound to a node is no change of what a pod wants."""
+    """Whether the new version wants something else. Being bound to a node is no change of what a pod wants.
+
+    The generation of a PriorityClass stays what it was, as in Kubernetes.
+    """
+    if isinstance(old, PriorityClass):
+        return False
     if isinstance(old, Pod) and isinstance(new, Pod) and not old.spec.node_name:
         old = replace(old, spec=replace(old.spec, node_name=new.spec.node_name))
     names = (field.name for field in fields(old) if field.name not in ("api_version", "kind", "metadata", "status"))

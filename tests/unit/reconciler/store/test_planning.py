@@ -23,9 +23,12 @@ from reconciler.store.view import View
 from schemas.apps import Deployment, DeploymentStatus
 from schemas.core.event import Event
 from schemas.core.node import NodeSpec
-from schemas.core.pod import Pod
+from schemas.core.pod import Pod, PodTemplateSpec
 from schemas.core.podstatus import PodStatus
-from schemas.meta import Object, Ref, ref_of
+from schemas.core.replication import PodTemplate
+from schemas.discovery import EndpointSlice
+from schemas.meta import Object, ObjectMeta, Ref, ref_of
+from schemas.scheduling import PriorityClass
 from tests.unit.reconciler.store.objects import (
     NOW,
     config,
@@ -39,6 +42,7 @@ from tests.unit.reconciler.store.objects import (
 )
 
 LATER = NOW + timedelta(minutes=1)
+IN_SHOP = ObjectMeta(name="web", namespace="shop")
 
 
 def unchanged(object_: Object, view: View) -> Object:
@@ -84,6 +88,9 @@ def test_a_created_object_is_stamped() -> None:
         pytest.param(config("web"), 0, id="ConfigMap"),
         pytest.param(node("pi"), 0, id="Node"),
         pytest.param(namespace("shop"), 0, id="Namespace"),
+        pytest.param(EndpointSlice(address_type="IPv4", metadata=IN_SHOP), 1, id="EndpointSlice"),
+        pytest.param(PodTemplate(metadata=IN_SHOP), 1, id="PodTemplate"),
+        pytest.param(PriorityClass(metadata=ObjectMeta(name="high")), 1, id="PriorityClass"),
     ],
 )
 def test_a_generation_is_counted_where_kubernetes_counts_it(object_: Object, generation: int) -> None:
@@ -154,6 +161,14 @@ def test_kinds_without_a_counted_generation_stay_without_one() -> None:
     assert written(Update(config("c", {"a": "2"})), stored(config("c", {"a": "1"}))).metadata.generation == 0
     cordoned = replace(node("pi"), spec=NodeSpec(unschedulable=True))
     assert written(Update(cordoned), stored(node("pi"))).metadata.generation == 0
+
+
+def test_a_kind_without_a_spec_may_count_its_generation() -> None:
+    template = PodTemplate(metadata=IN_SHOP)
+    other = replace(template, template=PodTemplateSpec(metadata=ObjectMeta(labels={"app": "web"})))
+    assert written(Update(other), stored(template)).metadata.generation == 2
+    high = PriorityClass(metadata=ObjectMeta(name="high"), value=5)
+    assert written(Update(replace(high, description="first")), stored(high)).metadata.generation == 1
 
 
 def test_binding_a_pod_is_no_new_generation_but_any_other_change_is() -> None:
@@ -296,6 +311,7 @@ def test_a_namespace_terminates_until_its_finalizers_are_gone() -> None:
     old = stored(namespace("shop", "kubernetes"))
     ending = written(delete(old), old)
     assert ending.status.phase == "Terminating"  # type: ignore[attr-defined]
+    assert ending.metadata.deletion_grace_period_seconds is None
     assert planned(Update(namespace("shop")), ending).writes == ((ref_of(old), None),)
 
 
