@@ -19,8 +19,8 @@ from schemas.meta import Ref, controller_of, ref_of
 
 
 def concerns(event: Event, view: View) -> Iterable[Ref]:
-    """A pod with the finalizer; of a deleted Job its pods."""
-    if isinstance(event.new, Pod) and tracked(event.new):
+    """A pod with the finalizer that no Job has; of a deleted Job its pods."""
+    if isinstance(event.new, Pod) and tracked(event.new) and not _is_expected(event.new, view):
         return (ref_of(event.new),)
     if event.new is None and isinstance(event.old, Job):
         return tuple(ref_of(pod) for pod in view.owned_by(Pod, event.old.metadata.uid) if tracked(pod))

@@ -9,6 +9,7 @@ from msgspec import structs
 from reconciler.controllers.jobbackoff import ANNOTATION
 from reconciler.controllers.jobpods import FAILURES, INDEX, TRACKING
 from reconciler.controllers.podstate import active
+from reconciler.provenance import SOURCE
 from reconciler.store.changes import Create, Delete, Update, UpdateStatus
 from schemas.batch import (
     Job,
@@ -428,3 +429,19 @@ def test_a_job_is_deleted_when_its_time_after_the_end_is_over() -> None:
     world.advance(1)
     assert not world.cache.list(Job)
     assert not world.pods()
+
+
+def test_a_job_that_the_folder_declares_stays_as_the_record_that_it_has_run() -> None:
+    """Were it deleted, the folder would make it again, and it would run again."""
+    world = _world()
+    declared = a_job(_spec(ttl_seconds_after_finished=60))
+    started(world, structs.replace(declared, metadata=structs.replace(declared.metadata, annotations={SOURCE: "a:1"})))
+    end_pods(world, _active(world), "Succeeded")
+    world.settle()
+    world.advance(60)
+    assert conditions_of(the_job(world))[-1][0] == "Complete"
+    assert not world.pods()
+    commits = world.commits
+    world.restart([the_job(world)])
+    world.settle()
+    assert world.commits == commits
