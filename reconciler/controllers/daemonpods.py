@@ -6,6 +6,7 @@ let it run where others may not (https://kubernetes.io/docs/concepts/workloads/c
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import NamedTuple
 
 from msgspec import structs
 
@@ -47,14 +48,14 @@ _TOLERATED = (
 _NETWORK = ("node.kubernetes.io/network-unavailable", "NoSchedule")
 
 
-class Fitness:
+class Fitness(NamedTuple):
     """Of a node: whether it is to have a pod, and whether one that is there may stay."""
 
-    def __init__(self, runs: bool, stays: bool) -> None:
-        self.runs, self.stays = runs, stays
+    runs: bool
+    stays: bool
 
 
-_UNFIT = Fitness(False, False)
+_FIT, _UNFIT = Fitness(True, True), Fitness(False, False)
 
 
 def fitness(owner: DaemonSet) -> Callable[[Node], Fitness]:
@@ -63,16 +64,17 @@ def fitness(owner: DaemonSet) -> Callable[[Node], Fitness]:
     if spec is None:
         return lambda _: _UNFIT
     asked = question(Pod(spec=_tolerating(spec)))
+    info = NodeInfo("")  # One for all: these filters ask for name, labels and taints alone.
 
     def judge(node: Node) -> Fitness:
-        info = NodeInfo(node.metadata.name)
-        info.node = node
+        info.name, info.node = node.metadata.name, node
         if any(refuses(asked, info) for refuses in _NODE_FILTERS):
             return _UNFIT
         if _TAINTS(asked, info) is None:
-            return Fitness(True, True)
+            return _FIT
         executing = [taint for taint in node.spec.taints if taint.effect == "NoExecute"]
-        return Fitness(False, all(any(tolerates(t, taint) for t in asked.pod.spec.tolerations) for taint in executing))
+        tolerations = asked.pod.spec.tolerations
+        return Fitness(False, all(any(tolerates(one, taint) for one in tolerations) for taint in executing))
 
     return judge
 
