@@ -57,4 +57,11 @@ def _owners(claim: PersistentVolumeClaim) -> list[str]:
     return owners + (["deleting"] if claim.metadata.deletion_timestamp is not None else [])
 
 
-MIX = Mix(controllers=(statefulset.CONTROLLER, garbagecollector.CONTROLLER), state=state, revision=revision)
+_PROTECTED = "the protection of claims that are in use does not play in this mix"
+
+MIX = Mix(
+    controllers=(statefulset.CONTROLLER, garbagecollector.CONTROLLER),
+    state=state,
+    revision=revision,
+    differences=dict.fromkeys(("statefulset-a002", "statefulset-a099", "statefulset-a110"), _PROTECTED),
+)
