@@ -87,7 +87,7 @@ async def serve(config: Config, kubeconfig_path: Path, box: Box | None = None) -
                 validation=config.origin.field_validation,
             )
             settings = ControllerSettings(cluster_cidr=config.cluster_cidr, authority=await _authority(config))
-            loop = ControllerLoop(cluster, controllers(settings), now)
+            loop = ControllerLoop(cluster, controllers(settings, lambda: link.usage), now)
             scheduler = SchedulerLoop(cluster, now, loop.has_made)
             link = Link(
                 cluster,

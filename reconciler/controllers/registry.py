@@ -1,5 +1,7 @@
 """All controllers of the reconciler."""
 
+from collections.abc import Callable
+
 from reconciler.controllers import (
     cronjob,
     daemonset,
@@ -21,6 +23,8 @@ from reconciler.controllers import (
     statefulset,
     ttl,
 )
+from reconciler.controllers.horizontalpodautoscaler import horizontalpodautoscaler
+from reconciler.controllers.hpameasures import Usage
 from reconciler.controllers.interface import Controller
 from reconciler.controllers.nodeipam import nodeipam
 from reconciler.controllers.rootca import rootca
@@ -36,8 +40,8 @@ class ControllerSettings(Record, frozen=True):
     """The certificate (PEM) of the API's authority, where pods can reach the API."""
 
 
-def controllers(settings: ControllerSettings) -> tuple[Controller, ...]:
-    """Every controller once. Raises `ValueError` where the settings make no sense."""
+def controllers(settings: ControllerSettings, usage: Callable[[], Usage] = dict) -> tuple[Controller, ...]:
+    """Every controller once. `usage` tells what pods use. Raises `ValueError` where the settings make no sense."""
     return (
         deployment.CONTROLLER,
         replicaset.CONTROLLER,
@@ -59,5 +63,6 @@ def controllers(settings: ControllerSettings) -> tuple[Controller, ...]:
         endpointslice.CONTROLLER,
         disruption.CONTROLLER,
         resourcequota.CONTROLLER,
+        horizontalpodautoscaler(usage),
         *((rootca(settings.authority),) if settings.authority else ()),
     )

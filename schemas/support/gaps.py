@@ -264,14 +264,16 @@ VOLUMES = (
     _refuse("VolumeProjection.serviceAccountToken", "tokens are not given to pods yet; the file would be missing"),
 )
 
-_NOT_RUN = "stored and shown; no controller runs it yet"
 _NOT_HELD_TO = "stored and shown; nothing is held to it yet"
 _NO_VOLUMES = "stored and shown; no volume is made, bound or attached yet"
 _NO_NETWORK = "stored and shown; no address or name leads to the pods yet"
 
 KIND_GAPS = (
-    _warn("HorizontalPodAutoscaler.spec", _NOT_RUN),
     _warn("NetworkPolicy.spec", _NOT_HELD_TO),
+    *(
+        _warn(f"MetricSpec.{source}", "nothing serves metrics of this type; the autoscaler tells that it has none")
+        for source in ("external", "object", "pods")
+    ),
     *(_warn(f"PriorityClass.{field}", _NOT_HELD_TO) for field in ("globalDefault", "preemptionPolicy", "value")),
     _warn("PersistentVolume.spec", _NO_VOLUMES),
     _warn("PersistentVolumeClaim.spec", _NO_VOLUMES),

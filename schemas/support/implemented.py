@@ -25,6 +25,7 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
             "resources restartPolicy securityContext startupProbe stdin stdinOnce terminationMessagePath "
             "terminationMessagePolicy tty volumeMounts workingDir"
         ),
+        "ContainerResourceMetricSource": "container name target",
         "ContainerPort": "containerPort hostIP hostPort name protocol",
         "ControllerRevision": f"{_EVERY_KIND} data revision",
         "CronJob": f"{_WITH_STATUS} spec",
@@ -32,6 +33,7 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
             "concurrencyPolicy failedJobsHistoryLimit jobTemplate schedule startingDeadlineSeconds "
             "successfulJobsHistoryLimit suspend timeZone"
         ),
+        "CrossVersionObjectReference": "apiVersion kind name",
         "DaemonSet": f"{_WITH_STATUS} spec",
         "DaemonSetSpec": "minReadySeconds revisionHistoryLimit selector template updateStrategy",
         "DaemonSetUpdateStrategy": "rollingUpdate type",
@@ -58,7 +60,11 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "GRPCAction": "port service",
         "HTTPGetAction": "host httpHeaders path port scheme",
         "HTTPHeader": "name value",
-        "HorizontalPodAutoscaler": _WITH_STATUS,
+        "HPAScalingPolicy": "periodSeconds type value",
+        "HPAScalingRules": "policies selectPolicy stabilizationWindowSeconds tolerance",
+        "HorizontalPodAutoscaler": f"{_WITH_STATUS} spec",
+        "HorizontalPodAutoscalerBehavior": "scaleDown scaleUp",
+        "HorizontalPodAutoscalerSpec": "behavior maxReplicas metrics minReplicas scaleTargetRef",
         "HostAlias": "hostnames ip",
         "HostPathVolumeSource": "path type",
         "Ingress": _WITH_STATUS,
@@ -100,6 +106,8 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
             "annotations creationTimestamp deletionGracePeriodSeconds deletionTimestamp finalizers generateName "
             "generation labels managedFields name namespace ownerReferences resourceVersion selfLink uid"
         ),
+        "MetricSpec": "containerResource resource type",
+        "MetricTarget": "averageUtilization averageValue type value",
         "ObjectReference": "apiVersion fieldPath kind name namespace resourceVersion uid",
         "OwnerReference": "apiVersion blockOwnerDeletion controller kind name uid",
         "PersistentVolume": _WITH_STATUS,
@@ -137,6 +145,7 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "ReplicationController": f"{_WITH_STATUS} spec",
         "ReplicationControllerSpec": "minReadySeconds replicas selector template",
         "ResourceFieldSelector": "containerName divisor resource",
+        "ResourceMetricSource": "name target",
         "ResourceQuota": f"{_WITH_STATUS} spec",
         "ResourceQuotaSpec": "hard scopeSelector scopes",
         "Role": f"{_EVERY_KIND} rules",
