@@ -70,7 +70,7 @@ def budgeted(pod: Pod, view: View, now: datetime) -> tuple[Change, ...]:
     ]
     if len(found) > 1:
         message = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
-        raise StatusError(500, "InternalError", f"Internal error occurred: {message}")
+        raise StatusError(500, "", message)
     if not found or (not _is_ready(pod) and _may_lose_unready(found[0])):
         return ()
     return (_taken(found[0], pod, now),)
