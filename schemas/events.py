@@ -47,9 +47,10 @@ class Event(Object, frozen=True, kw_only=True):
     event_time: datetime | None
     action: str = ""
     deprecated_count: int = 0
-    deprecated_first_timestamp: datetime | None = None
-    deprecated_last_timestamp: datetime | None = None
-    deprecated_source: EventSource | None = None
+    # Kubernetes writes these also where there is nothing in them, and so does the encoder what a function gives.
+    deprecated_first_timestamp: datetime | None = field(default_factory=lambda: None)
+    deprecated_last_timestamp: datetime | None = field(default_factory=lambda: None)
+    deprecated_source: EventSource | None = field(default_factory=EventSource)
     note: str = ""
     reason: str = ""
     regarding: ObjectReference | None = None
@@ -68,6 +69,7 @@ def shown(event: Object) -> Object:
     assert isinstance(event, Stored)
     own = set(Event.__struct_fields__) - {"api_version", "kind", "series"}
     held = {name: getattr(event, _ATTRIBUTES.get(name, name)) for name in own}
+    held["deprecated_source"] = event.source or EventSource()
     series = EventSeries(event.series.count, event.series.last_observed_time) if event.series else None
     return Event(series=series, **held)
 

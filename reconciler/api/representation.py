@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from reconciler.api.spelledout import spelled_out
 from reconciler.api.tables import LAYOUTS, Cell, Column
 from schemas.kinds import Kind
 from schemas.meta import Object, ObjectMeta, Record
@@ -70,6 +71,10 @@ def _partial(object_: Object, form: Form) -> _Partial:
     return _Partial("PartialObjectMetadata", form.meta, object_.metadata)
 
 
+def _whole(object_: Object, form: Form) -> Object:
+    return form.as_(object_) if form.as_ else spelled_out(object_)
+
+
 def _row(object_: Object, form: Form, now: datetime) -> _Row:
     cells = LAYOUTS[object_.kind].cells(object_, now)
     match form.include:
@@ -78,14 +83,14 @@ def _row(object_: Object, form: Form, now: datetime) -> _Row:
         case "Metadata":
             return _Row(cells, _partial(object_, form))
         case "Object":
-            return _Row(cells, form.as_(object_) if form.as_ else object_)
+            return _Row(cells, _whole(object_, form))
 
 
 def encode_one(object_: Object, form: Form, now: datetime, *, columns: bool = True) -> bytes:
     """One object. A watch in tables names the columns only once."""
     match form.name:
         case "Object":
-            return encode(form.as_(object_) if form.as_ else object_)
+            return encode(_whole(object_, form))
         case "Metadata":
             return encode(_partial(object_, form))
         case "Table":

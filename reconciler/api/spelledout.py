@@ -1,0 +1,90 @@
+"""An object with the fields that Kubernetes writes also where there is nothing in them.
+
+Some clients' decoders take an absent `eventTime` for a fault, and read `status.loadBalancer` unasked. What is stored
+goes without. Pure.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from msgspec import field
+from msgspec.structs import asdict, replace
+
+from schemas.autoscaling import HorizontalPodAutoscaler, HorizontalPodAutoscalerStatus, MetricStatus
+from schemas.core.event import Event, EventSource
+from schemas.core.pod import Pod
+from schemas.core.podstatus import PodCondition
+from schemas.core.service import LoadBalancerStatus, Service
+from schemas.meta import Object
+from schemas.networking import Ingress, IngressLoadBalancerStatus
+
+
+def _nothing() -> None:
+    """The encoder leaves out a default, but not what a function gives."""
+
+
+class _Event(Event, frozen=True, kw_only=True):
+    event_time: datetime | None = field(default_factory=_nothing)
+    first_timestamp: datetime | None = field(default_factory=_nothing)
+    last_timestamp: datetime | None = field(default_factory=_nothing)
+    reporting_component: str = field(default_factory=lambda: "")
+    reporting_instance: str = field(default_factory=lambda: "")
+    source: EventSource | None = field(default_factory=EventSource)
+
+
+class _PodCondition(PodCondition, frozen=True):
+    last_probe_time: datetime | None = field(default_factory=_nothing)
+
+
+class _AutoscalerStatus(HorizontalPodAutoscalerStatus, frozen=True):
+    current_metrics: tuple[MetricStatus, ...] | None = field(default_factory=_nothing)  # type: ignore[assignment]
+
+
+def spelled_out(object_: Object) -> Object:
+    """The object as an answer has it."""
+    spell = _SPELLED.get(object_.kind)
+    return object_ if spell is None else spell(object_)
+
+
+def _event(object_: Object) -> Object:
+    assert isinstance(object_, Event)
+    return _Event(**{**asdict(object_), "source": object_.source or EventSource()})
+
+
+def _pod(object_: Object) -> Object:
+    assert isinstance(object_, Pod)
+    status = object_.status
+    if not status.conditions:
+        return object_
+    conditions = tuple(_PodCondition(**asdict(condition)) for condition in status.conditions)
+    return replace(object_, status=replace(status, conditions=conditions))
+
+
+def _autoscaler(object_: Object) -> Object:
+    assert isinstance(object_, HorizontalPodAutoscaler)
+    status = asdict(object_.status)
+    status["current_metrics"] = object_.status.current_metrics or None
+    return replace(object_, status=_AutoscalerStatus(**status))
+
+
+def _service(object_: Object) -> Object:
+    assert isinstance(object_, Service)
+    if object_.status.load_balancer is not None:
+        return object_
+    return replace(object_, status=replace(object_.status, load_balancer=LoadBalancerStatus()))
+
+
+def _ingress(object_: Object) -> Object:
+    assert isinstance(object_, Ingress)
+    if object_.status.load_balancer is not None:
+        return object_
+    return replace(object_, status=replace(object_.status, load_balancer=IngressLoadBalancerStatus()))
+
+
+_SPELLED: Mapping[str, Callable[[Object], Object]] = {
+    "Event": _event,
+    "HorizontalPodAutoscaler": _autoscaler,
+    "Ingress": _ingress,
+    "Pod": _pod,
+    "Service": _service,
+}

@@ -1,0 +1,85 @@
+"""Fields that Kubernetes writes also where there is nothing in them."""
+
+import json
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from reconciler.api.representation import PLAIN, Form, encode_one
+from schemas.core.event import Event, EventSource
+from schemas.core.pod import Pod, PodSpec
+from schemas.core.podstatus import PodCondition, PodStatus
+from schemas.core.reference import ObjectReference
+from schemas.core.service import LoadBalancerStatus, Service, ServiceStatus
+from schemas.events import shown
+from schemas.meta import Object, ObjectMeta
+from schemas.networking import Ingress
+from tests.unit.reconciler.api.builders import NOW, config_map
+
+NAMED = ObjectMeta(name="web", namespace="shop")
+EVENT = Event(involved_object=ObjectReference(kind="Pod"), metadata=NAMED, reason="Tested")
+AWAITED: dict[str, dict[str, Any]] = {
+    "Event": {
+        "eventTime": None,
+        "firstTimestamp": None,
+        "lastTimestamp": None,
+        "reportingComponent": "",
+        "reportingInstance": "",
+        "source": {},
+    },
+    "Service": {"status": {"loadBalancer": {}}},
+    "Ingress": {"status": {"loadBalancer": {}}},
+}
+
+
+def answered(object_: Object, form: Form = PLAIN) -> Any:  # noqa: ANN401
+    return json.loads(encode_one(object_, form, NOW))
+
+
+@pytest.mark.parametrize(
+    "object_",
+    [EVENT, Service(metadata=NAMED), Ingress(metadata=NAMED)],
+    ids=lambda object_: object_.kind,
+)
+def test_what_kubernetes_writes_always_is_written(object_: Object) -> None:
+    found = answered(object_)
+    awaited = AWAITED[object_.kind]
+    assert {name: found[name] for name in awaited} == awaited
+    (row,) = answered(object_, Form("Table", "Object"))["rows"]
+    assert row["object"] == found
+
+
+def test_what_is_there_stays() -> None:
+    event = replace(EVENT, first_timestamp=NOW, source=EventSource(component="agent"), reporting_component="agent")
+    found = answered(event)
+    assert found["firstTimestamp"]
+    assert (found["source"], found["reportingComponent"], found["reason"]) == (
+        {"component": "agent"},
+        "agent",
+        "Tested",
+    )
+    balanced = ServiceStatus(load_balancer=LoadBalancerStatus())
+    assert answered(Service(metadata=NAMED, status=balanced))["status"] == {"loadBalancer": {}}
+    assert "status" not in answered(config_map("a"))
+
+
+def test_a_condition_of_a_pod_tells_when_it_was_probed() -> None:
+    ready = PodCondition(type="Ready", status="True")
+    bare = Pod(metadata=NAMED, spec=PodSpec(containers=()))
+    assert answered(bare)["status"] == {}
+    found = answered(replace(bare, status=PodStatus(phase="Running", conditions=(ready,))))["status"]
+    assert found == {
+        "phase": "Running",
+        "conditions": [{"type": "Ready", "status": "True", "lastProbeTime": None}],
+    }
+
+
+def test_an_event_of_the_other_group_has_its_own_fields_without_content() -> None:
+    found = answered(EVENT, Form("Object", as_=shown))
+    assert {name: value for name, value in found.items() if name.startswith(("deprecated", "event"))} == {
+        "eventTime": None,
+        "deprecatedFirstTimestamp": None,
+        "deprecatedLastTimestamp": None,
+        "deprecatedSource": {},
+    }
