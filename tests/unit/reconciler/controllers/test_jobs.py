@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
+from reconciler.controllers import nodelifecycle
 from reconciler.controllers.jobbackoff import ANNOTATION
 from reconciler.controllers.jobpods import FAILURES, INDEX, TRACKING
 from reconciler.controllers.podstate import active
@@ -24,6 +25,7 @@ from schemas.batch import (
     UncountedTerminatedPods,
 )
 from schemas.core.event import Event
+from schemas.core.node import Node
 from schemas.core.pod import Pod
 from schemas.meta import OwnerReference, Ref, ref_of
 from tests.unit.reconciler.controllers.builders import node
@@ -445,3 +447,32 @@ def test_a_job_that_the_folder_declares_stays_as_the_record_that_it_has_run() ->
     world.restart([the_job(world)])
     world.settle()
     assert world.commits == commits
+
+
+def test_a_pod_evicted_from_a_node_that_is_away_is_replaced() -> None:
+    """Its end is never reported. A policy can tell it from a failure of its own by the condition."""
+    world = World((*CONTROLLERS, nodelifecycle.CONTROLLER))
+    world.create(node("n1"))
+    started(world, a_job(_spec(backoff_limit=1)))
+    make_ready(world, _bound(world, world.pods()))
+    away = structs.replace(node("n1", ready="Unknown"), metadata=world.get(Node, "", "n1").metadata)
+    world.apply((UpdateStatus(away),))
+    world.settle()
+    world.advance(3600)
+    lost = [pod for pod in world.pods() if pod.metadata.deletion_timestamp is not None]
+    assert [one.reason for pod in lost for one in pod.status.conditions if one.type == "DisruptionTarget"] == [
+        "DeletionByTaintManager"
+    ]
+    assert (len(_active(world)), the_job(world).status.failed) == (1, 1)
+
+
+@pytest.mark.parametrize("seconds", [pytest.param(19, id="not yet"), pytest.param(20, id="then")])
+def test_a_pod_that_was_to_end_before_it_had_a_node_fails_in_the_end(seconds: int) -> None:
+    """A Job that waits for failed pods alone would else wait for ever."""
+    world = _world()
+    started(world, a_job(_spec(pod_replacement_policy="Failed", backoff_limit=0)))
+    world.delete(ref_of(world.pods()[0]))
+    world.settle()
+    assert the_job(world).status.terminating == 1
+    world.advance(seconds)
+    assert [one[0] for one in conditions_of(the_job(world))] == (["FailureTarget", "Failed"] if seconds == 20 else [])

@@ -124,6 +124,27 @@ def test_a_terminating_pod_goes_when_its_node_has_removed_it() -> None:
     assert changes == (Delete(Ref("Pod", "shop", "web"), uid="u", grace_seconds=0),)
 
 
+@pytest.mark.parametrize(
+    ("said_last", "kept"),
+    [
+        pytest.param("Succeeded", "Succeeded", id="as it was said"),
+        pytest.param("Running", "Failed", id="failed, where the node does not know"),
+    ],
+)
+def test_a_removed_pod_that_finalizers_keep_has_ended(said_last: str, kept: str) -> None:
+    """Its Job counts it by its phase, and would wait for ever for one that runs."""
+    held = pod(
+        deletion_timestamp=NOW, deletion_grace_period_seconds=30, finalizers=("batch.kubernetes.io/job-tracking",)
+    )
+    changes = pod_changes("u", "n1", said(said_last, removed=True), cluster(held))
+    assert changes is not None
+    told, gone = changes
+    assert isinstance(told, UpdateStatus)
+    assert isinstance(told.object, Pod)
+    assert (told.object.status.phase, told.durable) == (kept, True)
+    assert gone == Delete(Ref("Pod", "shop", "web"), uid="u", grace_seconds=0)
+
+
 def test_a_removed_pod_that_nobody_deleted_just_has_ended() -> None:
     changes = pod_changes("u", "n1", said("Failed", removed=True), cluster(pod()))
     assert changes is not None
