@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from msgspec import structs
 
 from reconciler.controllers import cronjob, garbagecollector, job, jobtracking, podgc, ttl
+from reconciler.controllers.podstate import active
 from reconciler.store.changes import UpdateStatus
 from schemas.batch import (
     CronJob,
@@ -15,12 +16,20 @@ from schemas.batch import (
     JobSpec,
     JobStatus,
     JobTemplateSpec,
+    PodFailurePolicyOnExitCodesRequirement,
+    PodFailurePolicyOnPodConditionsPattern,
+    PodFailurePolicyRule,
 )
+from schemas.core.event import Event
 from schemas.core.pod import Pod, PodTemplateSpec
 from schemas.core.podstatus import ContainerState, ContainerStateTerminated, ContainerStatus, PodCondition
 from schemas.meta import ObjectMeta
-from tests.unit.reconciler.controllers.builders import template
+from tests.unit.reconciler.controllers.builders import node, template
 from tests.unit.reconciler.controllers.world import World, with_phase
+
+COMPLETE = [("SuccessCriteriaMet", "True"), ("Complete", "True")]
+FAILED = [("FailureTarget", "True"), ("Failed", "True")]
+"""Types and states of the conditions of a Job that has ended."""
 
 CONTROLLERS = (
     job.CONTROLLER,
@@ -91,3 +100,27 @@ def finish(world: World, name: str, type_: str = "Complete") -> None:
         completion_time=world.now if type_ == "Complete" else None,
     )
     world.apply((UpdateStatus(structs.replace(found, status=status)),))
+
+
+def with_a_node() -> World:
+    world = World(CONTROLLERS)
+    world.create(node("n1"))
+    return world
+
+
+def a_spec(**fields: object) -> JobSpec:
+    return structs.replace(JobSpec(job_template()), **fields)
+
+
+def active_pods(world: World) -> list[Pod]:
+    return [pod for pod in world.pods() if active(pod)]
+
+
+def a_rule(action: str, *codes: int, condition: str = "") -> PodFailurePolicyRule:
+    if condition:
+        return PodFailurePolicyRule(action, on_pod_conditions=(PodFailurePolicyOnPodConditionsPattern(condition),))
+    return PodFailurePolicyRule(action, PodFailurePolicyOnExitCodesRequirement("In", codes))
+
+
+def said(world: World) -> list[tuple[str, str, str]]:
+    return sorted((one.type, one.reason, one.message) for one in world.cache.list(Event))

@@ -8,8 +8,7 @@ from msgspec import structs
 
 from reconciler.controllers import nodelifecycle
 from reconciler.controllers.jobbackoff import ANNOTATION
-from reconciler.controllers.jobpods import FAILURES, INDEX, TRACKING
-from reconciler.controllers.podstate import active
+from reconciler.controllers.jobpods import INDEX, TRACKING
 from reconciler.provenance import SOURCE
 from reconciler.store.changes import Create, Delete, Update, UpdateStatus
 from schemas.batch import (
@@ -17,46 +16,30 @@ from schemas.batch import (
     JobSpec,
     JobStatus,
     PodFailurePolicy,
-    PodFailurePolicyOnExitCodesRequirement,
-    PodFailurePolicyOnPodConditionsPattern,
-    PodFailurePolicyRule,
-    SuccessPolicy,
-    SuccessPolicyRule,
     UncountedTerminatedPods,
 )
-from schemas.core.event import Event
 from schemas.core.node import Node
 from schemas.core.pod import Pod
 from schemas.meta import OwnerReference, Ref, ref_of
 from tests.unit.reconciler.controllers.builders import node
 from tests.unit.reconciler.controllers.builders import pod as a_pod
 from tests.unit.reconciler.controllers.jobs import (
+    COMPLETE,
     CONTROLLERS,
+    FAILED,
     a_job,
+    a_rule,
+    a_spec,
+    active_pods,
     conditions_of,
     end_pods,
     job_template,
+    said,
     started,
     the_job,
+    with_a_node,
 )
 from tests.unit.reconciler.controllers.world import World, make_ready
-
-COMPLETE = [("SuccessCriteriaMet", "True"), ("Complete", "True")]
-FAILED = [("FailureTarget", "True"), ("Failed", "True")]
-
-
-def _world() -> World:
-    world = World(CONTROLLERS)
-    world.create(node("n1"))
-    return world
-
-
-def _spec(**fields: object) -> JobSpec:
-    return structs.replace(JobSpec(job_template()), **fields)
-
-
-def _active(world: World) -> list[Pod]:
-    return [pod for pod in world.pods() if active(pod)]
 
 
 def _bound(world: World, pods: Sequence[Pod]) -> list[Pod]:
@@ -71,27 +54,23 @@ def _edit(world: World, **fields: object) -> None:
     world.settle()
 
 
-def _said(world: World) -> list[tuple[str, str, str]]:
-    return sorted((one.type, one.reason, one.message) for one in world.cache.list(Event))
-
-
 def test_a_job_runs_one_pod_to_its_end() -> None:
-    world = _world()
+    world = with_a_node()
     found = started(world, a_job())
     assert (found.status.active, found.status.start_time) == (1, world.now)
-    end_pods(world, _active(world), "Succeeded")
+    end_pods(world, active_pods(world), "Succeeded")
     world.settle()
     found = the_job(world)
     assert conditions_of(found) == [(*one, "CompletionsReached") for one in COMPLETE]
     assert (found.status.succeeded, found.status.active, found.status.completion_time) == (1, 0, world.now)
     assert [pod.metadata.finalizers for pod in world.pods()] == [()]
-    assert ("Normal", "Completed", "Job completed") in _said(world)
+    assert ("Normal", "Completed", "Job completed") in said(world)
 
 
 def test_a_pod_of_an_indexed_job_knows_its_index() -> None:
     """https://kubernetes.io/docs/concepts/workloads/controllers/job/#completion-mode"""
-    world = _world()
-    started(world, a_job(_spec(completions=3, parallelism=2, completion_mode="Indexed")))
+    world = with_a_node()
+    started(world, a_job(a_spec(completions=3, parallelism=2, completion_mode="Indexed")))
     first, second = sorted(world.pods(), key=lambda pod: pod.metadata.annotations[INDEX])
     assert first.metadata.generate_name == "work-0-"
     assert second.metadata.labels[INDEX] == second.metadata.annotations[INDEX] == "1"
@@ -105,22 +84,22 @@ def test_a_pod_of_an_indexed_job_knows_its_index() -> None:
 
 
 def test_the_lowest_missing_indexes_come_first() -> None:
-    world = _world()
-    started(world, a_job(_spec(completions=5, parallelism=2, completion_mode="Indexed")))
+    world = with_a_node()
+    started(world, a_job(a_spec(completions=5, parallelism=2, completion_mode="Indexed")))
     end_pods(world, [pod for pod in world.pods() if pod.metadata.annotations[INDEX] == "1"], "Succeeded")
     world.settle()
-    assert sorted(pod.metadata.annotations[INDEX] for pod in _active(world)) == ["0", "2"]
+    assert sorted(pod.metadata.annotations[INDEX] for pod in active_pods(world)) == ["0", "2"]
     assert the_job(world).status.completed_indexes == "1"
 
 
 def test_a_queue_of_work_ends_when_one_pod_says_so_and_the_others_have_ended() -> None:
     """https://kubernetes.io/docs/concepts/workloads/controllers/job/#parallel-jobs"""
-    world = _world()
-    started(world, a_job(_spec(completions=None, parallelism=3)))
+    world = with_a_node()
+    started(world, a_job(a_spec(completions=None, parallelism=3)))
     first, *others = world.pods()
     end_pods(world, [first], "Succeeded")
     world.settle()
-    assert (len(_active(world)), the_job(world).status.conditions) == (2, ())
+    assert (len(active_pods(world)), the_job(world).status.conditions) == (2, ())
     end_pods(world, others, "Succeeded")
     world.settle()
     assert conditions_of(the_job(world))[-1][0] == "Complete"
@@ -132,163 +111,60 @@ def test_a_queue_of_work_ends_when_one_pod_says_so_and_the_others_have_ended() -
 )
 def test_pods_are_replaced_with_growing_delays(failures: int, seconds: int) -> None:
     """https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-backoff-failure-policy"""
-    world = _world()
-    started(world, a_job(_spec(backoff_limit=10)))
+    world = with_a_node()
+    started(world, a_job(a_spec(backoff_limit=10)))
     for turn in range(failures):
-        assert len(_active(world)) == 1
-        end_pods(world, _active(world), "Failed")
+        assert len(active_pods(world)) == 1
+        end_pods(world, active_pods(world), "Failed")
         world.settle()
         before = world.now
         world.advance(601) if turn + 1 < failures else None
-    assert _active(world) == []
+    assert active_pods(world) == []
     world.restart([found for found in (the_job(world), *world.pods())])
     world.settle()
     world.advance(seconds - 1)
-    assert _active(world) == []
+    assert active_pods(world) == []
     world.advance(1)
-    assert len(_active(world)) == 1
+    assert len(active_pods(world)) == 1
     assert world.now - before == timedelta(seconds=seconds)
 
 
 def test_a_success_begins_the_delays_anew() -> None:
-    world = _world()
-    started(world, a_job(_spec(completions=3)))
-    end_pods(world, _active(world), "Failed")
+    world = with_a_node()
+    started(world, a_job(a_spec(completions=3)))
+    end_pods(world, active_pods(world), "Failed")
     world.settle()
     world.advance(10)
     assert the_job(world).metadata.annotations[ANNOTATION].startswith("1 ")
-    end_pods(world, _active(world), "Succeeded")
+    end_pods(world, active_pods(world), "Succeeded")
     world.settle()
     assert ANNOTATION not in the_job(world).metadata.annotations
-    assert len(_active(world)) == 1
+    assert len(active_pods(world)) == 1
 
 
 def test_a_pod_that_vanishes_counts_as_failed_and_is_waited_for() -> None:
-    world = _world()
+    world = with_a_node()
     started(world, a_job())
     world.delete(ref_of(world.pods()[0]), grace_seconds=0)
     world.settle()
     assert (list(world.pods()), the_job(world).status.failed) == ([], 1)
     world.advance(10)
-    assert len(_active(world)) == 1
-
-
-def _fails(world: World, spec: JobSpec, code: int = 1, conditions: Sequence[str] = ()) -> Job:
-    started(world, a_job(spec))
-    end_pods(world, _active(world)[:1], "Failed", code, conditions, ago=3600)
-    world.settle()
-    return the_job(world)
-
-
-def _rule(action: str, *codes: int, condition: str = "") -> PodFailurePolicyRule:
-    if condition:
-        return PodFailurePolicyRule(action, on_pod_conditions=(PodFailurePolicyOnPodConditionsPattern(condition),))
-    return PodFailurePolicyRule(action, PodFailurePolicyOnExitCodesRequirement("In", codes))
-
-
-@pytest.mark.parametrize(
-    ("rule", "failed", "reason"),
-    [
-        pytest.param(_rule("FailJob", 42), 3, "PodFailurePolicy", id="FailJob"),
-        pytest.param(_rule("Ignore", 42), 0, "", id="Ignore"),
-        pytest.param(_rule("Count", 42), 1, "", id="Count"),
-        pytest.param(_rule("Ignore", 1), 1, "", id="no rule matches"),
-        pytest.param(_rule("Ignore", condition="DisruptionTarget"), 0, "", id="a disruption is ignored"),
-    ],
-)
-def test_the_policy_says_what_a_failure_means(rule: PodFailurePolicyRule, failed: int, reason: str) -> None:
-    """KEP-3329. When the Job fails, pods that still run count as failed."""
-    spec = _spec(completions=3, parallelism=3, pod_failure_policy=PodFailurePolicy((rule,)))
-    found = _fails(_world(), spec, 42, ["DisruptionTarget"])
-    assert found.status.failed == failed
-    assert [one.reason for one in found.status.conditions] == ([reason] * 2 if reason else [])
-
-
-def test_the_message_names_the_container_the_pod_and_the_rule() -> None:
-    world = _world()
-    policy = PodFailurePolicy((_rule("Ignore", 7), _rule("FailJob", 42)))
-    found = _fails(world, _spec(pod_failure_policy=policy), 42)
-    name = world.pods()[0].metadata.name
-    expected = f"Container c for pod default/{name} failed with exit code 42 matching FailJob rule at index 1"
-    assert {one.message for one in found.status.conditions} == {expected}
-    assert ("Warning", "PodFailurePolicy", expected) in _said(world)
-
-
-def test_an_index_fails_by_itself() -> None:
-    """KEP-3850."""
-    world = _world()
-    spec = _spec(completions=2, parallelism=2, completion_mode="Indexed", backoff_limit_per_index=1)
-    started(world, a_job(spec))
-    for _ in range(2):
-        end_pods(world, [pod for pod in _active(world) if pod.metadata.annotations[INDEX] == "0"], "Failed", ago=3600)
-        world.settle()
-    found = the_job(world)
-    assert (found.status.failed_indexes, found.status.failed, found.status.active) == ("0", 2, 1)
-    end_pods(world, _active(world), "Succeeded")
-    world.settle()
-    assert conditions_of(the_job(world)) == [(*one, "FailedIndexes") for one in FAILED]
-
-
-def test_the_successor_of_a_failed_pod_counts_on() -> None:
-    world = _world()
-    spec = _spec(completions=1, parallelism=1, completion_mode="Indexed", backoff_limit_per_index=3)
-    started(world, a_job(spec))
-    end_pods(world, _active(world), "Failed")
-    world.settle()
-    assert _active(world) == []
-    assert TRACKING in world.pods()[0].metadata.finalizers, "it has to be there until its successor is"
-    world.advance(10)
-    assert [pod.metadata.annotations[FAILURES] for pod in _active(world)] == ["1"]
-    assert the_job(world).status.failed == 1
-
-
-def test_too_many_failed_indexes_fail_the_job() -> None:
-    spec = _spec(
-        completions=3,
-        parallelism=3,
-        completion_mode="Indexed",
-        backoff_limit_per_index=0,
-        max_failed_indexes=0,
-    )
-    found = _fails(_world(), spec)
-    assert conditions_of(found) == [(*one, "MaxFailedIndexesExceeded") for one in FAILED]
-
-
-@pytest.mark.parametrize(
-    ("rule", "succeeds", "met"),
-    [
-        pytest.param(SuccessPolicyRule(succeeded_count=1), ["2"], True, id="so many"),
-        pytest.param(SuccessPolicyRule(succeeded_indexes="0,2"), ["2"], False, id="not all of them"),
-        pytest.param(SuccessPolicyRule(succeeded_indexes="0,2"), ["0", "2"], True, id="all of them"),
-        pytest.param(SuccessPolicyRule(1, "0,2"), ["2"], True, id="so many of them"),
-        pytest.param(SuccessPolicyRule(1, "0,2"), ["1"], False, id="none of them"),
-    ],
-)
-def test_a_job_may_succeed_before_all_indexes_have(rule: SuccessPolicyRule, succeeds: list[str], met: bool) -> None:
-    """KEP-3998."""
-    world = _world()
-    spec = _spec(completions=3, parallelism=3, completion_mode="Indexed", success_policy=SuccessPolicy((rule,)))
-    started(world, a_job(spec))
-    end_pods(world, [pod for pod in world.pods() if pod.metadata.annotations[INDEX] in succeeds], "Succeeded")
-    world.settle()
-    found = the_job(world)
-    assert conditions_of(found) == ([(*one, "SuccessPolicy") for one in COMPLETE] if met else [])
-    assert found.status.failed == 0
+    assert len(active_pods(world)) == 1
 
 
 def test_a_job_that_takes_too_long_fails_and_ends_its_pods() -> None:
-    world = _world()
-    started(world, a_job(_spec(active_deadline_seconds=30)))
+    world = with_a_node()
+    started(world, a_job(a_spec(active_deadline_seconds=30)))
     world.advance(29)
-    assert len(_active(world)) == 1
+    assert len(active_pods(world)) == 1
     world.advance(1)
     assert (list(world.pods()), conditions_of(the_job(world))) == ([], [(*one, "DeadlineExceeded") for one in FAILED])
 
 
 def test_a_job_has_failed_only_when_none_of_its_pods_runs_any_more() -> None:
     """https://kubernetes.io/docs/concepts/workloads/controllers/job/#termination-of-job-pods"""
-    world = _world()
-    started(world, a_job(_spec(active_deadline_seconds=30)))
+    world = with_a_node()
+    started(world, a_job(a_spec(active_deadline_seconds=30)))
     make_ready(world, _bound(world, world.pods()))
     world.advance(30)
     assert [one[0] for one in conditions_of(the_job(world))] == ["FailureTarget"]
@@ -298,7 +174,7 @@ def test_a_job_has_failed_only_when_none_of_its_pods_runs_any_more() -> None:
 
 
 def test_restarts_in_place_count_against_the_limit() -> None:
-    world = _world()
+    world = with_a_node()
     started(world, a_job(structs.replace(JobSpec(job_template("OnFailure")), backoff_limit=2)))
     pod = world.pods()[0]
     end_pods(world, [pod], "Running")
@@ -313,8 +189,8 @@ def test_restarts_in_place_count_against_the_limit() -> None:
 
 def test_a_suspended_job_has_no_pods_and_its_time_does_not_run() -> None:
     """https://kubernetes.io/docs/concepts/workloads/controllers/job/#suspending-a-job"""
-    world = _world()
-    started(world, a_job(_spec(completions=2, parallelism=2, active_deadline_seconds=60)))
+    world = with_a_node()
+    started(world, a_job(a_spec(completions=2, parallelism=2, active_deadline_seconds=60)))
     _edit(world, suspend=True)
     found = the_job(world)
     assert (list(world.pods()), found.status.start_time, found.status.failed) == ([], None, 0)
@@ -323,8 +199,8 @@ def test_a_suspended_job_has_no_pods_and_its_time_does_not_run() -> None:
     _edit(world, suspend=False)
     found = the_job(world)
     assert conditions_of(found) == [("Suspended", "False", "JobResumed")]
-    assert (found.status.start_time, len(_active(world))) == (world.now, 2)
-    assert {one[1:] for one in _said(world) if one[1] in ("Suspended", "Resumed")} == {
+    assert (found.status.start_time, len(active_pods(world))) == (world.now, 2)
+    assert {one[1:] for one in said(world) if one[1] in ("Suspended", "Resumed")} == {
         ("Suspended", "Job suspended"),
         ("Resumed", "Job resumed"),
     }
@@ -335,33 +211,33 @@ def test_a_suspended_job_has_no_pods_and_its_time_does_not_run() -> None:
 )
 def test_a_pod_that_is_told_to_end_is_replaced_as_the_policy_says(policy: str, made: int) -> None:
     """KEP-3939."""
-    world = _world()
-    started(world, a_job(_spec(pod_replacement_policy=policy)))
+    world = with_a_node()
+    started(world, a_job(a_spec(pod_replacement_policy=policy)))
     bound = _bound(world, world.pods())
     world.delete(ref_of(bound[0]))
     world.settle()
     world.advance(10)
     found = the_job(world)
-    assert (len(_active(world)), found.status.terminating, found.status.failed) == (made, 1, made)
+    assert (len(active_pods(world)), found.status.terminating, found.status.failed) == (made, 1, made)
 
 
 def test_scaling_down_counts_nobody_as_failed() -> None:
-    world = _world()
-    started(world, a_job(_spec(completions=4, parallelism=4)))
+    world = with_a_node()
+    started(world, a_job(a_spec(completions=4, parallelism=4)))
     _edit(world, parallelism=1)
     found = the_job(world)
     assert (found.status.active, found.status.failed, len(world.pods())) == (1, 0, 1)
 
 
 def test_a_job_that_somebody_else_runs_is_left_alone() -> None:
-    world = _world()
-    found = started(world, a_job(_spec(managed_by="example.com/queue")))
+    world = with_a_node()
+    found = started(world, a_job(a_spec(managed_by="example.com/queue")))
     assert (list(world.pods()), found.status) == ([], JobStatus())
 
 
 def test_what_a_status_of_elsewhere_has_not_counted_yet_is_counted_once() -> None:
-    world = _world()
-    found = started(world, a_job(_spec(completions=5, parallelism=2)))
+    world = with_a_node()
+    found = started(world, a_job(a_spec(completions=5, parallelism=2)))
     first = world.pods()[0]
     end_pods(world, [first], "Succeeded")
     uncounted = UncountedTerminatedPods(succeeded=(first.metadata.uid, "gone"))
@@ -378,7 +254,7 @@ def test_what_a_status_of_elsewhere_has_not_counted_yet_is_counted_once() -> Non
 
 
 def test_the_pods_of_a_deleted_job_can_go() -> None:
-    world = _world()
+    world = with_a_node()
     started(world, a_job())
     world.apply((Delete(Ref("Job", "default", "work")),))
     world.settle()
@@ -386,18 +262,18 @@ def test_the_pods_of_a_deleted_job_can_go() -> None:
 
 
 def test_a_pod_that_matches_is_adopted_and_counted() -> None:
-    world = _world()
-    found = started(world, a_job(_spec(completions=2, parallelism=1)))
+    world = with_a_node()
+    found = started(world, a_job(a_spec(completions=2, parallelism=1)))
     assert found.spec.selector is not None
     world.create(a_pod("stray", labels=dict(found.spec.selector.match_labels)))
     world.settle()
-    assert len(_active(world)) == 1, "one of the two is too many"
+    assert len(active_pods(world)) == 1, "one of the two is too many"
     stray = [pod for pod in world.pods() if pod.metadata.name == "stray"]
     assert all(pod.metadata.owner_references[0].uid == found.metadata.uid for pod in stray)
 
 
 def test_a_finalizer_that_no_job_will_take_off_goes() -> None:
-    world = _world()
+    world = with_a_node()
     owner = OwnerReference("batch/v1", "Job", "gone", "made-up", controller=True)
     stray = a_pod("stray", owner=owner)
     tracked = structs.replace(stray, metadata=structs.replace(stray.metadata, finalizers=(TRACKING,)))
@@ -408,23 +284,23 @@ def test_a_finalizer_that_no_job_will_take_off_goes() -> None:
 
 def test_pods_of_a_node_that_is_gone_for_good_are_disruptions() -> None:
     """Pod garbage collection tells it, so that a policy can ignore it."""
-    world = _world()
-    policy = PodFailurePolicy((_rule("Ignore", condition="DisruptionTarget"),))
-    started(world, a_job(_spec(backoff_limit=0, pod_failure_policy=policy)))
+    world = with_a_node()
+    policy = PodFailurePolicy((a_rule("Ignore", condition="DisruptionTarget"),))
+    started(world, a_job(a_spec(backoff_limit=0, pod_failure_policy=policy)))
     make_ready(world, _bound(world, world.pods()))
     world.delete(Ref("Node", "", "n1"))
     world.settle()
     found = the_job(world)
     assert (found.status.failed, found.status.conditions) == (0, ())
     world.advance(10)
-    assert len(_active(world)) == 1
+    assert len(active_pods(world)) == 1
 
 
 def test_a_job_is_deleted_when_its_time_after_the_end_is_over() -> None:
     """https://kubernetes.io/docs/concepts/workloads/controllers/ttlafterfinished/"""
-    world = _world()
-    started(world, a_job(_spec(ttl_seconds_after_finished=60)))
-    end_pods(world, _active(world), "Succeeded")
+    world = with_a_node()
+    started(world, a_job(a_spec(ttl_seconds_after_finished=60)))
+    end_pods(world, active_pods(world), "Succeeded")
     world.settle()
     world.advance(59)
     assert len(world.cache.list(Job)) == 1
@@ -435,10 +311,10 @@ def test_a_job_is_deleted_when_its_time_after_the_end_is_over() -> None:
 
 def test_a_job_that_the_folder_declares_stays_as_the_record_that_it_has_run() -> None:
     """Were it deleted, the folder would make it again, and it would run again."""
-    world = _world()
-    declared = a_job(_spec(ttl_seconds_after_finished=60))
+    world = with_a_node()
+    declared = a_job(a_spec(ttl_seconds_after_finished=60))
     started(world, structs.replace(declared, metadata=structs.replace(declared.metadata, annotations={SOURCE: "a:1"})))
-    end_pods(world, _active(world), "Succeeded")
+    end_pods(world, active_pods(world), "Succeeded")
     world.settle()
     world.advance(60)
     assert conditions_of(the_job(world))[-1][0] == "Complete"
@@ -453,7 +329,7 @@ def test_a_pod_evicted_from_a_node_that_is_away_is_replaced() -> None:
     """Its end is never reported. A policy can tell it from a failure of its own by the condition."""
     world = World((*CONTROLLERS, nodelifecycle.CONTROLLER))
     world.create(node("n1"))
-    started(world, a_job(_spec(backoff_limit=1)))
+    started(world, a_job(a_spec(backoff_limit=1)))
     make_ready(world, _bound(world, world.pods()))
     away = structs.replace(node("n1", ready="Unknown"), metadata=world.get(Node, "", "n1").metadata)
     world.apply((UpdateStatus(away),))
@@ -463,14 +339,14 @@ def test_a_pod_evicted_from_a_node_that_is_away_is_replaced() -> None:
     assert [one.reason for pod in lost for one in pod.status.conditions if one.type == "DisruptionTarget"] == [
         "DeletionByTaintManager"
     ]
-    assert (len(_active(world)), the_job(world).status.failed) == (1, 1)
+    assert (len(active_pods(world)), the_job(world).status.failed) == (1, 1)
 
 
 @pytest.mark.parametrize("seconds", [pytest.param(19, id="not yet"), pytest.param(20, id="then")])
 def test_a_pod_that_was_to_end_before_it_had_a_node_fails_in_the_end(seconds: int) -> None:
     """A Job that waits for failed pods alone would else wait for ever."""
-    world = _world()
-    started(world, a_job(_spec(pod_replacement_policy="Failed", backoff_limit=0)))
+    world = with_a_node()
+    started(world, a_job(a_spec(pod_replacement_policy="Failed", backoff_limit=0)))
     world.delete(ref_of(world.pods()[0]))
     world.settle()
     assert the_job(world).status.terminating == 1
