@@ -90,11 +90,11 @@ def rolled(
     deployment: Deployment, sets: Sequence[ReplicaSet], new: ReplicaSet | None, now: datetime
 ) -> DeploymentStatus:
     """`counted`, and the conditions Progressing and ReplicaFailure."""
-    status = _failing(_progressing(deployment, sets, new, now), sets, new, now)
+    status = failing(_progressing(deployment, sets, new, now), sets, new, now)
     return without(status, PROGRESSING) if deadline(deployment) is None else status
 
 
-def _failing(
+def failing(
     status: DeploymentStatus, sets: Sequence[ReplicaSet], new: ReplicaSet | None, now: datetime
 ) -> DeploymentStatus:
     """The status with what keeps a set from making its pods; that of the newest set goes first."""

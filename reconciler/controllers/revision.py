@@ -32,6 +32,8 @@ _NOT_COPIED = (
     HISTORY,
     DESIRED,
     MAX,
+    "wherry.dev/healthy",
+    "wherry.dev/rollout-failed",
 )
 _DIGITS = "bcdfghjklmnpqrstvwxz2456789"
 _LATEST = datetime.max.replace(tzinfo=UTC)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from msgspec import structs
 
-from reconciler.controllers import progress, revision
+from reconciler.controllers import progress, revision, rollback
 from reconciler.controllers.interface import Plan
 from reconciler.controllers.replicacounts import new_set_size, size
 from reconciler.store.changes import Change, Create, Delete, Emit, Update, UpdateStatus
@@ -33,6 +33,7 @@ class Rollout:
         self._sets = dict(self._sets_before)
         self._claims = {ref_of(one.object): one for one in adoptions if isinstance(one, Update)}
         self._new = ""
+        self._failed = ""
         self._deleted: list[ReplicaSet] = []
         self._events: list[Emit] = []
         self._view = view
@@ -44,7 +45,7 @@ class Rollout:
 
     @property
     def new(self) -> ReplicaSet | None:
-        """The set of the present template, once `find_revision` has looked for it."""
+        """The set to roll to, once `find_revision` has looked for it: of the present template, or a healthy one."""
         return self._sets.get(self._new)
 
     @property
@@ -55,7 +56,10 @@ class Rollout:
         self._set_status(progress.paused_told(self.deployment, self._now))
 
     def find_revision(self, *, create: bool = False) -> None:
-        """Finds the set of the present template and gives it the newest number; creates it if asked to."""
+        """Finds the set of the present template and gives it the newest number; creates it if asked to.
+
+        Where that one has failed, it is the last healthy set that is rolled to.
+        """
         found = revision.of_template(self.deployment, self._sets.values())
         self._new = found.metadata.name if found is not None else ""
         newest = revision.next_number(self.old)
@@ -63,6 +67,15 @@ class Rollout:
             self._take_up(revision.renewed(found, self.deployment, newest))
         elif create:
             self._create(newest)
+        self._turn_back()
+
+    def _turn_back(self) -> None:
+        """Away from a set that has failed; what failed for an earlier template may be tried again."""
+        for one in self.old:
+            self._sets[one.metadata.name] = rollback.as_untried(one)
+        found, healthy = self.new, rollback.last_healthy(self.old)
+        if found is not None and healthy is not None and rollback.has_failed(found) and rollback.asked(self.deployment):
+            self._failed, self._new = found.metadata.name, healthy.metadata.name
 
     def _take_up(self, found: ReplicaSet) -> None:
         self._sets[self._new] = found
@@ -114,15 +127,42 @@ class Rollout:
     def clean_up(self) -> None:
         """Forgets revisions beyond the history limit."""
         for one in revision.expendable(self.deployment, self.old):
+            if one.metadata.name == self._failed:
+                continue  # What it says is not to be forgotten: it would be tried again.
             if self._sets_before.get(one.metadata.name) == one:
                 self._deleted.append(one)
 
     def count(self) -> None:
         """Status without a word on progress: while paused, scaled or deleted."""
-        self._set_status(progress.counted(self.deployment, self.sets, self.new, self._now))
+        if not self._tell_held():
+            self._set_status(progress.counted(self.deployment, self.sets, self.new, self._now))
 
     def tell_progress(self) -> None:
-        self._set_status(progress.rolled(self.deployment, self.sets, self.new, self._now))
+        if self._tell_held():
+            return
+        status = progress.rolled(self.deployment, self.sets, self.new, self._now)
+        self._set_status(progress.without(status, rollback.ROLLED_BACK))
+        if self.new is not None and rollback.asked(self.deployment):
+            self._judge(self.new)
+
+    def _tell_held(self) -> bool:
+        failed, healthy = self._sets.get(self._failed), self.new
+        if failed is None or healthy is None:
+            return False
+        self._set_status(rollback.held(self.deployment, self.sets, failed, healthy, self._now))
+        return True
+
+    def _judge(self, new: ReplicaSet) -> None:
+        """Remembers how the rollout has ended; one that has failed is turned back in the next pass."""
+        found = conditions.find(self.deployment.status.conditions, progress.PROGRESSING)
+        if progress.complete(self.deployment, self.deployment.status):
+            self._sets[self._new] = rollback.as_healthy(new)
+        elif found is not None and found.reason == progress.TIMED_OUT:
+            healthy = rollback.last_healthy(self.old)
+            if healthy is not None and not rollback.has_failed(new):
+                self._sets[self._new] = rollback.as_failed(new)
+                text = rollback.told(new, healthy, self.deployment)
+                self._events.append(Emit(self._before, "Warning", rollback.ROLLED_BACK, text, COMPONENT))
 
     def _set_status(self, status: DeploymentStatus) -> None:
         self.deployment = structs.replace(self.deployment, status=status)
