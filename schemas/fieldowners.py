@@ -248,7 +248,12 @@ def _whole(shape: Shape, value: Json) -> FieldSet:
 
 
 def _is_by_element(shape: Shape, value: Json) -> bool:
-    return isinstance(value, list | tuple) and not shape.atomic and is_merged(shape, value)
+    if not isinstance(value, list | tuple) or shape.atomic:
+        return False
+    try:
+        return is_merged(shape, value)
+    except ValueError:  # What cannot be told apart, such as a pull secret without a name, is owned as a whole.
+        return False
 
 
 @lru_cache(maxsize=256)

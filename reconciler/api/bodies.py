@@ -4,6 +4,7 @@ Pure. Programs match on these sentences, so they are the API server's own, where
 faults in words for people.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
+from reconciler.api import missing
 from reconciler.api.representation import encode
 from reconciler.api.status import bad_request, invalid
 from reconciler.api.target import Target
@@ -114,7 +116,8 @@ def read(target: Target, document: Document, unknown: FieldValidation, twice: Se
     if decoded.object is None:
         metadata = document.get("metadata")
         name = metadata.get("name") if isinstance(metadata, dict) else None
-        raise invalid(kind.name, kind.group, str(name or ""), broken)
+        faults = missing.told(kind, document, target.place, broken)
+        raise invalid(kind.name, kind.group, str(name or ""), faults)
     return Read(_placed(target, decoded.object), tuple(odd) if unknown == "Warn" else ())
 
 
@@ -165,11 +168,31 @@ def _wrong_type(kind: Kind, document: Document, fault: Fault) -> str:
             shape = field.shape
         else:
             shape = shape.item or shape
+    if (unread := _unread(shape, found)) is not None:
+        return unread
     wanted = _go_type(shape, fields[-1] if fields else "")
     has = _json_type(found)
     if not fault.message.startswith("expected") or wanted is None or has is None:
         return str(fault)
     return f"json: cannot unmarshal {has} into Go struct field {record}.{'.'.join(fields)} of type {wanted}"
+
+
+_QUANTITY = r"([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)"
+_BASE64 = re.compile(r"[A-Za-z0-9+/=\r\n]*")
+
+
+def _unread(shape: Shape, found: Json) -> str | None:
+    """Why Go cannot read a text as an amount or as bytes; None where it is neither."""
+    if not isinstance(found, str):
+        return None
+    if shape.form == "quantity":
+        if re.fullmatch(_QUANTITY, found) is None:
+            return f"quantities must match the regular expression '^{_QUANTITY}$'"
+        return "unable to parse quantity's suffix"
+    if shape.form == "bytes":
+        sound = _BASE64.match(found)
+        return f"illegal base64 data at input byte {sound.end() if sound else 0}"
+    return None
 
 
 def _json_type(value: Json) -> str | None:

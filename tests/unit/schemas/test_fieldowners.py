@@ -71,6 +71,12 @@ def test_lists_are_compared_as_json_has_them() -> None:
     assert changes(Deployment, old, new) == ({}, {})
 
 
+def test_elements_that_cannot_be_told_apart_are_owned_as_one() -> None:
+    secrets = {"spec": {"imagePullSecrets": [{}], "nodeName": "pi"}}
+    (entry,) = after_update(BY_NAME["Pod"].type, (), None, secrets, _by("kubectl"))
+    assert entry.fields_v1 == {"f:spec": {"f:imagePullSecrets": {}, "f:nodeName": {}}}
+
+
 def test_the_status_is_owned_apart_from_the_rest() -> None:
     old = {"spec": {"replicas": 1}, "status": {"replicas": 1}}
     new = {"spec": {"replicas": 2}, "status": {"replicas": 2}}
