@@ -9,6 +9,10 @@ from schemas.core.node import Taint
 NOT_READY = "node.kubernetes.io/not-ready"
 UNREACHABLE = "node.kubernetes.io/unreachable"
 UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
+DISK_PRESSURE = "node.kubernetes.io/disk-pressure"
+MEMORY_PRESSURE = "node.kubernetes.io/memory-pressure"
+NETWORK_UNAVAILABLE = "node.kubernetes.io/network-unavailable"
+PID_PRESSURE = "node.kubernetes.io/pid-pressure"
 
 
 def tolerates(toleration: Toleration, taint: Taint) -> bool:

@@ -15,14 +15,30 @@ from reconciler.controllers import podstate
 from reconciler.controllers.interface import NOTHING, Controller, Plan
 from reconciler.store.changes import Change, Delete, Emit, Update, UpdateStatus
 from reconciler.store.view import Event, View
-from reconciler.taints import NOT_READY, UNREACHABLE, UNSCHEDULABLE, tolerates
+from reconciler.taints import (
+    DISK_PRESSURE,
+    MEMORY_PRESSURE,
+    NETWORK_UNAVAILABLE,
+    NOT_READY,
+    PID_PRESSURE,
+    UNREACHABLE,
+    UNSCHEDULABLE,
+    tolerates,
+)
 from schemas import conditions
 from schemas.core.node import Node, Taint
 from schemas.core.pod import Pod
 from schemas.core.podstatus import PodCondition
 from schemas.meta import Ref, ref_of
 
-_OURS = (NOT_READY, UNREACHABLE, UNSCHEDULABLE)
+_PRESSURES = {
+    "DiskPressure": DISK_PRESSURE,
+    "MemoryPressure": MEMORY_PRESSURE,
+    "NetworkUnavailable": NETWORK_UNAVAILABLE,
+    "PIDPressure": PID_PRESSURE,
+}
+"""Conditions that keep new pods away while they are true, and the taint of each."""
+_OURS = (NOT_READY, UNREACHABLE, UNSCHEDULABLE, *_PRESSURES.values())
 COMPONENT = "node-controller"
 EVICTION_COMPONENT = "taint-eviction-controller"
 
@@ -48,7 +64,8 @@ def reconcile(ref: Ref, view: View, now: datetime) -> Plan:
         node = structs.replace(node, spec=structs.replace(node.spec, taints=taints))
         changes.append(Update(node))
     executing = [taint for taint in taints if taint.effect == "NoExecute"]
-    away = _readiness(node) in ("False", "Unknown")
+    # A node that says itself that it is not ready still tells how its pods are.
+    away = _readiness(node) == "Unknown"
     if _readiness(node) == "True":
         changes += [_restored(pod, now) for pod in view.pods_on(ref.name) if _is_wrongly_unready(pod)]
     if not executing and not away:
@@ -78,6 +95,8 @@ def taints_of(node: Node, now: datetime) -> tuple[Taint, ...]:
         wanted += ((key, "NoSchedule"), (key, "NoExecute"))
     if node.spec.unschedulable:
         wanted.append((UNSCHEDULABLE, "NoSchedule"))
+    told = {one.type for one in node.status.conditions if one.status == "True"}
+    wanted += ((taint, "NoSchedule") for type_, taint in _PRESSURES.items() if type_ in told)
     kept = tuple(taint for taint in node.spec.taints if taint.key not in _OURS or (taint.key, taint.effect) in wanted)
     there = {(taint.key, taint.effect) for taint in kept}
     return kept + tuple(

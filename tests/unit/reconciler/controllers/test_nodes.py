@@ -203,3 +203,20 @@ def test_an_event_is_forgotten_an_hour_after_it_was_last_seen() -> None:
     assert len(world.cache.list(Event)) == 1
     world.advance(timedelta(minutes=20).total_seconds())
     assert world.cache.list(Event) == ()
+
+
+@pytest.mark.parametrize(
+    ("condition", "taint"),
+    [
+        ("DiskPressure", "node.kubernetes.io/disk-pressure"),
+        ("MemoryPressure", "node.kubernetes.io/memory-pressure"),
+        ("NetworkUnavailable", "node.kubernetes.io/network-unavailable"),
+        ("PIDPressure", "node.kubernetes.io/pid-pressure"),
+    ],
+)
+def test_a_node_under_pressure_is_tainted_for_new_pods_until_it_is_not(condition: str, taint: str) -> None:
+    under = structs.replace(node("n1").status, conditions=(NodeCondition("True", condition),))
+    tainted = nodelifecycle.taints_of(structs.replace(node("n1"), status=under), START)
+    assert [(one.key, one.effect) for one in tainted] == [(taint, "NoSchedule")]
+    relieved = structs.replace(node("n1"), spec=structs.replace(node("n1").spec, taints=tainted))
+    assert nodelifecycle.taints_of(relieved, START) == ()

@@ -1,0 +1,109 @@
+"""Cases of the mix `nodes`.
+
+What Kubernetes' node controller writes about a node that is silent is the link's affair here: the link knows from
+the broker when an agent is gone. It is played by `_silence`, in the words and at the time of the recordings, so that
+what follows (taints, readiness of pods, evictions) is what is compared.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from msgspec import structs
+
+from reconciler.controllers import nodelifecycle, podgc
+from reconciler.controllers.interface import NOTHING, Controller, Plan
+from reconciler.store.changes import Update, UpdateStatus
+from reconciler.store.view import Event, View
+from schemas import conditions
+from schemas.core.node import Node, NodeCondition
+from schemas.core.pod import Pod
+from schemas.meta import Object, Ref, ref_of
+from tests.oracles.controllers import pods
+from tests.oracles.controllers.mix import NAMESPACE, Json, Mix
+from tests.oracles.controllers.player import Player
+
+_SINCE = "test/silent-since"
+_GRACE = timedelta(seconds=4.5)
+_NEVER = ("NodeStatusNeverUpdated", "Kubelet never posted node status.")
+_STOPPED = ("NodeStatusUnknown", "Kubelet stopped posting node status.")
+
+
+def _concerns(event: Event, view: View) -> Iterable[Ref]:
+    return (ref_of(event.new),) if isinstance(event.new, Node) else ()
+
+
+def _silence(ref: Ref, view: View, now: datetime) -> Plan:
+    node = view.get(Node, "", ref.name)
+    since = node.metadata.annotations.get(_SINCE) if node is not None else None
+    if node is None or since is None:
+        return NOTHING
+    left = (datetime.fromisoformat(since) + _GRACE - now).total_seconds()
+    if left > 0:
+        return Plan(requeue_after=left)
+    told = node.status.conditions
+    for type_ in ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure"):
+        found = conditions.find(told, type_)
+        reason, message = _NEVER if found is None else _STOPPED
+        if found is None or found.status != "Unknown":
+            told = conditions.updated(told, NodeCondition("Unknown", type_, message=message, reason=reason))
+    if told == node.status.conditions:
+        return NOTHING
+    return Plan((UpdateStatus(structs.replace(node, status=structs.replace(node.status, conditions=told))),))
+
+
+def _heartbeat(player: Player, action: Json) -> None:
+    node = player.world.get(Node, "", action["heartbeat"])
+    annotations = {key: text for key, text in node.metadata.annotations.items() if key != _SINCE}
+    if not action["on"]:
+        annotations[_SINCE] = node.metadata.annotations.get(_SINCE, player.world.now.isoformat())
+    metadata = structs.replace(node.metadata, annotations=annotations)
+    player.world.apply((Update(structs.replace(node, metadata=metadata)),))
+
+
+def state(player: Player) -> Json:
+    cache = player.world.cache
+    return {
+        "nodes": {one.metadata.name: _node(one) for one in cache.list(Node)},
+        "pods": {one.metadata.name: _pod(one) for one in cache.list(Pod, NAMESPACE)},
+    }
+
+
+def _node(one: Node) -> Json:
+    return {
+        "taints": sorted([taint.key, taint.value, taint.effect] for taint in one.spec.taints),
+        "conditions": sorted([each.type, each.status, each.reason, each.message] for each in one.status.conditions),
+    }
+
+
+def _pod(one: Pod) -> Json:
+    def told(type_: str) -> Sequence[Json]:
+        return [each for each in one.status.conditions if each.type == type_]
+
+    disrupted = [[each.status, each.reason, each.message] for each in told("DisruptionTarget")]
+    ready = [[each.status, each.reason] for each in told("Ready")]
+    return [pods.state(one), ready, *([{"DisruptionTarget": disrupted}] if disrupted else [])]
+
+
+def setting() -> Sequence[Object]:
+    """None: the other nodes of the recordings only kept a zone from being taken for lost as a whole."""
+    return ()
+
+
+MIX = Mix(
+    controllers=(Controller("silence", _concerns, _silence), nodelifecycle.CONTROLLER, podgc.CONTROLLER),
+    state=state,
+    setting=setting,
+    node=lambda player, pod: pod.spec.node_name or "n1",
+    verbs={"heartbeat": _heartbeat},
+    differences={
+        "nodes-a003": "pods tolerate a node that is away for 30 s, not for 300 s",
+        **dict.fromkeys(
+            ("nodes-a001", "nodes-a015", "nodes-a045"),
+            "pods of a node that is silent are not ready, also where it had said that it was not ready before",
+        ),
+        **dict.fromkeys(
+            ("nodes-a017", "nodes-a024", "nodes-a025", "nodes-a031"),
+            "a node that comes back is ready at once; there the first word of it may be written over",
+        ),
+    },
+)
