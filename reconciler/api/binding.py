@@ -12,15 +12,13 @@ from reconciler.api.reads import get
 from reconciler.api.status import StatusError, bad_request
 from reconciler.api.target import Target
 from reconciler.api.writes import carry_out
+from reconciler.scheduler.binding import topology
 from reconciler.store.changes import Update, UpdateStatus
 from reconciler.store.cluster import Cluster
 from reconciler.store.view import View
-from schemas.core.node import Node
 from schemas.core.pod import Pod
 from schemas.core.podstatus import PodCondition
 
-_TOPOLOGY = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone")
-"""Labels of a node that its pods bear too, so that what runs in them can read them."""
 _DONE: Document = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 
 
@@ -62,14 +60,12 @@ def _bound(pod: Pod, node: str, binding: Document, view: View, now: datetime) ->
     metadata = pod.metadata
     given = (binding.get("metadata") or {}).get("annotations") or {}
     annotations = {key: value for key, value in given.items() if isinstance(value, str)}
-    found = view.get(Node, "", node)
-    topology = {key: found.metadata.labels[key] for key in _TOPOLOGY if key in found.metadata.labels} if found else {}
     scheduled = PodCondition(type="PodScheduled", status="True", last_transition_time=now)
     conditions = tuple(one for one in pod.status.conditions if one.type != "PodScheduled")
     return structs.replace(
         pod,
         metadata=structs.replace(
-            metadata, annotations=metadata.annotations | annotations, labels=topology | metadata.labels
+            metadata, annotations=metadata.annotations | annotations, labels=topology(view, node) | metadata.labels
         ),
         spec=structs.replace(pod.spec, node_name=node),
         status=structs.replace(pod.status, conditions=(*conditions, scheduled)),

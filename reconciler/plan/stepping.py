@@ -141,7 +141,7 @@ class Stepping:
             (outcome,) = place((pod,), self._pending.snapshot)
             if not isinstance(outcome, Scheduled):
                 self._pending.rest(pod)
-            changes += changes_of(pod, outcome, self.world.now)
+            changes += changes_of(pod, outcome, self.world.cache, self.world.now)
         self.world.apply(changes)
         return bool(changes)
 

@@ -7,18 +7,32 @@ from msgspec import structs
 
 from reconciler.scheduler.schedule import Scheduled, Unschedulable
 from reconciler.store.changes import Change, Emit, Update, UpdateStatus
+from reconciler.store.view import View
 from schemas import conditions
+from schemas.core.node import Node
 from schemas.core.pod import Pod
 from schemas.core.podstatus import PodCondition
 
 COMPONENT = "default-scheduler"
 SCHEDULED = "PodScheduled"
+_TOPOLOGY = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone")
 
 
-def changes_of(pod: Pod, outcome: Scheduled | Unschedulable, now: datetime) -> Iterator[Change]:
+def topology(view: View, node: str) -> dict[str, str]:
+    """Labels of the node that its pods bear too, so that what runs in them can read them."""
+    found = view.get(Node, "", node)
+    return {key: found.metadata.labels[key] for key in _TOPOLOGY if key in found.metadata.labels} if found else {}
+
+
+def changes_of(pod: Pod, outcome: Scheduled | Unschedulable, view: View, now: datetime) -> Iterator[Change]:
     """What the outcome is told by; nothing where a refusal has been told already."""
     if isinstance(outcome, Scheduled):
-        bound = structs.replace(pod, spec=structs.replace(pod.spec, node_name=outcome.node))
+        labels = topology(view, outcome.node) | pod.metadata.labels
+        bound = structs.replace(
+            pod,
+            metadata=structs.replace(pod.metadata, labels=labels),
+            spec=structs.replace(pod.spec, node_name=outcome.node),
+        )
         yield Update(bound)
         yield UpdateStatus(_told(bound, PodCondition("True", SCHEDULED, last_transition_time=now)))
         name = f"{pod.metadata.namespace}/{pod.metadata.name}"

@@ -160,7 +160,9 @@ class SchedulerLoop:
         """Commits the batch; a pod that has changed meanwhile is left out and looked at again."""
         while decided:
             now = self._clock().replace(microsecond=0)
-            changes: list[Change] = [change for pod, outcome in decided for change in changes_of(pod, outcome, now)]
+            changes: list[Change] = [
+                change for pod, outcome in decided for change in changes_of(pod, outcome, self._cache, now)
+            ]
             if not changes:
                 return
             try:

@@ -40,6 +40,20 @@ async def test_pods_are_bound_in_one_commit_with_condition_and_event(tmp_path: P
         assert f"Successfully assigned default/p0 to {bound.spec.node_name}" in said
 
 
+async def test_a_pod_bears_the_region_and_the_zone_of_its_node(tmp_path: Path) -> None:
+    where = {"topology.kubernetes.io/region": "north", "topology.kubernetes.io/zone": "quay"}
+    there = node("n1")
+    labels = {**there.metadata.labels, **where, "rack": "7"}
+    there = structs.replace(there, metadata=structs.replace(there.metadata, labels=labels))
+    async with open_cluster(tmp_path) as cluster:
+        await cluster.apply([Create(there), Create(pod("p", labels={"app": "web"}))])
+        async with running(SchedulerLoop(cluster).run()):
+            await until(lambda: _node_of(cluster, "p") == "n1", cluster)
+        bound = cluster.cache.get(Pod, "default", "p")
+        assert bound is not None
+        assert bound.metadata.labels == {"app": "web", **where}
+
+
 async def test_a_pod_that_fits_nowhere_says_why_once_and_goes_when_a_node_appears(tmp_path: Path) -> None:
     async with open_cluster(tmp_path) as cluster:
         await cluster.apply([Create(node("n1", cordoned=True)), Create(pod("p"))])
