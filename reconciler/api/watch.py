@@ -32,6 +32,12 @@ LONGEST_QUEUE = 10_000
 BATCH = 100
 """Changes encoded and sent in one go, so that the loop is never held."""
 
+AT_ONCE = 50
+"""Watches that send in one turn. The others' changes gather meanwhile, and go out together."""
+
+_TURN_SECONDS = 0.006
+"""Between turns where more watches wait: about half of it is left for requests."""
+
 _BOOKMARK_SECONDS = 60.0
 _DEFAULT_SECONDS = 3600.0
 
@@ -48,13 +54,20 @@ def seen(event: Event, selection: Selection) -> Type | None:
 
 
 class Shared:
-    """One change, encoded at most once for each form."""
+    """One change, judged at most once for each selection and encoded once for each form."""
 
-    __slots__ = ("_lines", "event")
+    __slots__ = ("_lines", "_seen", "event")
 
     def __init__(self, event: Event) -> None:
         self.event = event
+        self._seen: dict[str, Type | None] = {}
         self._lines: dict[tuple[Type, Form, bool], bytes] = {}
+
+    def seen(self, selection: Selection, named: str) -> Type | None:
+        """What the change is to a watch of this selection; `named` is the same for selections that are alike."""
+        if named not in self._seen:
+            self._seen[named] = seen(self.event, selection)
+        return self._seen[named]
 
     def line(self, type_: Type, form: Form, *, columns: bool) -> bytes:
         """The change as one line of a watch."""
@@ -81,15 +94,18 @@ def _last_version(event: Event) -> Object:
 class Watcher:
     """One watch: what it wants, and what waits for it."""
 
-    def __init__(self, selection: Selection, after: int, cut: Callable[[], None]) -> None:
-        self.selection, self.after, self._cut = selection, after, cut
+    def __init__(
+        self, selection: Selection, after: int, cut: Callable[[], None], line_up: Callable[["Watcher"], None]
+    ) -> None:
+        self.selection, self.after, self._cut, self._line_up = selection, after, cut, line_up
         self.queue: deque[tuple[Type, Shared]] = deque()
+        self._named, self._in_line = repr(selection), False
         self.wake = asyncio.Event()
         self.ended = False
 
     def offer(self, shared: Shared) -> None:
         """Queues the change where it concerns the watch, and it has not been seen yet."""
-        type_ = seen(shared.event, self.selection) if shared.event.revision > self.after else None
+        type_ = shared.seen(self.selection, self._named) if shared.event.revision > self.after else None
         if type_ is None or self.ended:
             return
         if len(self.queue) >= LONGEST_QUEUE:
@@ -99,14 +115,25 @@ class Watcher:
             self._cut()
             return
         self.queue.append((type_, shared))
-        self.wake.set()
+        self._wait_for_turn()
 
     def take(self) -> list[tuple[Type, Shared]]:
-        """What waits, up to a batch."""
+        """What waits, up to a batch. For the rest it is the watch's turn again later."""
         taken = [self.queue.popleft() for _ in range(min(len(self.queue), BATCH))]
-        if not self.queue and not self.ended:
+        if not self.ended:
             self.wake.clear()
+        if self.queue:
+            self._wait_for_turn()
         return taken
+
+    def have_turn(self) -> None:
+        self._in_line = False
+        self.wake.set()
+
+    def _wait_for_turn(self) -> None:
+        if not self._in_line:
+            self._in_line = True
+            self._line_up(self)
 
     def end(self) -> None:
         self.ended = True
@@ -122,6 +149,8 @@ class Hub:
         self._unsubscribe: Callable[[], None] | None = None
         self._delivered = 0
         self._closed = False
+        self._line: deque[Watcher] = deque()
+        self._moves = False
 
     def __len__(self) -> int:
         return sum(map(len, self._watchers.values()))
@@ -134,7 +163,7 @@ class Hub:
     @contextmanager
     def watching(self, kind: str, selection: Selection, after: int, cut: Callable[[], None]) -> Iterator[Watcher]:
         """Holds a watch that gets every change after the revision; `cut` ends its connection."""
-        watcher = Watcher(selection, after, cut)
+        watcher = Watcher(selection, after, cut, self._line_up)
         if self._unsubscribe is None:
             self._delivered = self.cache.revision
             self._unsubscribe = self.cache.subscribe(self._deliver)
@@ -148,6 +177,20 @@ class Hub:
             if not len(self):
                 self._unsubscribe()
                 self._unsubscribe = None
+
+    def _line_up(self, watcher: Watcher) -> None:
+        self._line.append(watcher)
+        if not self._moves:
+            self._moves = True
+            asyncio.get_running_loop().call_soon(self._move)
+
+    def _move(self) -> None:
+        """Lets the first few send, and leaves time for other work before the next."""
+        for _ in range(min(len(self._line), AT_ONCE)):
+            self._line.popleft().have_turn()
+        self._moves = bool(self._line)
+        if self._moves:
+            asyncio.get_running_loop().call_later(_TURN_SECONDS, self._move)
 
     def _deliver(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -271,9 +314,7 @@ async def _send_changes(
         taken = watcher.take()
         if taken:
             await send(b"".join(pen.write(type_, shared) for type_, shared in taken))
-            await asyncio.sleep(0)
-            continue
-        if watcher.ended:
+        if watcher.ended and not watcher.queue:
             return
         patience = deadline - clock()
         try:

@@ -23,6 +23,8 @@ from tests.waiting import eventually
 TOKENS = {"admin": "admintoken", "alice": "alicetoken", "bad token": "nosuchtoken"}
 """What users of the recordings show."""
 _TOKENS_FILE = 'admintoken,kubernetes-admin,admin,"system:masters"\nalicetoken,alice,alice,dev\n'
+_LOOPBACK = "[0:0:0:0:0:0:0:1]"
+"""Written so that it does not read as loopback: what pods get of an API that they can reach, they get here too."""
 _REQUEST_SECONDS = 30.0
 _END_SECONDS = 15.0
 NODES = ("node-1", "node-2", "node-3")
@@ -44,7 +46,9 @@ class Wherry:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.server = f"127.0.0.1:{free_port()}"
+        port = free_port()
+        self.server = f"[::1]:{port}"
+        self._listen = f"{_LOOPBACK}:{port}"
         self.kubeconfig = directory / "client.kubeconfig"
         self._broker = f"127.0.0.1:{free_port()}"
         self._password = directory / "broker.secret"
@@ -66,7 +70,8 @@ class Wherry:
         self.stop()  # the history of a reconciler begins with its start: the first revisions are long gone
         self._start_reconciler(config)
         self._write_kubeconfig()
-        self._run("nodes", "tests.oracles.kubernetes.nodes", json.dumps(played))
+        if nodes:
+            self._run("nodes", "tests.oracles.kubernetes.nodes", json.dumps(played))
         eventually(lambda: self._ready() == sorted(nodes), 20, "the nodes are not Ready")
 
     def stop(self) -> None:
@@ -112,13 +117,28 @@ class Wherry:
             raise ValueError(f"{method} {path}: {answer.status} {answer.body[:500]!r}")
         return answer.json()
 
+    def resident_bytes(self) -> int:
+        """The reconciler's resident memory."""
+        return self._memory("VmRSS")
+
+    def peak_bytes(self) -> int:
+        """The most that its resident memory was since `forget_peak`."""
+        return self._memory("VmHWM")
+
+    def forget_peak(self) -> None:
+        Path(f"/proc/{self._started[0].pid}/clear_refs").write_text("5")
+
+    def _memory(self, field: str) -> int:
+        status = Path(f"/proc/{self._started[0].pid}/status").read_text()
+        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith(field))
+
     def _settings(self) -> dict[str, Any]:
         return {
             "manifests": str(self.directory / "manifests"),
             "data": str(self.directory / "reconciler"),
             "tolerationSeconds": 300,  # as Kubernetes does
             "embeddedBroker": {"listen": self._broker, "passwordFile": str(self._password)},
-            "api": {"listen": self.server, "tokensFile": str(self.directory / "tokens.csv")},
+            "api": {"listen": self._listen, "tokensFile": str(self.directory / "tokens.csv")},
         }
 
     def _write_kubeconfig(self) -> None:
