@@ -6,7 +6,6 @@ a Node: it holds no longer than these are there, with the same uid
 """
 
 import base64
-import binascii
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -172,7 +171,7 @@ def read(text: str, key: PublicKey) -> Claims:
         if not verify(key, part.encode(), _plain(signature)):
             raise BadToken("its signature is wrong")
         return msgspec.json.decode(_plain(encoded_claims), type=Claims)
-    except (binascii.Error, msgspec.DecodeError, UnicodeError) as error:
+    except (ValueError, msgspec.DecodeError) as error:
         raise BadToken(f"it is no token of a service account: {type(error).__name__}") from None
 
 

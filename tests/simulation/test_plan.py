@@ -1,6 +1,7 @@
 """What a plan says is what then happens, over generated edits of a cluster of 50 nodes and 500 pods."""
 
 from collections import Counter
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from reconciler.store.cache import Cache
 from reconciler.store.view import View
 from schemas.core.node import Node, NodeCondition, NodeSpec, NodeStatus, Taint
 from schemas.core.pod import Pod
+from schemas.discovery import EndpointSlice
 from schemas.kinds import KINDS
 from schemas.meta import Object, ObjectMeta, controller_of, ref_of
 from tests.simulation.edits import ZONES, Folder
@@ -55,11 +57,21 @@ def seen(view: View) -> Seen:
     found: Seen = {
         str(ref_of(one)): wanted(one)
         for kind in KINDS
-        if kind.name not in ("Event", "Pod")
+        if kind.name not in ("EndpointSlice", "Event", "Pod")
         for one in view.list(kind.type)
     }
     pods = Counter(placed(pod, view) for pod in view.list(Pod))
-    return found | {f"pods {name}": count for name, count in pods.items()}
+    endpoints = Counter(told for slice_ in view.list(EndpointSlice) for told in reached(slice_))
+    found |= {f"pods {name}": count for name, count in pods.items()}
+    return found | {f"endpoints {name}": count for name, count in endpoints.items()}
+
+
+def reached(slice_: EndpointSlice) -> Iterator[str]:
+    """The endpoints of a slice, whose name and whose pods' names are made up by chance."""
+    owner = controller_of(slice_)
+    for endpoint in slice_.endpoints:
+        ready = endpoint.conditions.ready if endpoint.conditions else None
+        yield f"of {owner.name if owner else ''} on {endpoint.node_name} ready {ready}"
 
 
 def wanted(object_: Object) -> object:
