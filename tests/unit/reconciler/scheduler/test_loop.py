@@ -9,9 +9,16 @@ from reconciler.store.cluster import Cluster
 from schemas import conditions
 from schemas.core.event import Event
 from schemas.core.pod import Pod
-from schemas.meta import Ref
+from schemas.meta import ObjectMeta, Ref
+from schemas.scheduling import PriorityClass
 from tests.unit.reconciler.controllers.builders import node, pod
 from tests.unit.reconciler.running import open_cluster, running, until
+
+_IMPORTANT = PriorityClass(metadata=ObjectMeta(name="important"), value=10)
+
+
+def _important(asked: Pod) -> Pod:
+    return structs.replace(asked, spec=structs.replace(asked.spec, priority_class_name="important"))
 
 
 def _node_of(cluster: Cluster, name: str) -> str:
@@ -84,8 +91,8 @@ async def test_room_that_is_made_is_given_to_the_pod_that_waits_for_it(tmp_path:
 async def test_the_more_important_pod_gets_the_last_room(tmp_path: Path) -> None:
     async with open_cluster(tmp_path) as cluster:
         big = {"cpu": "3"}
-        low, high = pod("a", requests=big, priority=1), pod("b", requests=big, priority=2)
-        await cluster.apply([Create(node("n1")), Create(low), Create(high)])
+        await cluster.apply([Create(node("n1")), Create(_IMPORTANT)])
+        await cluster.apply([Create(pod("a", requests=big)), Create(_important(pod("b", requests=big)))])
         async with running(SchedulerLoop(cluster).run()):
             await until(lambda: bool(_node_of(cluster, "b") and _message(cluster, "a")), cluster)
             assert _node_of(cluster, "a") == ""
@@ -127,7 +134,7 @@ async def test_pods_that_are_still_being_made_are_waited_for(tmp_path: Path) -> 
         await cluster.apply([Create(node("n1")), Create(pod("early", requests={"cpu": "3"}))])
         async with running(SchedulerLoop(cluster, made=are_made).run()):
             await asked.wait()
-            await cluster.apply([Create(pod("late", requests={"cpu": "3"}, priority=10))])
+            await cluster.apply([Create(_IMPORTANT), Create(_important(pod("late", requests={"cpu": "3"})))])
             made.set()
             await until(lambda: bool(_node_of(cluster, "late")), cluster)
             assert _node_of(cluster, "early") == ""
