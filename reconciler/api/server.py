@@ -169,7 +169,7 @@ class ApiServer:
         return {
             "/.well-known/openid-configuration": openid,
             "/openid/v1/jwks": keys,
-            **dict.fromkeys(("/healthz", "/livez", "/readyz"), healthy),
+            **dict.fromkeys(("/healthz", "/livez", "/readyz", "/healthz/ping", "/livez/ping", "/readyz/ping"), healthy),
             **describing.routes(),
             "/metrics": self._get_metrics,
             "/wherry/v1/{answer}": self._get_answer,
