@@ -1,4 +1,4 @@
-"""Who asks: by a client certificate, by a token, or nobody at all, who learns health and version and no more.
+"""Who asks: by a client certificate, by a token, or nobody at all, who may do what the roles give to everybody.
 
 Tokens are the cluster's own, those of a file, and those of service accounts. Whatever is shown and does not hold is
 refused, also where nothing would have been needed.
@@ -24,7 +24,7 @@ from reconciler.store.view import View
 from schemas.configuration import BadConfiguration
 
 OPEN = frozenset({"/healthz", "/livez", "/readyz", "/version"})
-"""Answered without credentials, with a slash behind them or without."""
+"""Answered to everybody, with a slash behind them or without."""
 _REMEMBERED = 1024
 """Tokens whose signature need not be checked again."""
 _COLUMNS = 3
@@ -95,8 +95,8 @@ class Authenticator:
         self._users: dict[bytes, User] = {_digest(text): user for text, user in {**users, token: ADMIN}.items()}
         self._verified: dict[bytes, Claims] = {}
 
-    def authenticate(self, path: str, authorization: str, peer: Peer | None, now: datetime) -> User:
-        """Who asks for the path. Raises the 401."""
+    def authenticate(self, authorization: str, peer: Peer | None, now: datetime) -> User:
+        """Who asks: nobody that is known, where nothing is shown. Raises the 401."""
         if peer is not None:
             return of_certificate(peer, now)
         if authorization:
@@ -107,9 +107,7 @@ class Authenticator:
                 return self.bearer(borne.strip(), now)
             except BadToken:
                 raise unauthorized() from None
-        if (path.rstrip("/") or "/") in OPEN:
-            return ANONYMOUS
-        raise unauthorized()
+        return ANONYMOUS
 
     def bearer(self, token: str, now: datetime, audiences: tuple[str, ...] = (tokens.ISSUER,)) -> User:
         """Whose token it is, for one of the audiences. Raises `BadToken`."""

@@ -71,9 +71,9 @@ class Gate:
             yield caller
 
     def _admit(self, request: web.Request, seen: Seen) -> Caller:
-        path, headers = request.path, request.headers
+        headers = request.headers
         authorization = headers.get("Authorization", "")
-        seen.user = user = self._authenticator.authenticate(path, authorization, _peer(request), datetime.now(UTC))
+        seen.user = user = self._authenticator.authenticate(authorization, _peer(request), datetime.now(UTC))
         upgrade = "upgrade" in headers.get("Connection", "").lower()
         seen.asked = asked = attributes(request.method, request.rel_url.raw_path, request.query, upgrade=upgrade)
         meant = impersonation.asked_for(headers.items())

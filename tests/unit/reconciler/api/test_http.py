@@ -207,9 +207,11 @@ async def test_without_the_token_only_health_and_version_answer(http: Http) -> N
         async with http.request("GET", path, Authorization="") as response:
             assert response.status == 200
     for path in ("/api", "/apis/apps/v1", MAPS, "/metrics", "/wherry/v1/status", "/nosuch"):
-        for authorization in ("", "Bearer bad"):
-            status, document = await http.json("GET", path, Authorization=authorization)
-            assert (status, document["message"]) == (401, "Unauthorized")
+        status, document = await http.json("GET", path, Authorization="")
+        assert (status, document["reason"]) == (403, "Forbidden")
+        assert 'User "system:anonymous" cannot ' in document["message"]
+        status, document = await http.json("GET", path, Authorization="Bearer bad")
+        assert (status, document["message"]) == (401, "Unauthorized")
 
 
 async def test_nothing_is_done_in_the_name_of_another(http: Http) -> None:
