@@ -107,8 +107,10 @@ def facts(config: Config, machine: Machine) -> NodeFacts:
 
 
 def labels(config: Config, machine: Machine) -> dict[str, str]:
-    """The well-known ones, and those of the configuration."""
+    """The well-known ones, with the names that some charts still select by, and those of the configuration."""
     return {
+        "beta.kubernetes.io/os": "linux",
+        "beta.kubernetes.io/arch": machine.architecture,
         "kubernetes.io/hostname": config.node,
         "kubernetes.io/os": "linux",
         "kubernetes.io/arch": machine.architecture,

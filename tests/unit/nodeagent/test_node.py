@@ -124,6 +124,8 @@ def test_the_versions_of_agent_and_runtime_are_told() -> None:
 def test_the_configurations_labels_add_to_the_well_known_ones_and_may_replace_them() -> None:
     told = labels(config(labels={"site": "quay-7", "kubernetes.io/hostname": "other"}), MACHINE)
     assert told == {
+        "beta.kubernetes.io/os": "linux",
+        "beta.kubernetes.io/arch": MACHINE.architecture,
         "kubernetes.io/hostname": "other",
         "kubernetes.io/os": "linux",
         "kubernetes.io/arch": MACHINE.architecture,
