@@ -59,7 +59,7 @@ async def test_only_that_path_and_method_go_without_a_token(served: Served, sess
         ("POST", "/wherry/v1/approve"),
     ):
         async with session.request(method, server + path, headers={"verdict": "taken"}) as response:
-            assert response.status == 401, path
+            assert response.status == 403, path
 
 
 async def test_a_body_beyond_all_measure_is_refused(served: Served, session: aiohttp.ClientSession) -> None:
