@@ -85,20 +85,31 @@ def test_what_the_command_says_is_what_the_box_then_does(fleet: Box) -> None:
     copy = branch(fleet)
     write(copy, workload("w00", replicas=13))
     write(copy, workload("new", image="new:1", replicas=7))
+    plan = planned(fleet, copy)
+    assert {one["name"]: one["action"] for one in plan["objects"]} == {"w00": "change", "new": "create"}
+    before = placed(fleet, "w00")
+    merge(fleet, copy)
+    eventually(lambda: _ready_in_the_end(fleet, WORKLOADS * REPLICAS + 5 + 7), 60, "as many pods Ready as planned")
+    told = {one["name"]: one for one in plan["workloads"]}
+    for name, known in (("w00", before), ("new", Counter())):
+        starts = Counter({one["node"]: one["count"] for one in told[name]["pods"]})
+        assert known + starts == placed(fleet, name)
+
+
+def test_what_it_says_of_rollouts_and_deletions_comes_true_but_for_their_nodes(fleet: Box) -> None:
+    """Where a pod of a rollout lands depends on which of the old ones goes first, which real nodes leave to chance."""
+    copy = branch(fleet)
     write(copy, workload("w01", nodeSelector={"disk": "fast"}))
     write(copy, workload("w02", image="web:2"))
     (copy / "w03.yaml").unlink()
     plan = planned(fleet, copy)
     actions = {one["name"]: one["action"] for one in plan["objects"]}
-    assert actions == {"w00": "change", "new": "create", "w01": "change", "w02": "change", "w03": "delete"}
+    assert actions == {"w01": "change", "w02": "change", "w03": "delete"}
     told = {one["name"]: one for one in plan["workloads"]}
-    before = placed(fleet, "w00")
     merge(fleet, copy)
-    ready = sum(one["readyAfter"] for one in told.values()) + (WORKLOADS - 4) * REPLICAS
-    eventually(lambda: _ready_in_the_end(fleet, ready), 60, "as many pods Ready as planned")
-    for name, known in (("w00", before), ("new", Counter())):
-        starts = Counter({one["node"]: one["count"] for one in told[name]["pods"]})
-        assert known + starts == placed(fleet, name)
+    others = (WORKLOADS - 4) * REPLICAS + 13 + 7
+    ready = sum(one["readyAfter"] for one in told.values()) + others
+    eventually(lambda: _ready_in_the_end(fleet, ready, REPLICAS), 60, "as many pods Ready as planned")
     reasons = {
         condition["message"]
         for pod in fleet.live("pods")
@@ -111,11 +122,11 @@ def test_what_the_command_says_is_what_the_box_then_does(fleet: Box) -> None:
     assert fleet.wherry("plan", str(fleet.manifests)).returncode == 0
 
 
-def _ready_in_the_end(box: Box, ready: int) -> bool:
+def _ready_in_the_end(box: Box, ready: int, rolled: int = 0) -> bool:
     pods = box.live("pods")
     images = Counter(pod["spec"]["containers"][0]["image"] for pod in pods if is_ready(pod))
     ending = any("deletionTimestamp" in pod["metadata"] for pod in pods)
-    return sum(images.values()) == ready and images["web:2"] == REPLICAS and not ending
+    return sum(images.values()) == ready and images["web:2"] == rolled and not ending
 
 
 def test_a_plan_for_a_secret_of_the_cluster_shows_no_value(fleet: Box) -> None:

@@ -165,7 +165,7 @@ async def test_edits_that_keep_coming_are_gathered_and_still_told_within_a_secon
     gathering, loop, started = Gathering(), asyncio.get_running_loop(), monotonic()
 
     def edit() -> None:  # in every turn of the loop, so that a slow machine makes no pause between two edits
-        gathering.note()
+        gathering.note(quiet=LONGEST_SECONDS / 5)
         again.append(loop.call_soon(edit))
         del again[:-1]
 
