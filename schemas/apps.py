@@ -204,5 +204,5 @@ class ControllerRevision(Object, frozen=True, kw_only=True):
     api_version: str = field(default_factory=lambda: "apps/v1")
     kind: str = field(default_factory=lambda: "ControllerRevision")
     revision: int
-    data: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] | None = None
     """A patch that brings the state back, as its controller has written it."""

@@ -6,10 +6,11 @@ absence from zero (`replicas: 0`), the type says `| None`.
 """
 
 from datetime import datetime
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import field
+from msgspec.structs import replace
 
 Quantity = str | int | float
 """An amount as written, such as `500m` or `1Gi`; `schemas.quantity` gives it a value."""
@@ -114,9 +115,21 @@ class Condition(Record, frozen=True):
     observed_generation: int = 0
 
 
+AnyObject = TypeVar("AnyObject", bound=Object)
+
+
 def ref_of(object_: Object) -> Ref:
     """The name under which the object is stored."""
     return Ref(object_.kind, object_.metadata.namespace, object_.metadata.name)
+
+
+def with_status(object_: AnyObject, source: Object | None) -> AnyObject:
+    """The object with the status of `source`, or with none yet; as it is where its kind has no status."""
+    if "status" not in object_.__struct_fields__:
+        return object_
+    own: Any = object_
+    other: Any = source
+    return replace(object_, status=type(own.status)() if other is None else other.status)
 
 
 def controller_of(object_: Object) -> OwnerReference | None:

@@ -23,7 +23,7 @@ from schemas.defaults import defaulted
 from schemas.faults import Fault
 from schemas.fieldowners import Conflicts, FieldConflict, Writer, applied, as_last_applied
 from schemas.fieldsets import members
-from schemas.meta import ManagedFieldsEntry, Object, ObjectMeta, Ref
+from schemas.meta import ManagedFieldsEntry, Object, ObjectMeta, Ref, with_status
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _KUBECTL = "kubectl"
@@ -159,11 +159,9 @@ def _object(
         kind = target.kind
         raise invalid(kind.name, kind.group, target.name, decode(kind, built, "Ignore").faults) from None
     if present is not None and target.subresource == "status":
-        object_ = structs.replace(present, status=object_.status)  # type: ignore[attr-defined]
-    elif present is not None and "status" in object_.__struct_fields__:
-        object_ = structs.replace(object_, status=present.status)  # type: ignore[attr-defined]
-    elif "status" in object_.__struct_fields__:
-        object_ = structs.replace(object_, status=type(object_.status)())  # type: ignore[attr-defined]
+        object_ = with_status(present, object_)
+    else:
+        object_ = with_status(object_, present)
     return defaulted(structs.replace(object_, metadata=structs.replace(object_.metadata, managed_fields=entries)))
 
 

@@ -40,7 +40,7 @@ from schemas.faults import Fault
 from schemas.fieldowners import Writer, after_update
 from schemas.kinds import BY_NAME, Kind
 from schemas.leftovers import without_leftovers
-from schemas.meta import ManagedFieldsEntry, Object, ObjectMeta, ref_of
+from schemas.meta import ManagedFieldsEntry, Object, ObjectMeta, ref_of, with_status
 from schemas.validation import validate, validate_update
 
 _ATTEMPTS = 5
@@ -257,7 +257,7 @@ def _merged(target: Target, present: Object, given: Object) -> Object:
     """What is written: the part that the target names, or everything but the status; the server's metadata stay."""
     check_identity(target, present, given.metadata)
     if target.subresource == "status":
-        return structs.replace(present, status=given.status)  # type: ignore[attr-defined]
+        return with_status(present, given)
     if target.subresource == EPHEMERAL:
         return with_ephemeral(present, given)
     if target.subresource == FINALIZE:
@@ -267,10 +267,7 @@ def _merged(target: Target, present: Object, given: Object) -> Object:
         return structs.replace(present, spec=spec)
     kept = {name: getattr(present.metadata, name) for name in _BY_SERVER}
     metadata: ObjectMeta = structs.replace(given.metadata, **kept)
-    object_ = structs.replace(given, metadata=metadata)
-    if "status" in object_.__struct_fields__:
-        object_ = structs.replace(object_, status=present.status)  # type: ignore[attr-defined]
-    return object_
+    return with_status(structs.replace(given, metadata=metadata), present)
 
 
 def _entries(

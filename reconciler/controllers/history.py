@@ -90,7 +90,7 @@ def _patch(template: PodTemplateSpec) -> dict[str, Any]:
 def template_of(revision: ControllerRevision) -> PodTemplateSpec | None:
     """The template that the revision holds, None where somebody has put something else there."""
     try:
-        written = dict(revision.data["spec"]["template"])
+        written = dict((revision.data or {})["spec"]["template"])
         written.pop("$patch", None)
         return msgspec.convert(written, PodTemplateSpec)
     except (KeyError, TypeError, ValueError, msgspec.ValidationError):

@@ -7,7 +7,7 @@ that they have in the view; the commit gives them their next one.
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple, cast
 
 from msgspec.structs import fields, replace
 
@@ -29,7 +29,7 @@ from schemas.core.event import Event
 from schemas.core.pod import Pod
 from schemas.core.reference import ObjectReference
 from schemas.kinds import BY_NAME
-from schemas.meta import Object, ObjectMeta, Ref, ref_of
+from schemas.meta import Object, ObjectMeta, Ref, ref_of, with_status
 from schemas.scheduling import PriorityClass
 
 Admit = Callable[[Object, View], Object]
@@ -150,7 +150,7 @@ def _update(object_: Object, view: View) -> Planned:
     if type(old) is not type(object_):
         raise ChangeError(ref, f"{ref}: is a {type(old).__name__} and cannot become a {type(object_).__name__}")
     _check_finalizers(ref, old.metadata, metadata)
-    new = _with_status(object_, old) if hasattr(old, "status") else object_
+    new = with_status(object_, old)
     grown = old.metadata.generation > 0 and _asks_otherwise(old, new)
     new = replace(
         new,
@@ -198,15 +198,8 @@ def _update_status(change: UpdateStatus, view: View) -> Planned:
     old = present(view, ref, metadata.uid, metadata.resource_version)
     if not hasattr(old, "status"):
         raise ChangeError(ref, f"{ref}: a {ref.kind} has no status; use Update")
-    new = _with_status(old, change.object)
+    new = with_status(old, change.object)
     return Planned(ref, () if new == old else ((ref, new),), change.durable)
-
-
-_AnyObject = TypeVar("_AnyObject", bound=Object)
-
-
-def _with_status(object_: _AnyObject, source: Object) -> _AnyObject:
-    return replace(object_, status=getattr(source, "status"))  # noqa: B009  # not every kind has one
 
 
 def _emit(change: Emit, view: View, now: datetime, mint: Mint) -> Planned:

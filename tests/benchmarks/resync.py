@@ -10,7 +10,7 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import yaml
@@ -23,6 +23,9 @@ from tests.unit.reconciler.manifests.builders import Lab, cluster_in, config_map
 FILES, EACH = 2_500, 4
 ROUNDS = 21
 FOLDERS = 50
+SETTLED_SECONDS = 2.5
+"""After it what was read is remembered on disk, and no file is so young any more that it is read again: the moments
+at which that is so show nowhere, so that it has to be a time."""
 
 
 def place(file: int) -> str:
@@ -63,9 +66,8 @@ async def changed(lab: Lab, file: int, value: str) -> float:
     """Milliseconds from the rename to the commit."""
     committed = asyncio.get_running_loop().create_future()
 
-    def listen(events: object) -> None:
-        for event in events:  # type: ignore[attr-defined]
-            assert isinstance(event, Event)
+    def listen(events: Sequence[Event]) -> None:
+        for event in events:
             if event.object.metadata.name == f"c-{file}-0" and not committed.done():
                 committed.set_result(time.perf_counter())
 
@@ -106,7 +108,7 @@ async def measure(directory: Path) -> None:
         again = await changed(lab, 0, "3")
         assert again
         say("resync_changed_ms", median(edits), "ms", peer="yaml_of_the_file", peer_value=loaded(folder / place(0)))
-        await asyncio.sleep(2.5)  # what was written is remembered, and no longer so young that it is read again
+        await asyncio.sleep(SETTLED_SECONDS)
         await passed(lab, lab.sync.look_at_all)
         before, revision = store_bytes(data), cluster.store.revision
         whole = [await passed(lab, lab.sync.look_at_all) for _ in range(ROUNDS)]
@@ -114,7 +116,7 @@ async def measure(directory: Path) -> None:
         say("resync_unchanged_ms", median(whole), "ms", peer="os_walk_and_stat", peer_value=peer)
         touched = [await passed(lab, (folder / place(file)).touch) for file in some]
         say("resync_touched_ms", median(touched), "ms", peer="os_walk_and_stat", peer_value=peer)
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(SETTLED_SECONDS)  # what there was to write would have been written
         assert cluster.store.revision == revision
         say("resync_unchanged_written_bytes", written(data, before), "bytes")
 

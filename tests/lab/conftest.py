@@ -1,5 +1,6 @@
 """What the lab tests share: the images, built once, and fleets of two nodes."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.lab)
             if missing:
                 item.add_marker(pytest.mark.skip(reason="; ".join(missing)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def remains() -> None:
+    """Removes bridges without a single pod behind them: a run that was killed leaves its own, and with it the route."""
+    links = json.loads(subprocess.check_output(["ip", "-json", "link"]))
+    used = {link.get("master") for link in links}
+    for name in {link["ifname"] for link in links if link["ifname"].startswith("wherry-")} - used:
+        subprocess.run(["ip", "link", "delete", name], check=True)
+        subprocess.run(["nft", "delete", "table", "ip", name], stderr=subprocess.DEVNULL)
 
 
 @pytest.fixture(scope="session")

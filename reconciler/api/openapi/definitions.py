@@ -206,6 +206,8 @@ class Definitions:
                 return {"type": "array", "items": self._property(self._value(shape.item, name))}
             case "map":
                 assert shape.item is not None
+                if shape.item.form == "any":  # an object of nobody's type
+                    return self._special("raw")
                 return {"type": "object", "additionalProperties": self._property(self._value(shape.item, name))}
             case "any":
                 return self._special("raw")

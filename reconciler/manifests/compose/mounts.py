@@ -5,6 +5,7 @@ is not in git is data, which is kept in a PersistentVolumeClaim.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from posixpath import basename, join, normpath, relpath
 
 import msgspec
@@ -81,7 +82,7 @@ class Mounts:
             if asked and (mount := self._mount(asked, Place(node, path), fields)):
                 yield Place(node, path), mount
         for node, path, text in fields.each("tmpfs"):
-            if mount := attempt(node, path, fields.report, lambda _, text=text: _tmpfs(text)):  # type: ignore[misc]
+            if mount := attempt(node, path, fields.report, partial(_tmpfs, text)):
                 yield Place(node, path), mount
         if (bytes_ := fields.size("shm_size")) is not None:
             place = Place(fields.at("shm_size"), (*fields.path, "shm_size"))
@@ -242,9 +243,9 @@ def _long(fields: Fields) -> _Asked | None:
     )
 
 
-def _tmpfs(text: str) -> Mount:
+def _tmpfs(text: str, _: Node) -> Mount:
     """`PATH[:OPTION,…]`, of which `size` counts."""
-    target, _, options = text.partition(":")
+    target, _colon, options = text.partition(":")
     given = dict(option.partition("=")[::2] for option in options.split(",") if option)
     limit = size(given["size"]) if given.get("size") else None
     return Mount(target=target, source=Scratch(memory=True, size=limit), read_only="ro" in given)

@@ -134,7 +134,9 @@ def test_history_is_kept_within_its_limit_and_a_state_that_returns_gets_the_next
         converge(world)
     revisions = {one.revision: one for one in world.cache.list(ControllerRevision)}
     assert sorted(revisions) == [3, 4]
-    template = revisions[4].data["spec"]["template"]
+    data = revisions[4].data
+    assert data is not None
+    template = data["spec"]["template"]
     assert template["$patch"] == "replace"
     assert template["spec"]["containers"][0]["image"] == "db:1"
     assert_at_rest(world)
