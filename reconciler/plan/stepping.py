@@ -14,7 +14,7 @@ from reconciler.plan import nodes
 from reconciler.plan.world import World
 from reconciler.scheduler.binding import SCHEDULED, changes_of
 from reconciler.scheduler.queue import PendingPods, to_be_scheduled
-from reconciler.scheduler.schedule import Scheduled, place
+from reconciler.scheduler.schedule import schedule
 from reconciler.scheduler.snapshot import COUNTED, Snapshot
 from reconciler.store.changes import Change, ChangeError
 from reconciler.store.view import Event
@@ -138,8 +138,8 @@ class Stepping:
             pod = self.world.cache.get(Pod, ref.namespace, ref.name)
             if pod is None or not to_be_scheduled(pod):
                 continue
-            (outcome,) = place((pod,), self._pending.snapshot)
-            if not isinstance(outcome, Scheduled):
+            (outcome,) = schedule((pod,), self._pending.snapshot)
+            if not outcome.node:
                 self._pending.rest(pod)
             changes += changes_of(pod, outcome, self.world.cache, self.world.now)
         self.world.apply(changes)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec import structs
 
-from reconciler.scheduler.schedule import Scheduled, Unschedulable
+from reconciler.scheduler.decision import UNSCHEDULABLE, Decision
 from reconciler.store.changes import Change, Emit, Update, UpdateStatus
 from reconciler.store.view import View
 from schemas import conditions
@@ -24,9 +24,9 @@ def topology(view: View, node: str) -> dict[str, str]:
     return {key: found.metadata.labels[key] for key in _TOPOLOGY if key in found.metadata.labels} if found else {}
 
 
-def changes_of(pod: Pod, outcome: Scheduled | Unschedulable, view: View, now: datetime) -> Iterator[Change]:
+def changes_of(pod: Pod, outcome: Decision, view: View, now: datetime) -> Iterator[Change]:
     """What the outcome is told by; nothing where a refusal has been told already."""
-    if isinstance(outcome, Scheduled):
+    if outcome.node:
         labels = topology(view, outcome.node) | pod.metadata.labels
         bound = structs.replace(
             pod,
@@ -47,7 +47,7 @@ def changes_of(pod: Pod, outcome: Scheduled | Unschedulable, view: View, now: da
     )
     # Would be found again after a restart: it need not be on disk.
     yield UpdateStatus(_told(pod, condition), durable=False)
-    if outcome.reason == "Unschedulable":
+    if outcome.reason == UNSCHEDULABLE:
         yield Emit(pod, "Warning", "FailedScheduling", outcome.message, COMPONENT)
 
 

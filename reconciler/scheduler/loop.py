@@ -17,8 +17,9 @@ from datetime import UTC, datetime
 import msgspec
 
 from reconciler.scheduler.binding import changes_of
+from reconciler.scheduler.decision import Decision
 from reconciler.scheduler.queue import PendingPods, to_be_scheduled
-from reconciler.scheduler.schedule import Outcome, Scheduled, place
+from reconciler.scheduler.schedule import schedule
 from reconciler.scheduler.snapshot import COUNTED, Snapshot
 from reconciler.store.changes import Change, ChangeError
 from reconciler.store.cluster import Cluster
@@ -131,14 +132,14 @@ class SchedulerLoop:
 
     async def _round(self) -> bool:
         """Decides upon a batch and writes it. Whether there was anything to decide."""
-        decided: list[tuple[Pod, Outcome]] = []
+        decided: list[tuple[Pod, Decision]] = []
         start = time.monotonic()
         while len(decided) < BATCH and (ref := self._pending.take()) is not None:
             pod = self._present(ref)
             if pod is None:
                 continue
             before = time.monotonic()
-            (outcome,) = place((pod,), self._pending.snapshot)
+            (outcome,) = schedule((pod,), self._pending.snapshot)
             decided.append((pod, outcome))
             now = time.monotonic()
             self._longest_step = max(self._longest_step, now - before)
@@ -146,7 +147,7 @@ class SchedulerLoop:
                 await asyncio.sleep(0)
                 start = time.monotonic()
         for pod, outcome in decided:
-            if not isinstance(outcome, Scheduled):
+            if not outcome.node:
                 self._pending.rest(pod)
         if decided:
             await self._write(decided)
@@ -156,7 +157,7 @@ class SchedulerLoop:
         pod = self._cache.get(Pod, ref.namespace, ref.name)
         return pod if pod is not None and to_be_scheduled(pod) else None
 
-    async def _write(self, decided: list[tuple[Pod, Outcome]]) -> None:
+    async def _write(self, decided: list[tuple[Pod, Decision]]) -> None:
         """Commits the batch; a pod that has changed meanwhile is left out and looked at again."""
         while decided:
             now = self._clock().replace(microsecond=0)
@@ -184,11 +185,11 @@ class SchedulerLoop:
                 self._back_off = min(LONGEST_BACK_OFF, self._back_off * 2)
                 return
             else:
-                self._scheduled += sum(isinstance(outcome, Scheduled) for _, outcome in decided)
+                self._scheduled += sum(bool(outcome.node) for _, outcome in decided)
                 self._back_off = FIRST_BACK_OFF
                 return
 
-    def _forget(self, decided: Sequence[tuple[Pod, Outcome]]) -> None:
+    def _forget(self, decided: Sequence[tuple[Pod, Decision]]) -> None:
         for pod, _ in decided:
             self._pending.snapshot.drop(pod)
             present = self._present(ref_of(pod))

@@ -7,11 +7,11 @@ the same answer. What a refusal says are the kube-scheduler's words and counts.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-import msgspec
-
 from reconciler.scheduler import filters
+from reconciler.scheduler.decision import GATED, UNSCHEDULABLE, Decision
 from reconciler.scheduler.filters import Refusal
 from reconciler.scheduler.nodeaffinity import named_nodes
+from reconciler.scheduler.profile import PLAIN, Profile
 from reconciler.scheduler.scores import scores
 from reconciler.scheduler.snapshot import NodeInfo, Snapshot
 from schemas.core.pod import Pod
@@ -19,43 +19,29 @@ from schemas.core.pod import Pod
 _NOT_NAMED = Refusal(("node(s) didn't satisfy plugin(s) [NodeAffinity]",), True)
 
 
-class Scheduled(msgspec.Struct, frozen=True):
-    node: str
-
-
-class Unschedulable(msgspec.Struct, frozen=True):
-    """`reason` and `message` of the condition `PodScheduled`."""
-
-    message: str
-    reason: str = "Unschedulable"
-
-
-Outcome = Scheduled | Unschedulable
-
-
-def place(pods: Iterable[Pod], snapshot: Snapshot) -> list[Outcome]:
+def schedule(pods: Iterable[Pod], snapshot: Snapshot, profile: Profile = PLAIN) -> list[Decision]:
     """One pod after another; each that finds a node counts there for the next."""
-    outcomes = []
+    decisions = []
     for pod in pods:
-        outcome = schedule(pod, snapshot)
-        if isinstance(outcome, Scheduled):
-            snapshot.place(pod, outcome.node)
-        outcomes.append(outcome)
-    return outcomes
+        decision = _decide(pod, snapshot)
+        if decision.node:
+            snapshot.place(pod, decision.node)
+        decisions.append(decision)
+    return decisions
 
 
-def schedule(pod: Pod, snapshot: Snapshot) -> Outcome:
+def _decide(pod: Pod, snapshot: Snapshot) -> Decision:
     """The best node for the pod."""
     if pod.spec.scheduling_gates:
-        return Unschedulable("Scheduling is blocked due to non-empty scheduling gates", "SchedulingGated")
+        return Decision(reason=GATED, message="Scheduling is blocked due to non-empty scheduling gates")
     if not snapshot.nodes:
-        return Unschedulable("no nodes available to schedule pods")
+        return Decision(reason=UNSCHEDULABLE, message="no nodes available to schedule pods")
     feasible, refused = candidates(pod, snapshot)
     if not feasible:
-        return Unschedulable(explanation(pod, refused, len(snapshot.nodes)))
+        return Decision(reason=UNSCHEDULABLE, message=explanation(pod, refused, len(snapshot.nodes)))
     if len(feasible) == 1:
-        return Scheduled(feasible[0].name)
-    return Scheduled(best(pod, feasible, snapshot))
+        return Decision(feasible[0].name)
+    return Decision(best(pod, feasible, snapshot))
 
 
 def candidates(pod: Pod, snapshot: Snapshot) -> tuple[list[NodeInfo], list[Refusal]]:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from reconciler.scheduler.schedule import Scheduled, candidates, schedule
+from reconciler.scheduler.schedule import candidates, schedule
 from reconciler.scheduler.scores import scores
 from reconciler.scheduler.snapshot import Snapshot
 from schemas.apps import ReplicaSet
@@ -84,8 +84,8 @@ def _same_result(pod: Pod, result: Json, snapshot: Snapshot) -> bool:
     if result.get("bypassed"):
         snapshot.put(pod)
         return True
-    outcome = schedule(pod, snapshot)
-    if isinstance(outcome, Scheduled):
+    (outcome,) = schedule((pod,), snapshot)
+    if outcome.node:
         same = outcome.node in result.get("nodes_chosen", ()) and _same_scores(pod, result, snapshot)
         snapshot.place(pod, result.get("node", outcome.node))
         return same

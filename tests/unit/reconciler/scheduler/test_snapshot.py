@@ -4,9 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from reconciler.scheduler.decision import Decision
 from reconciler.scheduler.filters import question, refusal
 from reconciler.scheduler.queue import PendingPods
-from reconciler.scheduler.schedule import Scheduled, Unschedulable, place, schedule
+from reconciler.scheduler.schedule import schedule
 from reconciler.scheduler.snapshot import Snapshot
 from reconciler.store.cache import Cache
 from reconciler.store.view import Event
@@ -70,8 +71,8 @@ def test_no_node_is_over_committed_and_no_pod_is_refused_that_fits(sizes: list[i
     for one in pods:
         assert isinstance(one, Pod)
         fits = any(refusal(question(one), info) is None for info in snapshot.nodes.values())
-        (outcome,) = place((one,), snapshot)
-        assert isinstance(outcome, Scheduled) == fits
+        (outcome,) = schedule((one,), snapshot)
+        assert bool(outcome.node) == fits
     for info in snapshot.nodes.values():
         assert info.requested["cpu"] <= info.allocatable["cpu"]
 
@@ -79,12 +80,14 @@ def test_no_node_is_over_committed_and_no_pod_is_refused_that_fits(sizes: list[i
 def test_equal_nodes_are_taken_by_name_and_pods_spread() -> None:
     snapshot = Snapshot(known(node(name)) for name in ("b", "a", "c"))
     pods = [known(pod(f"p{number}")) for number in range(3)]
-    outcomes = place([one for one in pods if isinstance(one, Pod)], snapshot)
-    assert outcomes == [Scheduled("a"), Scheduled("b"), Scheduled("c")]
+    outcomes = schedule([one for one in pods if isinstance(one, Pod)], snapshot)
+    assert outcomes == [Decision("a"), Decision("b"), Decision("c")]
 
 
 def test_where_there_are_no_nodes_the_pod_is_told_so() -> None:
-    assert schedule(pod("p"), Snapshot()) == Unschedulable("no nodes available to schedule pods")
+    assert schedule((pod("p"),), Snapshot()) == [
+        Decision(reason="Unschedulable", message="no nodes available to schedule pods")
+    ]
 
 
 def test_a_pod_that_rests_is_woken_only_by_what_would_help() -> None:

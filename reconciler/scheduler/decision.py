@@ -1,0 +1,53 @@
+"""What becomes of a pod that was looked at: values, which `loop` and the plan carry out."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from schemas.core.pod import Pod
+
+UNSCHEDULABLE, GATED, ERROR = "Unschedulable", "SchedulingGated", "SchedulerError"
+
+
+class Decision(msgspec.Struct, frozen=True, gc=False):
+    """A node, or why there is none.
+
+    `reason` and `message` are those of the condition `PodScheduled`, empty where the pod was placed. With
+    `nominated_node` there is room on that node once the `victims` (which are yet to be asked to end) and those that are
+    ending already have gone. `blocked_by` names the plugins that refused a node, so that only what concerns them
+    wakes the pod.
+    """
+
+    node: str = ""
+    reason: str = ""
+    message: str = ""
+    nominated_node: str = ""
+    victims: tuple[Pod, ...] = ()
+    blocked_by: frozenset[str] = frozenset()
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """Of one node: the first plugin that refuses it and why, or the weighted score of each plugin that has one."""
+
+    plugin: str = ""
+    reasons: tuple[str, ...] = ()
+    scores: Mapping[str, int] = {}
+
+    @property
+    def feasible(self) -> bool:
+        return not self.plugin
+
+    @property
+    def total(self) -> int:
+        return sum(self.scores.values())
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """`nodes` by name. `chosen` is empty where no node can take the pod; `message` says so in the scheduler's words.
+
+    Where one node alone is feasible nothing is scored.
+    """
+
+    nodes: Mapping[str, Verdict]
+    chosen: str = ""
+    message: str = ""
