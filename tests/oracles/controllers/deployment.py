@@ -21,9 +21,6 @@ def state(player: Player) -> Json:
 MIX = Mix(
     controllers=(deployment.CONTROLLER, replicaset.CONTROLLER, garbagecollector.CONTROLLER),
     state=state,
+    resting=1.1,
     revision=sets.revision,
-    differences={
-        "deployment-a069": "the progress deadline of 4 s falls on the edge of a step",
-        "deployment-a086": "the progress deadline of 3 s falls on the edge of a step",
-    },
 )

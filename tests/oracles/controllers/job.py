@@ -11,7 +11,7 @@ from schemas.batch import Job
 from schemas.core.pod import Pod
 from tests.oracles.controllers import pods
 from tests.oracles.controllers.mix import NAMESPACE, Json, Mix
-from tests.oracles.controllers.player import VERBS, Player, index
+from tests.oracles.controllers.player import Player, index
 
 
 def state(player: Player) -> Json:
@@ -48,12 +48,6 @@ def _plain(message: str) -> str:
     return re.sub(rf"{NAMESPACE}/([\w-]+)-\w{{5}}\b", r"NS/\1-<random>", message)
 
 
-def _create(player: Player, action: Json) -> None:
-    """The case's clock runs while the Job is made, and the recorded controller first looks a second later."""
-    player.wait(1.0)
-    VERBS["create"](player, action)
-
-
 MIX = Mix(
     controllers=(
         job.CONTROLLER,
@@ -63,9 +57,8 @@ MIX = Mix(
         podgc.CONTROLLER,
     ),
     state=state,
-    verbs={"create": _create},
+    resting=2.1,
     differences={
-        "job-a016": "the limit of 4 s after the end falls on the edge of a step",
         "job-a136": "the deadline of 3 s falls between a failure and its replacement, which here is there at once",
     },
 )

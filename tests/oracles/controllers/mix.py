@@ -68,6 +68,8 @@ class Mix(msgspec.Struct, frozen=True, kw_only=True):
     """Where the script binds an unbound pod."""
     by_node: bool = False
     """Pods are ordered by node before all else."""
+    resting: float | None = None
+    """Where limits of time are part of the cases: for how many seconds nothing had changed when a state was read."""
     verbs: Mapping[str, Verb] = {}
     """Actions that only this mix has, or plays otherwise."""
     loose: Callable[[Json], Json] = values_of_pods

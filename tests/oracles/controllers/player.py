@@ -37,6 +37,7 @@ class Player:
         """The state after the actions, the step having lasted that long."""
         refused: list[Json] = []
         self._elapsed = 0.0
+        self.wait(self._lead(actions, seconds))
         for action in actions:
             try:
                 self._do(action)
@@ -47,6 +48,13 @@ class Player:
         self.rest()
         state = self.mix.state(self)
         return {**state, "refused": refused} if refused else state
+
+    def _lead(self, actions: Sequence[Json], seconds: float) -> float:
+        """How long before its last change a step began. All of its changes are played then: their time counts."""
+        if self.mix.resting is None:
+            return 0.0
+        waits = sum(action.get("wait", 0.0) for action in actions)
+        return max(0.0, seconds - self.mix.resting - waits)
 
     def _do(self, action: Json) -> None:
         verb = next(name for name in action if name in self._verbs)
