@@ -84,9 +84,10 @@ def _same_result(pod: Pod, result: Json, snapshot: Snapshot) -> bool:
     if result.get("bypassed"):
         snapshot.put(pod)
         return True
+    scored = _same_scores(pod, result, snapshot)
     (outcome,) = schedule((pod,), snapshot)
     if outcome.node:
-        same = outcome.node in result.get("nodes_chosen", ()) and _same_scores(pod, result, snapshot)
+        same = outcome.node in result.get("nodes_chosen", ()) and scored
         snapshot.place(pod, result.get("node", outcome.node))
         return same
     message = result.get("message_no_dra", result.get("message"))
