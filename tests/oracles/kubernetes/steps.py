@@ -1,10 +1,12 @@
 """Replays the recorded steps of kubectl: each part on a Wherry of its own, its steps in order."""
 
+import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.oracles.kubernetes import judging
+from tests.oracles.kubernetes import judging, realnode
 from tests.oracles.kubernetes.judging import Verdict
 from tests.oracles.kubernetes.normalising import Normaliser
 from tests.oracles.kubernetes.wherry import Wherry, running
@@ -42,9 +44,18 @@ def parts(folder: Path) -> list[list[Step]]:
     return list(found.values())
 
 
-def replay(folder: Path, steps: Sequence[Step]) -> list[Verdict]:
-    """On a fresh Wherry."""
-    with running() as wherry:
+def needs_containers(steps: Sequence[Step]) -> bool:
+    return any(step.get("needs") == "kubelet" for step in steps)
+
+
+def replay(folder: Path, steps: Sequence[Step], *, real: bool = False) -> list[Verdict]:
+    """On a fresh Wherry. With `real`, node-1 runs containers, and this process moves to a network of its own."""
+    with tempfile.TemporaryDirectory(prefix="wherry-images-") as images, contextlib.ExitStack() as stack:
+        node = None
+        if real:
+            realnode.leave_network()
+            node = realnode.RealNode("node-1", realnode.archives(Path(images) / "archives"))
+        wherry = stack.enter_context(running(node))
         work = wherry.directory / "work"
         work.mkdir()
         normaliser = Normaliser(folder, wherry.server)

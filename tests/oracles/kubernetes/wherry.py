@@ -17,6 +17,7 @@ import msgspec
 import yaml
 
 from reconciler.api import certificate
+from tests.oracles.kubernetes.realnode import RealNode
 from tests.simulation.box import free_port, is_ready
 from tests.waiting import eventually
 
@@ -27,6 +28,7 @@ _LOOPBACK = "[0:0:0:0:0:0:0:1]"
 """Written so that it does not read as loopback: what pods get of an API that they can reach, they get here too."""
 _REQUEST_SECONDS = 30.0
 _END_SECONDS = 15.0
+_LOG = 2_000
 NODES = ("node-1", "node-2", "node-3")
 
 
@@ -57,21 +59,24 @@ class Wherry:
         self._tls.check_hostname = False
         self._tls.verify_mode = ssl.CERT_NONE
 
-    def start(self, nodes: Sequence[str] = NODES) -> None:
-        """Returns when all nodes are Ready."""
+    def start(self, nodes: Sequence[str] = NODES, real: RealNode | None = None) -> None:
+        """Returns when all nodes are Ready. The `real` one runs containers; the others play them."""
         (self.directory / "manifests").mkdir()
         (self.directory / "tokens.csv").write_text(_TOKENS_FILE)
         self._password.write_text(secrets.token_urlsafe(16))
         config = self.directory / "reconciler.yaml"
         config.write_text(yaml.safe_dump(self._settings()))
         broker = {"url": f"mqtt://{self._broker}", "username": "wherry", "passwordFile": str(self._password)}
-        played = {"broker": broker, "data": str(self.directory / "nodes"), "nodes": list(nodes)}
+        played = [name for name in nodes if real is None or name != real.name]
         self._start_reconciler(config)
         self.stop()  # the history of a reconciler begins with its start: the first revisions are long gone
         self._start_reconciler(config)
         self._write_kubeconfig()
-        if nodes:
-            self._run("nodes", "tests.oracles.kubernetes.nodes", json.dumps(played))
+        if real is not None:
+            self._run(real.name, "nodeagent", "--config", str(real.configure(self.directory, broker)))
+        if played:
+            settings = {"broker": broker, "data": str(self.directory / "nodes"), "nodes": played}
+            self._run("nodes", "tests.oracles.kubernetes.nodes", json.dumps(settings))
         eventually(lambda: self._ready() == sorted(nodes), 20, "the nodes are not Ready")
 
     def stop(self) -> None:
@@ -116,6 +121,10 @@ class Wherry:
         if answer.status >= 300:
             raise ValueError(f"{method} {path}: {answer.status} {answer.body[:500]!r}")
         return answer.json()
+
+    def logs(self) -> str:
+        """The ends of what its processes said."""
+        return "\n".join(f"{path.name}:\n{path.read_text()[-_LOG:]}" for path in sorted(self.directory.glob("*.log")))
 
     def resident_bytes(self) -> int:
         """The reconciler's resident memory."""
@@ -180,12 +189,17 @@ class Wherry:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Wherry]:
+def running(real: RealNode | None = None) -> Iterator[Wherry]:
     """A fresh one, in a folder that goes with it."""
     with tempfile.TemporaryDirectory(prefix="wherry-oracle-") as folder:
         wherry = Wherry(Path(folder))
         try:
-            wherry.start()
+            try:
+                wherry.start(real=real)
+            except AssertionError as error:
+                raise AssertionError(f"{error}\n{wherry.logs()}") from error
             yield wherry
         finally:
             wherry.stop()
+            if real is not None:
+                real.remove(wherry.directory)
