@@ -11,6 +11,7 @@ from nodeagent.checkpoint import Checkpoint
 from nodeagent.config import Config
 from nodeagent.link import Link
 from nodeagent.network.cni import NetworkFailure
+from nodeagent.network.feed import Feed
 from nodeagent.node import Machine, facts, labels, status
 from nodeagent.pods.checks import Reach
 from nodeagent.pods.node import Directories
@@ -50,6 +51,7 @@ class Agent:
     ) -> None:
         self._config, self._runtime, self._machine = config, runtime, machine
         self._lay_network, self._prepare = lay_network, prepare
+        self.network = Feed(config.data, lambda _: None)
         service = Service(runtime, lambda: self.workers.states)
         self.link = Link(
             config,
@@ -58,6 +60,7 @@ class Agent:
             clock=now,
             serve=service.serve,
             pod_changed=service.pod_changed,
+            network=self.network,
         )
         directories = Directories(data=config.data, run=config.run, logs=config.data / "logs")
         self.workers = PodWorkers(

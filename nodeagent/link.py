@@ -22,6 +22,7 @@ from nodeagent.accepted import Accepted, accept
 from nodeagent.arrivals import Arrivals
 from nodeagent.checkpoint import Checkpoint
 from nodeagent.config import Config
+from nodeagent.network.feed import Feed
 from nodeagent.outbox import PODS, Outbox, Outgoing
 from nodeagent.rpc.calls import Calls, Serve
 from schemas.configuration import BadConfiguration
@@ -41,6 +42,7 @@ from schemas.messages import (
     split_topic,
 )
 from schemas.messages import Config as ConfigBody
+from schemas.network import network_digest
 
 log = logging.getLogger(__name__)
 
@@ -75,12 +77,14 @@ class Link:
         clock: Callable[[], datetime],
         serve: Serve,
         pod_changed: Callable[[str], None],
+        network: Feed,
     ) -> None:
         """`serve` does what the reconciler calls for; `pod_changed` is told of each report of a pod."""
         self._config, self._checkpoint, self._version = config, checkpoint, version
         self._url = config.broker.shown()
         self._topics = Topics(config.cluster, config.node)
         self._reconciler = reconciler_online(config.cluster)
+        self._network, self._network_topic = network, network_digest(config.cluster)
         self.accepted = checkpoint.load()
         self.connected = False
         self._arrivals = Arrivals()
@@ -138,6 +142,7 @@ class Link:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._take_on(on_accepted), name="link-accept")
             tasks.create_task(self._stay_connected(), name="link-connection")
+            tasks.create_task(self._network.run(), name="link-network")
 
     async def _take_on(self, on_accepted: Callable[[Accepted], None]) -> None:
         while True:
@@ -177,6 +182,7 @@ class Link:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._receive(client), name="link-receive")
                     self._calls.begin(partial(self._say_in_call, client))
+                    self._network.begin(lambda: tasks.create_task(self._ask_network(client)))
                     await self._introduce(client)
                     tasks.create_task(self._send(client), name="link-send")
             except asyncio.CancelledError:
@@ -186,6 +192,7 @@ class Link:
             finally:
                 self.connected = False
                 self._calls.lost()
+                self._network.end()
 
     def _say_in_call(self, client: aiomqtt.Client, rest: str, payload: bytes) -> None:
         """In the order of the calls, and not behind what else there is to report: each call keeps to its window."""
@@ -213,16 +220,28 @@ class Link:
             for code in await client.subscribe(topic, qos=1):
                 if not isinstance(code, int) and code.is_failure:
                     log.error("the broker refuses a subscription; allow it for this user topic=%s", topic)
+        await client.subscribe(f"{self._network_topic}/#", qos=0)
         await client.publish(topics.online, ONLINE, qos=1, retain=True, timeout=math.inf)
         log.info("link to the broker is up url=%s", self._url)
         self.connected = True
         self._events_due = True
         self._outbox.everything()
 
+    async def _ask_network(self, client: aiomqtt.Client) -> None:
+        """Has the broker tell all that it retains of the network.
+
+        With QoS 0: of QoS 1, Mosquitto queues 1,000 messages for a client and drops the others. What a connection
+        that holds does not bring, the digest shows.
+        """
+        await client.unsubscribe(f"{self._network_topic}/#")
+        await client.subscribe(f"{self._network_topic}/#", qos=0)
+
     async def _receive(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
             if message.topic.value == self._reconciler:
                 self._reconciler_said(message.payload, message.retain)
+            elif message.topic.value.startswith(self._network_topic):
+                self._network_said(message.topic.value, message.payload)
             split = split_topic(message.topic.value)
             if split is None or split[:2] != (self._config.cluster, self._config.node):
                 continue
@@ -275,9 +294,18 @@ class Link:
                 self._config_said(rest.removeprefix(DESIRED_CONFIG), payload)
             self._arrived.set()
         except BadMessage as error:
-            if rest not in self._complained and len(self._complained) < MAX_COMPLAINTS:
-                self._complained.add(rest)
-                log.warning("dropped a message that is not what its topic promises topic=%s error=%s", rest, error)
+            self._complain(rest, error)
+
+    def _network_said(self, topic: str, payload: bytes) -> None:
+        try:
+            self._network.said(topic[len(self._network_topic) + 1 :], payload)
+        except BadMessage as error:
+            self._complain(topic, error)
+
+    def _complain(self, topic: str, error: BadMessage) -> None:
+        if topic not in self._complained and len(self._complained) < MAX_COMPLAINTS:
+            self._complained.add(topic)
+            log.warning("dropped a message that is not what its topic promises topic=%s error=%s", topic, error)
 
     def _pod_said(self, uid: str, payload: bytes) -> None:
         if not payload:

@@ -21,6 +21,7 @@ from functools import partial
 import aiomqtt
 import msgspec
 
+from reconciler.link.fanout import Fanout
 from reconciler.link.inbox import Inbox
 from reconciler.link.outbound import Outbound
 from reconciler.link.retained import DIGEST
@@ -30,6 +31,7 @@ from reconciler.store.view import Event
 from schemas.configuration import BadConfiguration, BrokerAddress
 from schemas.core.node import Node
 from schemas.messages import VERSION, MetricsBatch, Topics, reconciler_online, rpc_id, split_topic
+from schemas.network import network_digest
 
 log = logging.getLogger(__name__)
 
@@ -73,10 +75,12 @@ class Link:
         self._url = settings.broker.shown()
         self._root = f"wherry/{VERSION}/{settings.cluster}"
         self._fence = f"{self._root}/reconciler/fence"
+        self._network = network_digest(settings.cluster)
         self._inbox = Inbox(cluster, clock, self._presence_changed, self._acknowledged, self._clear)
         self._outbound = Outbound(
             cluster.cache, lambda: (cluster.store.id, cluster.store.revision), self._inbox.online.get
         )
+        self._fanout = Fanout(cluster.cache, lambda: (cluster.store.id, cluster.store.revision))
         self.rpc = Rpc(self._inbox.online.get)
         self._saying: set[asyncio.Task[None]] = set()
         self._connection: _Connection | None = None
@@ -110,6 +114,7 @@ class Link:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._inbox.run(), name="link-inbox")
                 tasks.create_task(self._outbound.run(), name="link-outbound")
+                tasks.create_task(self._fanout.run(), name="link-fanout")
                 tasks.create_task(self._stay_connected(), name="link-connection")
         finally:
             unsubscribe()
@@ -172,20 +177,24 @@ class Link:
         nodes = f"{self._root}/nodes/+"
         for topic in (self._fence, *(f"{nodes}/{rest}" for rest in REPORTS)):
             await _subscribe(client, topic, 1)
-        await _subscribe(client, f"{nodes}/#", 0)
+        everything = (f"{nodes}/#", f"{self._network}/#")
+        for topic in everything:
+            await _subscribe(client, topic, 0)
         await client.publish(self._fence, b"1", qos=1)
         try:
             async with asyncio.timeout(FENCE_SECONDS):
                 await caught_up.wait()
         except TimeoutError:
             log.warning("the broker does not send back what was published; allow it topic=%s", self._fence)
-        await client.unsubscribe(f"{nodes}/#")
+        for topic in everything:
+            await client.unsubscribe(topic)
 
     def _begin(self, connection: "_Connection") -> None:
         log.info("link to the broker is up url=%s", self._url)
         self._connection = connection
         self._connections += 1
         self._outbound.begin(self._publish, connection.room)
+        self._fanout.begin(self._publish_network, connection.room)
         self._inbox.connected()
         connection.publish(reconciler_online(self._settings.cluster), b"1")
         self._judge_later()
@@ -196,6 +205,7 @@ class Link:
             self._judge = None
         self._connection = None
         self._outbound.end()
+        self._fanout.end()
         self._inbox.disconnected()
 
     async def _receive(self, client: aiomqtt.Client, caught_up: asyncio.Event) -> None:
@@ -203,6 +213,9 @@ class Link:
             self._received += 1
             if message.topic.value == self._fence:
                 caught_up.set()
+            elif message.topic.value == self._network or message.topic.value.startswith(self._network + "/"):
+                if message.retain:
+                    self._fanout.learn(message.topic.value[len(self._network) + 1 :], message.payload)
             elif split := split_topic(message.topic.value):
                 _, node, rest = split
                 if (call := rpc_id(rest, "up")) is not None:
@@ -217,6 +230,7 @@ class Link:
 
     def _changed(self, events: Sequence[Event]) -> None:
         self._outbound.events(events)
+        self._fanout.events(events)
         self._inbox.events(events)
         if any(event.old is None and isinstance(event.new, Node) for event in events):
             self._judge_later()
@@ -244,6 +258,11 @@ class Link:
         if self._connection is not None:
             self._published += 1
             self._connection.publish(f"{Topics(self._settings.cluster, node).root}/{rest}", payload)
+
+    def _publish_network(self, key: str, payload: bytes) -> None:
+        if self._connection is not None:
+            self._published += 1
+            self._connection.publish(f"{self._network}/{key}" if key else self._network, payload)
 
 
 class _Connection:

@@ -15,6 +15,7 @@ from nodeagent.accepted import Accepted
 from nodeagent.checkpoint import Checkpoint
 from nodeagent.config import Config
 from nodeagent.link import Link as AgentLink
+from nodeagent.network.feed import Feed
 from nodeagent.rpc.calls import Call, Refusal
 from reconciler.link.link import Link, Settings
 from reconciler.link.rpc import Refused
@@ -128,14 +129,25 @@ async def serve(request: Request, call: Call) -> End:
     return End(exit_code=7)
 
 
+def agent_link(config: Config, directory: Path, network: Feed) -> AgentLink:
+    return AgentLink(
+        config,
+        Checkpoint(directory),
+        version="test",
+        clock=now,
+        serve=serve,
+        pod_changed=lambda _: None,
+        network=network,
+    )
+
+
 class Agent:
     """An agent whose pods run at once, and end at once when they shall."""
 
     def __init__(self, broker: Broker, directory: Path) -> None:
         config = Config(broker=address(broker), cluster=CLUSTER, node="n1", data=directory)
-        self.link = AgentLink(
-            config, Checkpoint(directory), version="test", clock=now, serve=serve, pod_changed=lambda _: None
-        )
+        self.network = Feed(directory, lambda _: None)
+        self.link = agent_link(config, directory, self.network)
         self.seen: list[Accepted] = []
         ready = NodeCondition(type="Ready", status="True", reason="KubeletReady", message="ready")
         self.link.node(NodeStatus(capacity={"cpu": "1"}, conditions=(ready,)), {})
@@ -435,9 +447,7 @@ async def test_a_password_that_the_broker_refuses_is_said_on_both_sides(
     wrong = BrokerAddress(url=f"mqtt://{broker.username}:wrong@127.0.0.1:{broker.port}")
     cluster = await Cluster.open(await SqliteStore.open(tmp_path / "store.db"), clock=now)
     config = Config(broker=wrong, cluster=CLUSTER, node="n1", data=tmp_path)
-    agent = AgentLink(
-        config, Checkpoint(tmp_path / "a"), version="test", clock=now, serve=serve, pod_changed=lambda _: None
-    )
+    agent = agent_link(config, tmp_path / "a", Feed(tmp_path, lambda _: None))
     links = [Link(cluster, Settings(broker=wrong, cluster=CLUSTER), clock=now).run(), agent.run(lambda _: None)]
     running = [asyncio.create_task(link) for link in links]
     said = "refuses user name or password: check broker.username and broker.passwordFile"

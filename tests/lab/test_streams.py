@@ -173,7 +173,16 @@ def test_files_are_copied_both_ways(talk: Fleet, tmp_path: Path) -> None:
     assert (tmp_path / "down").read_bytes() == content
 
 
+PROXIED = "/api/v1/namespaces/default/pods/talk:8080/proxy/any"
+
+
+def test_a_pod_is_asked_through_the_proxy(talk: Fleet) -> None:
+    eventually(lambda: talk.kubectl("get", "--raw", PROXIED) == "ahoy!\n", 10)
+
+
 def test_a_forwarded_port_answers_again_and_again_and_a_closed_one_says_so(talk: Fleet) -> None:
+    # Not before somebody listens in the pod: kubectl ends with the first connection that is refused there.
+    eventually(lambda: talk.kubectl("get", "--raw", PROXIED) == "ahoy!\n", 30)
     with kubectl(talk, "port-forward", "pod/talk", "18080:8080", "18081:9") as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -183,11 +192,6 @@ def test_a_forwarded_port_answers_again_and_again_and_a_closed_one_says_so(talk:
         with pytest.raises(ValueError, match="curl"):
             talk.fetch(HUB, "http://127.0.0.1:18081/")
         assert b"127.0.0.1: Connection refused" in process.stderr.readline()
-
-
-def test_a_pod_is_asked_through_the_proxy(talk: Fleet) -> None:
-    path = "/api/v1/namespaces/default/pods/talk:8080/proxy/any"
-    eventually(lambda: talk.kubectl("get", "--raw", path) == "ahoy!\n", 10)
 
 
 def test_fifty_megabytes_go_in_while_others_stay_quick(talk: Fleet, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from reconciler.link.broker import embedded_broker
 from tests.contracts.link import *  # noqa: F403
+from tests.contracts.network import *  # noqa: F403
 
 
 class Embedded:
