@@ -1,4 +1,4 @@
-"""DefaultStorageClass: the class of a claim that names none. Pure.
+"""DefaultStorageClass: the class of a claim that names none. StorageObjectInUseProtection: what is in use stays. Pure.
 
 A claim that names the empty class wants none at all, and is left alone.
 """
@@ -6,16 +6,34 @@ A claim that names the empty class wants none at all, and is left alone.
 from msgspec import structs
 
 from reconciler.store.view import View
-from schemas.core.persistence import PersistentVolumeClaim
+from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
 from schemas.meta import Object
 from schemas.storage import StorageClass
 
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 _OLDER = "volume.beta.kubernetes.io/storage-class"
+CLAIM_PROTECTION = "kubernetes.io/pvc-protection"
+VOLUME_PROTECTION = "kubernetes.io/pv-protection"
+"""Finalizers; the protection controllers take them off what is not used any more."""
 
 
 def complete(object_: Object, view: View) -> Object:
-    if not isinstance(object_, PersistentVolumeClaim) or object_.spec.storage_class_name is not None:
+    if isinstance(object_, PersistentVolume):
+        return _protected(object_, VOLUME_PROTECTION)
+    if not isinstance(object_, PersistentVolumeClaim):
+        return object_
+    return _protected(_classed(object_, view), CLAIM_PROTECTION)
+
+
+def _protected(object_: Object, finalizer: str) -> Object:
+    metadata = object_.metadata
+    if finalizer in metadata.finalizers:
+        return object_
+    return structs.replace(object_, metadata=structs.replace(metadata, finalizers=(*metadata.finalizers, finalizer)))
+
+
+def _classed(object_: PersistentVolumeClaim, view: View) -> PersistentVolumeClaim:
+    if object_.spec.storage_class_name is not None:
         return object_
     if _OLDER in object_.metadata.annotations:
         return object_

@@ -29,6 +29,7 @@ from reconciler.controllers.interface import Controller
 from reconciler.controllers.nodeipam import nodeipam
 from reconciler.controllers.rootca import rootca
 from schemas.meta import Record
+from reconciler.controllers.volumes import binder, localpath, protection
 
 
 class ControllerSettings(Record, frozen=True):
@@ -65,4 +66,8 @@ def controllers(settings: ControllerSettings, usage: Callable[[], Usage] = dict)
         resourcequota.CONTROLLER,
         horizontalpodautoscaler(usage),
         *((rootca(settings.authority),) if settings.authority else ()),
+        binder.CONTROLLER,
+        localpath.CONTROLLER,
+        protection.CLAIMS,
+        protection.VOLUMES,
     )

@@ -13,6 +13,7 @@ from reconciler.api.writes import check_namespace
 from reconciler.controllers import garbagecollector, namespace, serviceaccount
 from reconciler.controllers.interface import NOTHING, Controller, Plan
 from reconciler.controllers.rootca import rootca
+from reconciler.controllers.volumes import protection
 from reconciler.store.view import View
 from schemas.core.config import ConfigMap, Namespace, NamespaceSpec
 from schemas.kinds import BY_NAME, KINDS
@@ -80,6 +81,7 @@ MIX = Mix(
     controllers=(
         garbagecollector.CONTROLLER,
         Controller("namespace", namespace.concerns, paced),
+        protection.CLAIMS,
         rootca("a certificate"),
         serviceaccount.CONTROLLER,
     ),

@@ -4,6 +4,7 @@ import msgspec
 
 from reconciler.controllers import garbagecollector, statefulset
 from reconciler.controllers.statefulpods import revision_of
+from reconciler.controllers.volumes import protection
 from schemas.apps import ControllerRevision, StatefulSet
 from schemas.core.persistence import PersistentVolumeClaim
 from schemas.core.pod import Pod
@@ -57,11 +58,8 @@ def _owners(claim: PersistentVolumeClaim) -> list[str]:
     return owners + (["deleting"] if claim.metadata.deletion_timestamp is not None else [])
 
 
-_PROTECTED = "the protection of claims that are in use does not play in this mix"
-
 MIX = Mix(
-    controllers=(statefulset.CONTROLLER, garbagecollector.CONTROLLER),
+    controllers=(statefulset.CONTROLLER, garbagecollector.CONTROLLER, protection.CLAIMS),
     state=state,
     revision=revision,
-    differences=dict.fromkeys(("statefulset-a002", "statefulset-a099", "statefulset-a110"), _PROTECTED),
 )

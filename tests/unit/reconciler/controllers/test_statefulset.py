@@ -5,6 +5,7 @@ from msgspec import structs
 
 from reconciler.controllers import garbagecollector, statefulset
 from reconciler.controllers.podstate import ready
+from reconciler.controllers.volumes import protection
 from reconciler.store.changes import Create, Delete, Update, UpdateStatus
 from schemas.apps import ControllerRevision, StatefulSet
 from schemas.core.event import Event
@@ -28,7 +29,7 @@ from tests.unit.reconciler.controllers.world import World, remove_terminating, w
 
 
 def with_set(made: StatefulSet, *, at_rest: bool = True) -> World:
-    world = World((statefulset.CONTROLLER, garbagecollector.CONTROLLER))
+    world = World((statefulset.CONTROLLER, garbagecollector.CONTROLLER, protection.CLAIMS))
     world.create(made)
     converge(world) if at_rest else world.settle()
     return world
@@ -195,9 +196,7 @@ def test_claims_go_as_the_retention_policy_says(
 def test_a_pod_waits_until_a_claim_that_is_going_has_gone() -> None:
     world = with_set(stateful_set(1, claims=("data",)))
     claim = world.get(PersistentVolumeClaim, "default", "data-db-0")
-    held = structs.replace(
-        claim, metadata=structs.replace(claim.metadata, finalizers=("kubernetes.io/pvc-protection",))
-    )
+    held = structs.replace(claim, metadata=structs.replace(claim.metadata, finalizers=("example.com/held",)))
     world.apply((Update(held), Delete(ref_of(claim)), Delete(Ref("Pod", "default", "db-0"), grace_seconds=0)))
     world.settle()
     assert world.pods() == ()
