@@ -8,7 +8,7 @@ so that a limit or a class that changes later makes nothing differ from what its
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from reconciler.admission import accounts, limits, pods, priority, quota, storage
+from reconciler.admission import accounts, labelkeys, limits, pods, priority, quota, storage
 from reconciler.admission.refusal import refused
 from reconciler.store.view import View
 from schemas.core.pod import Pod
@@ -26,6 +26,7 @@ _COMPLETING: Sequence[Complete] = (
     accounts.complete,
     priority.complete,
     storage.complete,
+    labelkeys.complete,
     pods.complete,
 )
 _CHECKING: Sequence[Check] = (accounts.check, priority.check, limits.check, quota.check)

@@ -1,0 +1,1 @@
+"""Holds the scheduler to decisions recorded of a real kube-scheduler."""
