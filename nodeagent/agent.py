@@ -9,6 +9,7 @@ from importlib.metadata import version
 from nodeagent.accepted import Accepted
 from nodeagent.checkpoint import Checkpoint
 from nodeagent.config import Config
+from nodeagent.lease import Lease
 from nodeagent.link import Link
 from nodeagent.network.cni import NetworkFailure
 from nodeagent.network.feed import Feed
@@ -53,6 +54,7 @@ class Agent:
         self._lay_network, self._prepare = lay_network, prepare
         self.network = Feed(config.data, lambda _: None)
         service = Service(runtime, lambda: self.workers.states)
+        lease = Lease(config.run)
         self.link = Link(
             config,
             Checkpoint(config.data / "accepted"),
@@ -60,11 +62,17 @@ class Agent:
             clock=now,
             serve=service.serve,
             pod_changed=service.pod_changed,
+            lease=lease,
             network=self.network,
         )
         directories = Directories(data=config.data, run=config.run, logs=config.data / "logs")
         self.workers = PodWorkers(
-            runtime, self.link, directories=directories, node=facts(config, machine()), simulation=simulation
+            runtime,
+            self.link,
+            directories=directories,
+            node=facts(config, machine()),
+            simulation=simulation,
+            lease=lease,
         )
         self._stats = Stats(runtime, self.link, self.workers, config.metrics_seconds)
         self._look = asyncio.Event()

@@ -23,12 +23,15 @@ from nodeagent.arrivals import Arrivals
 from nodeagent.checkpoint import Checkpoint
 from nodeagent.config import Config
 from nodeagent.network.feed import Feed
+from nodeagent.lease import Lease
 from nodeagent.outbox import PODS, Outbox, Outgoing
+from nodeagent.renewal import Renewal
 from nodeagent.rpc.calls import Calls, Serve
 from schemas.configuration import BadConfiguration
 from schemas.core.node import NodeStatus
 from schemas.core.podstatus import PodStatus
 from schemas.messages import (
+    LEASE_GRANTED,
     Assignment,
     BadMessage,
     Digest,
@@ -77,6 +80,7 @@ class Link:
         clock: Callable[[], datetime],
         serve: Serve,
         pod_changed: Callable[[str], None],
+        lease: Lease,
         network: Feed,
     ) -> None:
         """`serve` does what the reconciler calls for; `pod_changed` is told of each report of a pod."""
@@ -91,6 +95,7 @@ class Link:
         self._arrived, self._to_send = asyncio.Event(), asyncio.Event()
         self._outbox = Outbox(checkpoint.next_epoch(), clock, self._to_send.set, self._send_events_soon)
         self._calls, self._pod_changed = Calls(serve), pod_changed
+        self._renewal = Renewal(lease, self.epoch, self.accepted)
         self._saying: set[asyncio.Task[None]] = set()
         self._gathering: asyncio.TimerHandle | None = None
         self._events_due = False
@@ -160,6 +165,7 @@ class Link:
                 self.accepted = new
                 log.info("accepted revision=%d pods=%d complete=%s", new.digest.revision, len(new.pods), new.complete)
                 on_accepted(new)
+                self._renewal.accepted(new)
             self._arrivals.taken(new)
             if new.complete and new.digest.store:
                 self._outbox.applied(new.digest)
@@ -184,6 +190,7 @@ class Link:
                     self._calls.begin(partial(self._say_in_call, client))
                     self._network.begin(lambda: tasks.create_task(self._ask_network(client)))
                     await self._introduce(client)
+                    tasks.create_task(self._renewal.run(partial(self._ask_lease, client)), name="link-lease")
                     tasks.create_task(self._send(client), name="link-send")
             except asyncio.CancelledError:
                 with contextlib.suppress(aiomqtt.MqttError):  # then the last will says it
@@ -192,6 +199,7 @@ class Link:
             finally:
                 self.connected = False
                 self._calls.lost()
+                self._renewal.lost()
                 self._network.end()
 
     def _say_in_call(self, client: aiomqtt.Client, rest: str, payload: bytes) -> None:
@@ -206,6 +214,9 @@ class Link:
         if not task.cancelled():
             task.exception()  # that the link is lost, which the task that reads tells as well
 
+    async def _ask_lease(self, client: aiomqtt.Client, payload: bytes) -> None:
+        await client.publish(self._topics.lease_asked, payload, qos=1, timeout=math.inf)
+
     async def _introduce(self, client: aiomqtt.Client) -> None:
         """Subscribes, says that the node is there, and then everything that is known here."""
         topics = self._topics
@@ -216,6 +227,7 @@ class Link:
             f"{topics.status}/pods/+",
             self._reconciler,
             topics.rpc_down("+"),
+            topics.lease_granted,
         ):
             for code in await client.subscribe(topic, qos=1):
                 if not isinstance(code, int) and code.is_failure:
@@ -248,6 +260,8 @@ class Link:
             rest, payload = split[2], message.payload
             if (call := rpc_id(rest, "down")) is not None:
                 self._calls.said(call, payload)
+            elif rest == LEASE_GRANTED:
+                self._lease_said(payload)
             elif rest == "online":
                 await self._online_said(client, payload, message.retain)
             elif rest.startswith(PODS):
@@ -257,6 +271,7 @@ class Link:
                 self._desired_said(rest, payload)
 
     def _reconciler_said(self, payload: bytes, retained: bool) -> None:
+        self._renewal.reconciler(payload == ONLINE)
         if payload == ONLINE:
             self._outbox.events_again()  # those sent while no reconciler listened are lost
         if not retained:  # it has just come, or gone
@@ -276,6 +291,12 @@ class Link:
         elif self.connected:
             log.info("this node was said to be gone, saying that it is not")
             self._outbox.say_online()
+
+    def _lease_said(self, payload: bytes) -> None:
+        try:
+            self._renewal.granted(payload)
+        except BadMessage as error:
+            self._complain(LEASE_GRANTED, error)
 
     def _leftover(self, uid: str) -> None:
         """A report of an earlier life that nothing here stands for any more."""

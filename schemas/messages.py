@@ -22,6 +22,10 @@ MAX_PAYLOAD = 4 * 1024 * 1024
 """Bytes. A larger payload is refused by both sides: a node must not be able to fill the other's memory."""
 
 
+LEASE_ASKED, LEASE_GRANTED = "lease/asked", "lease/granted"
+"""Below a node's own topic, not retained; only spoken on while the node holds pods that are fenced."""
+
+
 class Topics:
     """The topics of one node of one cluster."""
 
@@ -32,6 +36,8 @@ class Topics:
         self.online = f"{self.root}/online"
         self.events = f"{self.root}/events"
         self.metrics = f"{self.root}/metrics"
+        self.lease_asked = f"{self.root}/{LEASE_ASKED}"
+        self.lease_granted = f"{self.root}/{LEASE_GRANTED}"
 
     def desired_pod(self, uid: str) -> str:
         return f"{self.desired}/pods/{uid}"
@@ -194,6 +200,26 @@ class MetricsBatch(Record, frozen=True):
     window_seconds: float
     node: Usage
     pods: tuple[PodUsage, ...] = ()
+
+
+class LeaseRequest(Record, frozen=True):
+    """`lease/asked`: an agent asks for word. `number` grows with each request of an epoch."""
+
+    epoch: int
+    number: int
+
+
+class LeaseGrant(Record, frozen=True):
+    """`lease/granted`: word for the request of that number; the lease counts from when that was asked.
+
+    It holds for a node that has accepted the digest of this store and revision, or a newer one: an older digest may
+    name pods that run elsewhere by now.
+    """
+
+    epoch: int
+    number: int
+    store: str
+    revision: int
 
 
 T = TypeVar("T")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 from nodeagent.images import Images
+from nodeagent.lease import Lease
 from nodeagent.pods.checks import NETWORK, Reach
 from nodeagent.pods.node import Directories, NodeFacts
 from nodeagent.reporter import Reporter
@@ -46,6 +47,7 @@ class Context:
         clock: Clock,
         start_limit: int,
         simulation: Reach | None,
+        lease: Lease,
     ) -> None:
         self.runtime = runtime
         self.reporter = reporter
@@ -53,6 +55,7 @@ class Context:
         self.node = node
         self.images = images
         self.clock = clock
+        self.lease = lease
         self.reach = simulation or NETWORK
         self.volumes = Volumes(directories, may_mount=simulation is None)
         self.start_slots = asyncio.Semaphore(start_limit)

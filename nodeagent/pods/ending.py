@@ -41,10 +41,18 @@ def finish(situation: Situation) -> Decision:
     return plan.decision(failure, ended=True)
 
 
+def hold(situation: Situation) -> Decision:
+    """Nothing of the pod runs until its lease is renewed; sandbox and volumes stay for then."""
+    plan = Plan(situation)
+    stop_all(plan, "Stopping container {}: the node has had no word of the reconciler for the pod's lease")
+    return plan.decision(situation.memory.failure)
+
+
 def stop_all(plan: Plan, message: str = "Stopping container {}") -> bool:
     """True when nothing runs and nothing is about to."""
     situation = plan.situation
-    since = situation.memory.ending_since
+    memory = situation.memory
+    since = memory.held_since if memory.ending_since is None else memory.ending_since
     grace_ends = (situation.now if since is None else since) + grace_seconds(situation.pod)
     for instance in _next_to_stop(situation):
         plan.stop(instance, grace_ends, message.format(instance.name))

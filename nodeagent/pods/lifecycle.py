@@ -23,7 +23,7 @@ from nodeagent.pods.actions import (
     StartContainer,
     StopSandbox,
 )
-from nodeagent.pods.ending import end, finish, stop_all
+from nodeagent.pods.ending import end, finish, hold, stop_all
 from nodeagent.pods.memory import ContainerMemory, Exit, PodMemory, restart_at, spec_hash
 from nodeagent.pods.observed import LIVE
 from nodeagent.pods.plan import Plan
@@ -50,7 +50,7 @@ def decide(situation: Situation) -> Decision:
         return end(situation)
     if situation.memory.finished or situation.memory.failure or has_run_out(situation.pod, situation.observed):
         return finish(situation)
-    return _run(situation)
+    return hold(situation) if situation.held else _run(situation)
 
 
 def remember(situation: Situation) -> PodMemory:
@@ -76,6 +76,8 @@ def remember(situation: Situation) -> PodMemory:
         memory = replace(memory, failure=DEADLINE)
     if memory.ending_since is None and (situation.ending or memory.failure or has_run_out(situation.pod, observed)):
         memory = replace(memory, ending_since=now)
+    if situation.held != (memory.held_since is not None):
+        memory = replace(memory, held_since=now if situation.held else None)
     return memory
 
 

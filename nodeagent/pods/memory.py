@@ -78,6 +78,7 @@ class PodMemory(msgspec.Struct, frozen=True):
     hooks_failed: frozenset[str] = frozenset()
     active_since: float | None = None
     ending_since: float | None = None
+    held_since: float | None = None
     failure: Failure | None = None
     finished: bool = False
     """The last status is on disk; the pod never runs again."""

@@ -12,17 +12,17 @@ from nodeagent.runtime.interface import Container as Instance
 from nodeagent.runtime.interface import State
 from schemas.core.container import Container
 from schemas.core.pod import Pod
+from schemas.nodeloss import DEFAULT_GRACE, SHORTEST_GRACE
 
 SPEC_HASH = "wherry.dev/spec-hash"
-DEFAULT_GRACE = 30
-MIN_GRACE = 2.0
-"""Seconds that a container always has between SIGTERM and SIGKILL."""
+MIN_GRACE = SHORTEST_GRACE
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """`busy`: keys of the actions under way; for a stop, when its grace ends. `now` is monotonic.
 
-    `ending`: the pod is deleted, or the digest names it no more.
+    `ending`: the pod is deleted, or the digest names it no more. `held`: it is fenced and its lease has run out, so
+    that another one may run in its place.
     """
 
     pod: Pod
@@ -30,6 +30,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     memory: PodMemory
     now: float
     ending: bool = False
+    held: bool = False
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     busy: Mapping[str, float] = field(default_factory=dict)
 

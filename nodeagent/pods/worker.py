@@ -11,6 +11,7 @@ from itertools import chain
 
 from msgspec.structs import replace
 
+from nodeagent.lease import NEVER as NO_END
 from nodeagent.pods import files
 from nodeagent.pods.actions import (
     Action,
@@ -55,6 +56,8 @@ class PodWorker:
         self.dropped = dropped
         """The digest names the pod no more: it ends, and then it is forgotten."""
         self.removed = False
+        self.is_held = False
+        """It is fenced and its lease has run out."""
         self._context = context
         self._executor = Executor(context, self.state)
         self._probing = Probing(context, self.state, self.wake)
@@ -204,6 +207,8 @@ class PodWorker:
         }
 
     def _step(self) -> None:
+        lease_left = self._context.lease.left(self.state.pod)
+        self._hold(lease_left <= 0)
         situation = self._situation()
         self.state.memory = remember(situation)
         decision = decide(replace(situation, memory=self.state.memory))
@@ -215,7 +220,17 @@ class PodWorker:
         self._refresh_volumes()
         for action in decision.actions:
             self._begin(action)
-        self._set_timer(decision.wake_at)
+        ends = self._context.clock.monotonic() + lease_left if 0 < lease_left < NO_END else None
+        self._set_timer(min((at for at in (decision.wake_at, ends) if at is not None), default=None))
+
+    def _hold(self, held: bool) -> None:
+        """Says when the pod has to stop for want of a lease; one that has not begun only waits for its first."""
+        if held and not self.is_held and self.state.observed.live():
+            meta = self.state.pod.metadata
+            log.warning("the lease of a fenced pod has run out, stopping it pod=%s/%s", meta.namespace, meta.name)
+            message = "Stopping the pod: the node has had no word of the reconciler for its lease"
+            self._context.event(self.state.pod, "Warning", "LeaseExpired", message)
+        self.is_held = held
 
     def _situation(self) -> Situation:
         pod = self.state.pod
@@ -227,6 +242,7 @@ class PodWorker:
             ending=self.dropped or pod.metadata.deletion_timestamp is not None,
             verdicts=self._probing.verdicts(),
             busy=dict(self._busy),
+            held=self.is_held,
         )
 
     def _set_timer(self, at: float | None) -> None:

@@ -15,6 +15,7 @@ import msgspec
 
 from nodeagent.accepted import Accepted
 from nodeagent.images import Images
+from nodeagent.lease import Lease
 from nodeagent.pods import files
 from nodeagent.pods.checks import Reach
 from nodeagent.pods.context import Clock, Context, SystemClock
@@ -54,11 +55,19 @@ class PodWorkers:
         parallel_pulls: int = 3,
         logs: LogLimits | None = None,
         simulation: Reach | None = None,
+        lease: Lease | None = None,
     ) -> None:
-        """`simulation`: how containers are reached where they only seem to run; volumes are then plain directories."""
+        """`simulation`: how containers are reached where they only seem to run; volumes are then plain directories.
+
+        Without a lease of their own pods that are fenced never run.
+        """
         clock = clock or SystemClock()
         self.images = Images(runtime, clock.monotonic, parallel_pulls)
-        self._context = Context(runtime, reporter, directories, node, self.images, clock, start_limit, simulation)
+        lease = lease or Lease(directories.run)
+        lease.regained = self._lease_regained
+        self._context = Context(
+            runtime, reporter, directories, node, self.images, clock, start_limit, simulation, lease
+        )
         self._context.lost = self._lost
         self._logs = logs or LogLimits()
         self._accepted: Accepted | None = None
@@ -98,6 +107,11 @@ class PodWorkers:
         self.images.forget_back_offs()
         for worker in self._workers.values():
             worker.images_came()
+
+    def _lease_regained(self) -> None:
+        for worker in self._workers.values():
+            if worker.is_held:
+                worker.wake()
 
     async def run(self) -> None:
         """Until cancelled; containers run on. Raises `OSError` when the run directory cannot be used."""

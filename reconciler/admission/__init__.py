@@ -15,6 +15,7 @@ from schemas.core.pod import Pod
 from schemas.defaults import defaulted
 from schemas.meta import Object, Record, ref_of
 
+from schemas.nodeloss import DEFAULT_LEASE
 AnyObject = TypeVar("AnyObject", bound=Object)
 
 Complete = Callable[[Object, View], Object]
@@ -38,6 +39,8 @@ class AdmissionSettings(Record, frozen=True):
     default_toleration_seconds: int = 30
     """For how long a pod stays bound to a node that is away, unless it says so itself."""
 
+    default_lease_seconds: int = DEFAULT_LEASE
+    """For how long a fenced pod runs on without word of the reconciler, unless it says so itself."""
 
 def completion(settings: AdmissionSettings) -> Complete:
     """The function that fills in what an object leaves out. It refuses nothing, and twice is once."""
@@ -50,6 +53,8 @@ def completion(settings: AdmissionSettings) -> Complete:
         if isinstance(completed, Pod):
             return pods.tolerating(completed, settings.default_toleration_seconds)
         return completed
+            if isinstance(completed, Pod):
+                completed = pods.leased(completed, settings.default_lease_seconds)
 
     return complete
 

@@ -11,6 +11,7 @@ from reconciler.taints import NOT_READY, UNREACHABLE
 from schemas.core.affinity import Toleration
 from schemas.core.pod import Pod
 from schemas.meta import Object
+from schemas.nodeloss import LEASE_ANNOTATION, is_fenced
 from schemas.qos import qos_class
 
 
@@ -19,6 +20,15 @@ def complete(object_: Object, view: View) -> Object:
         return object_
     status = structs.replace(object_.status, phase=object_.status.phase or "Pending", qos_class=qos_class(object_))
     return structs.replace(object_, status=status)
+
+
+def leased(pod: Pod, seconds: int) -> Pod:
+    """The pod with its lease written down where it is fenced: agent and reconciler shall count by the same."""
+    annotations = pod.metadata.annotations
+    if not is_fenced(pod) or LEASE_ANNOTATION in annotations:
+        return pod
+    annotations = annotations | {LEASE_ANNOTATION: str(seconds)}
+    return structs.replace(pod, metadata=structs.replace(pod.metadata, annotations=annotations))
 
 
 def tolerating(pod: Pod, seconds: int) -> Pod:

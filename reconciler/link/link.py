@@ -13,6 +13,7 @@ import math
 import random
 import socket
 import ssl
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -23,6 +24,7 @@ import msgspec
 
 from reconciler.link.fanout import Fanout
 from reconciler.link.inbox import Inbox
+from reconciler.link.leases import Leases
 from reconciler.link.outbound import Outbound
 from reconciler.link.retained import DIGEST
 from reconciler.link.rpc import Rpc
@@ -30,7 +32,16 @@ from reconciler.store.cluster import Cluster
 from reconciler.store.view import Event
 from schemas.configuration import BadConfiguration, BrokerAddress
 from schemas.core.node import Node
-from schemas.messages import VERSION, MetricsBatch, Topics, reconciler_online, rpc_id, split_topic
+from schemas.messages import (
+    LEASE_ASKED,
+    VERSION,
+    BadMessage,
+    MetricsBatch,
+    Topics,
+    reconciler_online,
+    rpc_id,
+    split_topic,
+)
 from schemas.network import network_digest
 
 log = logging.getLogger(__name__)
@@ -38,7 +49,7 @@ log = logging.getLogger(__name__)
 CLIENT_LOG = logging.getLogger("reconciler.link.mqtt")
 CLIENT_LOG.setLevel(logging.CRITICAL)  # it tells calls that were cancelled as errors; what fails is raised, too
 
-REPORTS = ("status", "status/pods/+", "online", "events", "metrics", "rpc/+/up")
+REPORTS = ("status", "status/pods/+", "online", "events", "metrics", "rpc/+/up", LEASE_ASKED)
 FENCE_SECONDS = 30.0
 GOODBYE_SECONDS = 1.0
 MAX_RETRY_SECONDS = 30.0
@@ -81,6 +92,8 @@ class Link:
             cluster.cache, lambda: (cluster.store.id, cluster.store.revision), self._inbox.online.get
         )
         self._fanout = Fanout(cluster.cache, lambda: (cluster.store.id, cluster.store.revision))
+        self.leases = Leases(cluster.cache, self._outbound.told)
+        self._outbound.settled = self.leases.settle
         self.rpc = Rpc(self._inbox.online.get)
         self._saying: set[asyncio.Task[None]] = set()
         self._connection: _Connection | None = None
@@ -139,6 +152,7 @@ class Link:
                 tasks.create_task(self._receive(client, caught_up), name="link-receive")
                 await self._catch_up(client, caught_up)
                 self._begin(connection)
+                self.leases.begin(partial(self._say_in_call, client), lambda: tasks.create_task(self._prove(client)))
                 self.rpc.begin(partial(self._say_in_call, client))
                 await asyncio.Event().wait()  # ends with the failure of one of the tasks, or from outside
             except asyncio.CancelledError:
@@ -146,7 +160,14 @@ class Link:
                 raise
             finally:
                 self.rpc.end()
+                self.leases.end()
                 self._end()
+
+    async def _prove(self, client: aiomqtt.Client) -> None:
+        """Learns that the connection holds: what the broker acknowledges was sent before it took us for gone."""
+        sent = time.monotonic()
+        await client.publish(self._fence, b"1", qos=1, timeout=math.inf)
+        self.leases.proved(sent)
 
     async def _say_goodbye(self, client: aiomqtt.Client) -> None:
         """Who leaves in good order has no last will, and the agents have to end what was open."""
@@ -221,6 +242,9 @@ class Link:
                 if (call := rpc_id(rest, "up")) is not None:
                     self.rpc.said(node, call, message.payload)
                     continue
+                if rest == LEASE_ASKED:
+                    self._lease_asked(node, message.payload)
+                    continue
                 if rest == "online" and not message.retain:
                     self.rpc.node_spoke(node)
                 if rest != DIGEST and not rest.startswith(DIGEST + "/"):
@@ -232,8 +256,15 @@ class Link:
         self._outbound.events(events)
         self._fanout.events(events)
         self._inbox.events(events)
+        self.leases.events(events)
         if any(event.old is None and isinstance(event.new, Node) for event in events):
             self._judge_later()
+
+    def _lease_asked(self, node: str, payload: bytes) -> None:
+        try:
+            self.leases.asked(node, payload)
+        except BadMessage as error:
+            log.warning("dropped a request for a lease that is none node=%s error=%s", node, error)
 
     def _presence_changed(self, node: str) -> None:
         self._outbound.presence_changed(node)

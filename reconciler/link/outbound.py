@@ -54,6 +54,8 @@ class Outbound:
         self._users: dict[Ref, set[str]] = {}
         self._dirty: dict[str, None] = {}
         self._wake = asyncio.Event()
+        self.settled: Callable[[str], None] = lambda node: None
+        """Called when a node has been told all that there is for it."""
         self.resends = 0
 
     def begin(self, publish: Publish, room: Callable[[], Awaitable[None]]) -> None:
@@ -72,6 +74,11 @@ class Outbound:
         for told in self._nodes.values():
             told.digest, told.bodies = None, {}
             _cancel(told)
+
+    def told(self, node: str) -> Digest | None:
+        """The digest that the node has been told, None while there is news for it."""
+        found = self._nodes.get(node)
+        return found.digest if found is not None and node not in self._dirty and self._publish is not None else None
 
     def learn(self, node: str, rest: str, payload: bytes) -> None:
         """A message that the broker retains, as it says when it is asked."""
@@ -120,6 +127,7 @@ class Outbound:
                 node = next(iter(self._dirty))
                 del self._dirty[node]
                 self._bring_up_to_date(node, self._publish)
+                self.settled(node)
                 await self._room()
                 await asyncio.sleep(0)
             self._wake.clear()

@@ -3,7 +3,7 @@
 from schemas import names
 from schemas.core.pod import Pod, PodDNSConfig, PodSpec
 from schemas.faults import Fault, Path
-from schemas.validation import address, scheduling, security
+from schemas.validation import address, nodeloss, scheduling, security
 from schemas.validation.container import containers
 from schemas.validation.report import (
     Faults,
@@ -22,6 +22,7 @@ _DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 
 
 def pod(declared: Pod) -> Faults:
+    yield from nodeloss.annotations(("metadata", "annotations"), declared.metadata.annotations)
     yield from pod_spec(("spec",), declared.spec)
 
 

@@ -8,7 +8,7 @@ from schemas import selectors
 from schemas.core.pod import PodTemplateSpec
 from schemas.faults import Path
 from schemas.meta import LabelSelector
-from schemas.validation import metadata
+from schemas.validation import metadata, nodeloss
 from schemas.validation.pod import pod_spec
 from schemas.validation.report import Faults, forbidden, invalid, required, unsupported
 from schemas.validation.scheduling import label_selector
@@ -37,6 +37,7 @@ def template(path: Path, declared: PodTemplateSpec) -> Faults:
     """Of every kind. The restart policy is left to the kinds, which allow only some."""
     yield from metadata.labels((*path, "metadata", "labels"), declared.metadata.labels)
     yield from metadata.annotations((*path, "metadata", "annotations"), declared.metadata.annotations)
+    yield from nodeloss.annotations((*path, "metadata", "annotations"), declared.metadata.annotations)
     spec = declared.spec
     if spec is None:
         yield required((*path, "spec", "containers"))

@@ -18,6 +18,7 @@ from schemas.core.service import Service
 from schemas.discovery import EndpointSlice
 from schemas.meta import Object
 from schemas.networking import IngressClass
+from schemas.nodeloss import is_fenced
 from schemas.rbac import ClusterRoleBinding, RoleBinding
 from schemas.scheduling import PriorityClass
 from schemas.shape import shape_of
@@ -26,6 +27,7 @@ from schemas.validation import (
     access,
     endpoints,
     networking,
+    nodeloss,
     persistentvolume,
     priority,
     quota,
@@ -63,6 +65,8 @@ def _metadata(new: Object, old: Object) -> Faults:
 
 def _pod(new: Pod, old: Pod) -> Faults:
     path = ("spec",)
+    if is_fenced(old) or is_fenced(new):
+        yield from nodeloss.update(new, old)
     yield from _deadline(new.spec, old.spec)
     if not {_for_ever(each) for each in old.spec.tolerations} <= {_for_ever(each) for each in new.spec.tolerations}:
         yield forbidden((*path, "tolerations"), "existing toleration can not be modified except its tolerationSeconds")

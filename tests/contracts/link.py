@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from nodeagent.accepted import Accepted
 from nodeagent.checkpoint import Checkpoint
 from nodeagent.config import Config
+from nodeagent.lease import Lease
 from nodeagent.link import Link as AgentLink
 from nodeagent.network.feed import Feed
 from nodeagent.rpc.calls import Call, Refusal
@@ -137,6 +138,7 @@ def agent_link(config: Config, directory: Path, network: Feed) -> AgentLink:
         clock=now,
         serve=serve,
         pod_changed=lambda _: None,
+        lease=Lease(directory),
         network=network,
     )
 
