@@ -38,9 +38,9 @@ class AdmissionSettings(Record, frozen=True):
 
     default_toleration_seconds: int = 30
     """For how long a pod stays bound to a node that is away, unless it says so itself."""
-
     default_lease_seconds: int = DEFAULT_LEASE
     """For how long a fenced pod runs on without word of the reconciler, unless it says so itself."""
+
 
 def completion(settings: AdmissionSettings) -> Complete:
     """The function that fills in what an object leaves out. It refuses nothing, and twice is once."""
@@ -50,11 +50,11 @@ def completion(settings: AdmissionSettings) -> Complete:
         if view.find(ref_of(completed)) is None:
             for plugin in _COMPLETING:
                 completed = plugin(completed, view)
+            if isinstance(completed, Pod):
+                completed = pods.leased(completed, settings.default_lease_seconds)
         if isinstance(completed, Pod):
             return pods.tolerating(completed, settings.default_toleration_seconds)
         return completed
-            if isinstance(completed, Pod):
-                completed = pods.leased(completed, settings.default_lease_seconds)
 
     return complete
 
