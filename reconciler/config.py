@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from reconciler.admission.services import NODE_PORTS, SERVICE_CIDR, ranges
 from reconciler.source import Source, git_settings
 from schemas.configuration import BadConfiguration, BrokerAddress, Section, load
 
@@ -64,6 +65,9 @@ class Config(Section, frozen=True, kw_only=True):
     node_grace_seconds: float = 40
     """How long after its own start the reconciler waits for a node to say that it is there."""
     cluster_cidr: str = "10.244.0.0/16"
+    service_cidr: str = SERVICE_CIDR
+    """Where the addresses of Services come from: one network, or one of each family with a comma between."""
+    service_node_ports: str = NODE_PORTS
 
     @property
     def origin(self) -> Source:
@@ -95,6 +99,10 @@ def load_config(path: Path) -> Config:
     audit = config.api.audit_log
     if audit is not None and (audit.max_bytes < MIN_AUDIT_BYTES or audit.keep < 0):
         raise BadConfiguration(f"{path}: api.auditLog: maxBytes must be {MIN_AUDIT_BYTES} or more, keep 0 or more")
+    try:
+        ranges(config.service_cidr, config.service_node_ports)
+    except ValueError as error:
+        raise BadConfiguration(f"{path}: serviceCidr, serviceNodePorts: {error}") from None
     try:
         git_settings(config.origin)
     except BadConfiguration as error:

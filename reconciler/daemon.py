@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler import accessdefaults
 from reconciler import box as boxes
-from reconciler.admission import AdmissionSettings, admission, completion
+from reconciler.admission import AdmissionSettings, admission, amendment, completion
 from reconciler.admission.priority import SYSTEM_CLASSES
 from reconciler.answers import Answers
 from reconciler.api import certificate, kubeconfig, measuring
@@ -189,7 +189,8 @@ async def _serving(api: ApiServer, kubeconfig_path: Path) -> AsyncIterator[None]
 async def opened(config: Config) -> AsyncIterator[Cluster]:
     """The cluster over its store, with the namespaces and roles that are always there."""
     store = await SqliteStore.open(config.data / "store.db")
-    cluster = await Cluster.open(store, clock=now, admit=admission(_admission(config)))
+    settings = _admission(config)
+    cluster = await Cluster.open(store, clock=now, admit=admission(settings), amend=amendment(settings))
     try:
         for always in (*(Namespace(metadata=ObjectMeta(name=name)) for name in NAMESPACES), *SYSTEM_CLASSES):
             with contextlib.suppress(AlreadyExists):
@@ -228,7 +229,11 @@ def _cannot_listen(field: str, error: OSError) -> BadConfiguration:
 
 
 def _admission(config: Config) -> AdmissionSettings:
-    return AdmissionSettings(default_toleration_seconds=config.toleration_seconds)
+    return AdmissionSettings(
+        default_toleration_seconds=config.toleration_seconds,
+        service_cidr=config.service_cidr,
+        node_ports=config.service_node_ports,
+    )
 
 
 async def _keep_agent(box: Box) -> None:

@@ -4,6 +4,7 @@ Pure. Defaults and allocations that belonged to the type of before fall away wit
 them itself: then they are meant, and validation says that they do not fit. As the API server does before it validates.
 """
 
+from collections.abc import Iterator
 from typing import TypeVar, cast
 
 from msgspec import structs
@@ -17,8 +18,36 @@ AnyObject = TypeVar("AnyObject", bound=Object)
 def without_leftovers(new: AnyObject, old: Object) -> AnyObject:
     """The new object, less what only the old one needed. Both are defaulted."""
     if isinstance(new, Service) and isinstance(old, Service):
-        return cast("AnyObject", structs.replace(new, spec=_spec(new.spec, old.spec)))
+        return cast("AnyObject", structs.replace(new, spec=_spec(_kept(new.spec, old.spec), old.spec)))
     return new
+
+
+def _kept(new: ServiceSpec, old: ServiceSpec) -> ServiceSpec:
+    """With what was given to the Service and the update does not name: that is no wish to lose it."""
+    fields: dict[str, object] = {}
+    if _has_address(new) and _has_address(old):
+        ip = new.cluster_ip or old.cluster_ip
+        same = not new.cluster_ips or new.cluster_ips == old.cluster_ips
+        ips = old.cluster_ips if ip == old.cluster_ip else (ip,)
+        fields |= {"cluster_ip": ip, "cluster_ips": ips if same else new.cluster_ips}
+        fields["ip_family_policy"] = policy = new.ip_family_policy or old.ip_family_policy
+        fields["ip_families"] = families = new.ip_families or old.ip_families
+        if policy == "SingleStack" and new.cluster_ips and len(new.cluster_ips) < len(families):
+            fields["ip_families"] = families[: len(new.cluster_ips)]
+    if _has_node_ports(new) and _has_node_ports(old):
+        fields["ports"] = tuple(_kept_ports(new.ports, old.ports))
+    if _is_checked(new) and _is_checked(old):
+        fields["health_check_node_port"] = new.health_check_node_port or old.health_check_node_port
+    return structs.replace(new, **fields)
+
+
+def _kept_ports(new: tuple[ServicePort, ...], old: tuple[ServicePort, ...]) -> Iterator[ServicePort]:
+    """By name; a number that another port has taken over is not given twice."""
+    named = {port.name: port.node_port for port in old}
+    used = _node_ports(new)
+    for port in new:
+        number = 0 if port.node_port else named.get(port.name, 0)
+        yield structs.replace(port, node_port=number) if number and number not in used else port
 
 
 def _spec(new: ServiceSpec, old: ServiceSpec) -> ServiceSpec:

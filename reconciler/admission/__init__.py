@@ -8,14 +8,15 @@ so that a limit or a class that changes later makes nothing differ from what its
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from reconciler.admission import accounts, labelkeys, limits, pods, priority, quota, storage
+from reconciler.admission import accounts, labelkeys, limits, pods, priority, quota, services, storage
 from reconciler.admission.refusal import refused
 from reconciler.store.view import View
 from schemas.core.pod import Pod
+from schemas.core.service import Service
 from schemas.defaults import defaulted
 from schemas.meta import Object, Record, ref_of
-
 from schemas.nodeloss import DEFAULT_LEASE
+
 AnyObject = TypeVar("AnyObject", bound=Object)
 
 Complete = Callable[[Object, View], Object]
@@ -40,6 +41,8 @@ class AdmissionSettings(Record, frozen=True):
     """For how long a pod stays bound to a node that is away, unless it says so itself."""
     default_lease_seconds: int = DEFAULT_LEASE
     """For how long a fenced pod runs on without word of the reconciler, unless it says so itself."""
+    service_cidr: str = services.SERVICE_CIDR
+    node_ports: str = services.NODE_PORTS
 
 
 def completion(settings: AdmissionSettings) -> Complete:
@@ -61,13 +64,23 @@ def completion(settings: AdmissionSettings) -> Complete:
 
 def admission(settings: AdmissionSettings) -> Complete:
     """The function that every new object passes on its way into the store. Raises `Refused`."""
-    complete = completion(settings)
+    complete, given = completion(settings), services.ranges(settings.service_cidr, settings.node_ports)
 
     def admit(object_: Object, view: View) -> Object:
         completed = complete(object_, view)
         for check in _CHECKING:
             if why := check(completed, view):
                 raise refused(completed, why)
-        return completed
+        return services.allocated(completed, None, view, given) if isinstance(completed, Service) else completed
 
     return admit
+
+
+def amendment(settings: AdmissionSettings) -> Callable[[Object, Object, View], Object]:
+    """The function that every new version of an object passes. Raises `Refused`."""
+    given = services.ranges(settings.service_cidr, settings.node_ports)
+
+    def amend(new: Object, old: Object, view: View) -> Object:
+        return services.allocated(new, old, view, given) if isinstance(new, Service) else new
+
+    return amend

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from reconciler.store.changes import AlreadyExists, ChangeError, Conflict, NotFound, Refused
+from reconciler.store.changes import AlreadyExists, ChangeError, Conflict, NotFound, Refused, Unfit, UsedUp
 from schemas.faults import Fault
 from schemas.kinds import BY_NAME, Kind
 
@@ -174,6 +174,8 @@ def of_change_error(error: ChangeError) -> StatusError:
         return already_exists(kind, name)
     if isinstance(error, Conflict):
         return modified(kind, name)
-    if isinstance(error, Refused):
+    if isinstance(error, Unfit):
+        return invalid(kind.name, kind.group, name, error.faults)
+    if isinstance(error, Refused) and not isinstance(error, UsedUp):
         return StatusError(403, "Forbidden", str(error), details=resource_details(kind, name))
     return StatusError(500, "InternalError", f"Internal error occurred: {error}")

@@ -20,6 +20,7 @@ from reconciler.controllers import (
     resourcequota,
     roleaggregation,
     serviceaccount,
+    serviceaddress,
     statefulset,
     ttl,
 )
@@ -61,6 +62,7 @@ def controllers(settings: ControllerSettings, usage: Callable[[], Usage] = dict)
         eventttl.CONTROLLER,
         roleaggregation.CONTROLLER,
         serviceaccount.CONTROLLER,
+        serviceaddress.CONTROLLER,
         endpointslice.CONTROLLER,
         disruption.CONTROLLER,
         resourcequota.CONTROLLER,

@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 _MOST_TRIES = 8
 _MOST_TRIES_EACH = 3
 _LATER_SECONDS = 1.0
-_ADMITTING = frozenset({"LimitRange", "PriorityClass", "ResourceQuota", "ServiceAccount"})
+_ADMITTING = frozenset({"LimitRange", "PriorityClass", "ResourceQuota", "Service", "ServiceAccount"})
 """What admission goes by: when it changes, or something goes, what was refused may come in."""
 _OVERTAKEN = (NotFound, AlreadyExists, Conflict)
 """Another writer was quicker: what is there now has to be looked at again."""

@@ -9,6 +9,7 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar, cast
 
+from reconciler.store.claims import claims
 from reconciler.store.codec import at_version
 from reconciler.store.history import Bounds, History
 from reconciler.store.view import AnyObject, Event
@@ -61,6 +62,7 @@ class Cache:
         self._by_uid: dict[str, Object] = {}
         self._owned: dict[tuple[str, str], dict[Ref, Object]] = {}  # (owner's uid, kind)
         self._on_node: dict[str, dict[Ref, Pod]] = {}
+        self._claimed: dict[str, Ref] = {}
         self._history: History[tuple[Event, ...]] = History(revision, bounds)
         self._listeners: list[Listener] = []
 
@@ -97,6 +99,9 @@ class Cache:
 
     def pods_on(self, node: str) -> Sequence[Pod]:
         return _by_name(self._on_node.get(node, {}))
+
+    def holder(self, claim: str) -> Ref | None:
+        return self._claimed.get(claim)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         self._listeners.append(listener)
@@ -150,6 +155,7 @@ class Cache:
             self._owned.setdefault((uid, ref.kind), {})[ref] = new
         if isinstance(new, Pod) and new.spec.node_name:
             self._on_node.setdefault(new.spec.node_name, {})[ref] = new
+        self._claimed.update(dict.fromkeys(claims(new), ref))
 
     def _drop(self, ref: Ref, old: Object) -> None:
         shelves = self._shelves[ref.kind]
@@ -167,6 +173,9 @@ class Cache:
                 _take_out(self._owned, (uid, ref.kind), ref)
         if isinstance(old, Pod) and (not isinstance(new, Pod) or new.spec.node_name != old.spec.node_name):
             _take_out(self._on_node, old.spec.node_name, ref)
+        for claim in claims(old) - claims(new):
+            if self._claimed.get(claim) == ref:
+                del self._claimed[claim]
 
 
 def _owners(object_: Object) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from schemas.core.reference import ObjectReference
+from schemas.faults import Fault
 from schemas.meta import Object, Ref
 
 
@@ -102,3 +103,15 @@ class Refused(ChangeError):
     """
 
     change: Change | None = None
+
+
+class Unfit(Refused):
+    """What the object asks for itself cannot be given: an address or port that is another's, or out of range."""
+
+    def __init__(self, ref: Ref, message: str, faults: tuple[Fault, ...]) -> None:
+        super().__init__(ref, message)
+        self.faults = faults
+
+
+class UsedUp(Refused):
+    """There is none left of what the object needs."""

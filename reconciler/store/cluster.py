@@ -24,7 +24,7 @@ from reconciler.store.draft import Draft
 from reconciler.store.interface import Mismatch, Put, Remove, Store, StoreError
 from reconciler.store.keys import key_of, prefix_of, ref_of_key
 from reconciler.store.pause import Pause
-from reconciler.store.planning import SUFFIX_ALPHABET, SUFFIX_LENGTH, Admit, Mint, plan
+from reconciler.store.planning import SUFFIX_ALPHABET, SUFFIX_LENGTH, Admit, Amend, Mint, plan, unamended
 from schemas.kinds import KINDS
 from schemas.meta import Object, Ref
 
@@ -63,9 +63,11 @@ class _Ready(msgspec.Struct):
 class Cluster:
     """The store and the cache over it. Changes go through `apply`, everything else reads `cache`."""
 
-    def __init__(self, store: Store, cache: Cache, clock: Callable[[], datetime], admit: Admit, mint: Mint) -> None:
+    def __init__(
+        self, store: Store, cache: Cache, clock: Callable[[], datetime], admit: Admit, amend: Amend, mint: Mint
+    ) -> None:
         self.store, self.cache = store, cache
-        self._clock, self._admit, self._mint = clock, admit, mint
+        self._clock, self._admit, self._amend, self._mint = clock, admit, amend, mint
         self._queue: deque[_Asked] = deque()
         self._worker: asyncio.Task[None] | None = None
         self._unreadable: dict[str, int] = {}
@@ -78,10 +80,11 @@ class Cluster:
         *,
         clock: Callable[[], datetime],
         admit: Admit = lambda object_, _: object_,
+        amend: Amend = unamended,
         mint: Mint = RANDOM,
     ) -> "Cluster":
         """Reads all objects of the store. `clock` tells the time with its zone."""
-        cluster = cls(store, Cache(store.revision), clock, admit, mint)
+        cluster = cls(store, Cache(store.revision), clock, admit, amend, mint)
         for kind in KINDS:
             await cluster._load(prefix_of(kind))
         return cluster
@@ -104,6 +107,10 @@ class Cluster:
     def admitted(self, object_: Object) -> Object:
         """A new object as it would be taken in by now. Raises `Refused`."""
         return self._admit(object_, self.cache)
+
+    def amended(self, new: Object, old: Object) -> Object:
+        """A new version of an object as it would be taken in by now. Raises `Refused`."""
+        return self._amend(new, old, self.cache)
 
     async def close(self) -> None:
         """Carries out what was asked for, takes no more, and closes the store."""
@@ -160,7 +167,7 @@ class Cluster:
         now = self._clock().astimezone(UTC).replace(microsecond=0)
         for change in asked.changes:
             try:
-                planned = plan(change, draft, now, self._mint, self._admit)
+                planned = plan(change, draft, now, self._mint, self._admit, self._amend)
             except Refused as error:
                 error.change = change
                 raise

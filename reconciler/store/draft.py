@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from reconciler.store.cache import KIND_OF
+from reconciler.store.claims import claims
 from reconciler.store.view import AnyObject, View
 from schemas.core.pod import Pod
 from schemas.meta import Object, Ref, ref_of
@@ -19,6 +20,7 @@ class Draft:
         self._base = base
         self.touched: dict[Ref, Object | None] = {}
         self._by_uid: dict[str, Object] = {}
+        self._claimed: dict[str, Ref] = {}
 
     @property
     def revision(self) -> int:
@@ -29,9 +31,12 @@ class Draft:
         before = self.touched.get(ref)
         if before is not None:
             self._by_uid.pop(before.metadata.uid, None)
+            for claim in claims(before):
+                self._claimed.pop(claim, None)
         self.touched[ref] = object_
         if object_ is not None:
             self._by_uid[object_.metadata.uid] = object_
+            self._claimed.update(dict.fromkeys(claims(object_), ref))
 
     def find(self, ref: Ref) -> Object | None:
         return self.touched[ref] if ref in self.touched else self._base.find(ref)
@@ -58,6 +63,12 @@ class Draft:
 
     def pods_on(self, node: str) -> Sequence[Pod]:
         return self._merged(Pod, self._base.pods_on(node), lambda pod: pod.spec.node_name == node)
+
+    def holder(self, claim: str) -> Ref | None:
+        if claim in self._claimed:
+            return self._claimed[claim]
+        held = self._base.holder(claim)
+        return None if held in self.touched else held
 
     def _merged(
         self, type_: type[AnyObject], base: Sequence[AnyObject], belongs: Callable[[AnyObject], bool]

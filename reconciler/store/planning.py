@@ -35,6 +35,9 @@ from schemas.scheduling import PriorityClass
 Admit = Callable[[Object, View], Object]
 """Completes an object before it is created, or refuses it with a `ChangeError`."""
 
+Amend = Callable[[Object, Object, View], Object]
+"""Completes the new version of an object, given the one that is there, or refuses it with a `ChangeError`."""
+
 SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 SUFFIX_LENGTH = 5
 _STEM_LENGTH = 63 - SUFFIX_LENGTH
@@ -74,14 +77,18 @@ class Planned(NamedTuple):
     durable: bool = True
 
 
-def plan(change: Change, view: View, now: datetime, mint: Mint, admit: Admit) -> Planned:
+def unamended(new: Object, old: Object, view: View) -> Object:
+    return new
+
+
+def plan(change: Change, view: View, now: datetime, mint: Mint, admit: Admit, amend: Amend = unamended) -> Planned:
     """Works one change out against the view. `now` is in whole seconds, UTC. Raises `ChangeError`."""
     match change:
         case Create():
             object_ = _created(change.object, view, now, mint, admit)
             return Planned(ref_of(object_), ((ref_of(object_), object_),))
         case Update():
-            return _update(change.object, view)
+            return _update(change.object, view, amend)
         case UpdateStatus():
             return _update_status(change, view)
         case Delete():
@@ -144,13 +151,13 @@ def _stamped(object_: Object, now: datetime, mint: Mint) -> Object:
     )
 
 
-def _update(object_: Object, view: View) -> Planned:
+def _update(object_: Object, view: View, amend: Amend) -> Planned:
     ref, metadata = ref_of(object_), object_.metadata
     old = present(view, ref, metadata.uid, metadata.resource_version)
     if type(old) is not type(object_):
         raise ChangeError(ref, f"{ref}: is a {type(old).__name__} and cannot become a {type(object_).__name__}")
     _check_finalizers(ref, old.metadata, metadata)
-    new = with_status(object_, old)
+    new = amend(with_status(object_, old), old, view)
     grown = old.metadata.generation > 0 and _asks_otherwise(old, new)
     new = replace(
         new,

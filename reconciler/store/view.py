@@ -54,6 +54,9 @@ class View(Protocol):
     def pods_on(self, node: str) -> Sequence[Pod]:
         """Pods bound to the node, ended and ending ones included."""
 
+    def holder(self, claim: str) -> Ref | None:
+        """The Service that has this address or node port; see `reconciler.store.claims`."""
+
 
 class Feed(Protocol):
     """A view that also tells when it changes."""

@@ -1,6 +1,6 @@
 """Rules of the addresses of a Service within the cluster, and of their families.
 
-The cluster has one family, as a Kubernetes without dual-stack networks; which one, allocation knows.
+Which families the cluster has, allocation knows.
 """
 
 from schemas.core.service import ServiceSpec
@@ -74,8 +74,6 @@ def _families(spec: ServiceSpec) -> Faults:
     if len(spec.ip_families) > 1 and policy in ("", "SingleStack"):
         sentence = "must be 'RequireDualStack' or 'PreferDualStack' when multiple IP families are specified"
         yield invalid(_POLICY, "SingleStack", sentence)
-    elif policy == "RequireDualStack":
-        yield invalid(_POLICY, policy, "this cluster is not configured for dual-stack services")
 
 
 def cluster_ips_update(new: ServiceSpec, old: ServiceSpec) -> Faults:

@@ -18,6 +18,7 @@ ELSEWHERE = {
     "pod-priority": "admission, which knows the PriorityClasses",
     "pod-rtclass": "admission, which knows the RuntimeClasses",
     "svc-clusterip": "allocation, which knows the service range",
+    "svc-dual": "allocation, which knows the families",
     "event-v1": "of events.k8s.io, which is not served",
 }
 """Cases that are not the business of validation."""
