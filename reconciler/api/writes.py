@@ -222,7 +222,8 @@ async def replace(
     """Puts the new version in the present one's place, unless it breaks a rule or changes what the folder declares."""
     of_status = target.subresource == "status"
     object_ = declared.kept(without_leftovers(new, present), present)
-    warnings += _refuse(target.kind, target.name, rules.of_changed(target, object_, present))
+    faults = (*_changed(target, object_, present), *(() if of_status else validate(object_)))
+    warnings += _refuse(target.kind, target.name, faults)
     if not of_status:
         object_ = _amended(cluster, object_, present)
     if object_ == present:
@@ -240,6 +241,17 @@ def _amended(cluster: Cluster, new: Object, present: Object) -> Object:
         return cluster.amended(new, present)
     except ChangeError as error:
         raise of_change_error(error) from error
+
+
+def _changed(target: Target, new: Object, present: Object) -> Sequence[Fault]:
+    """What may not change."""
+    faults = list(ephemeral_faults(new, present) if target.subresource == EPHEMERAL else validate_update(new, present))
+    added = [one for one in new.metadata.finalizers if one not in present.metadata.finalizers]
+    if added and present.metadata.deletion_timestamp is not None:
+        shown = ", ".join(f'"{one}"' for one in added)
+        message = "no new finalizers can be added if the object is being deleted, found new finalizers"
+        faults.append(Fault(("metadata", "finalizers"), f"Forbidden: {message} []string{{{shown}}}"))
+    return faults
 
 
 def _changes(present: Object, new: Object, *, status: bool) -> Sequence[Change]:
