@@ -16,7 +16,7 @@ from msgspec import structs
 from schemas.apply import SYSTEM_METADATA, apply, child_shape, element_key, is_merged, owned_fields
 from schemas.fieldsets import FieldSet, difference, intersection, members, path_text, union
 from schemas.meta import ManagedFieldsEntry, Record
-from schemas.shape import Json, Shape, shape_of
+from schemas.shape import Field, Json, Shape, shape_of
 
 MOST_UPDATERS = 10
 """Entries of writers that an object keeps; the oldest are told as one beyond that, as Kubernetes does."""
@@ -67,7 +67,7 @@ def changes(type_: type[Record], old: Document | None, new: Document) -> tuple[F
     """The fields that `new` adds or changes, and those that it lacks. `old` None: there was no object."""
     shape = shape_of(type_)
     changed, removed = _compared(shape, _zero(shape) if old is None else old, new)
-    own = _BY_SERVER.get(type_.__name__, {}) if old is None else {}
+    own = BY_SERVER.get(type_.__name__, {}) if old is None else {}
     return difference(_of_writers(changed or {}), own), _of_writers(removed or {})
 
 
@@ -81,8 +81,8 @@ def after_update(type_: type[Record], entries: Entries, old: Document | None, ne
     mine = union(difference(before.fields_v1, removed) if before else {}, changed)
     if mine:
         time = writer.now if changed or before is None else before.time
-        kept.append(structs.replace(_entry(writer, "Update", mine), time=time))
-    return _bounded(_ordered(kept))
+        kept.append(structs.replace(entry_of(writer, mine), time=time))
+    return _bounded(in_order(kept))
 
 
 def applied(
@@ -106,8 +106,8 @@ def applied(
     if owned:
         unchanged = before.time if before else None
         time = writer.now if lost or live is None else unchanged
-        kept.append(structs.replace(_entry(writer, "Apply", owned), time=time))
-    return built, _ordered(kept)
+        kept.append(structs.replace(entry_of(writer, owned, "Apply"), time=time))
+    return built, in_order(kept)
 
 
 def _refuse(others: Sequence[ManagedFieldsEntry], changed: FieldSet) -> None:
@@ -137,7 +137,7 @@ def _is_by(entry: ManagedFieldsEntry, writer: Writer, operation: str) -> bool:
     return is_same and (operation == "Apply" or entry.api_version == writer.api_version)
 
 
-def _entry(writer: Writer, operation: str, fields: FieldSet) -> ManagedFieldsEntry:
+def entry_of(writer: Writer, fields: FieldSet, operation: str = "Update") -> ManagedFieldsEntry:
     return ManagedFieldsEntry(
         api_version=writer.api_version,
         fields_type="FieldsV1",
@@ -149,7 +149,7 @@ def _entry(writer: Writer, operation: str, fields: FieldSet) -> ManagedFieldsEnt
     )
 
 
-def _ordered(entries: Sequence[ManagedFieldsEntry]) -> Entries:
+def in_order(entries: Sequence[ManagedFieldsEntry]) -> Entries:
     def place(entry: ManagedFieldsEntry) -> tuple[str, float, str, str, str]:
         at = entry.time.timestamp() if entry.time else 0.0
         return entry.operation, at, entry.manager, entry.api_version, entry.subresource
@@ -166,7 +166,7 @@ def _bounded(entries: Entries) -> Entries:
     for entry in surplus:
         fields = union(fields, entry.fields_v1)
     ancient = structs.replace(surplus[-1], manager=_ANCIENT, subresource="", fields_v1=fields)
-    return _ordered([*(entry for entry in entries if entry not in surplus), ancient])
+    return in_order([*(entry for entry in entries if entry not in surplus), ancient])
 
 
 def _in_scope(found: FieldSet, type_: type[Record], subresource: str) -> FieldSet:
@@ -186,7 +186,7 @@ def _of_writers(found: FieldSet) -> FieldSet:
     return kept | ({"f:metadata": metadata} if metadata else {})
 
 
-_BY_SERVER: dict[str, FieldSet] = {"Namespace": {"f:spec": {"f:finalizers": {}}}}
+BY_SERVER: dict[str, FieldSet] = {"Namespace": {"f:spec": {"f:finalizers": {}}}}
 """What the API server itself fills in, by type."""
 _ABSENT = object()
 
@@ -264,12 +264,17 @@ def _zero(shape: Shape) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for name, field in shape.fields.items():
-        place = (shape.record.__name__ if shape.record else "", name)
-        if field.shape.form == "record" and (not field.nullable or place in _ALWAYS_THERE):
-            found[name] = _zero(field.shape)
-        elif field.shape.form == "list" and field.required:
-            found[name] = []
+        if is_always_there(shape, field):
+            found[name] = [] if field.shape.form == "list" else _zero(field.shape)
     return found
+
+
+def is_always_there(shape: Shape, field: Field) -> bool:
+    """Whether every record of this shape has the field, be it empty."""
+    if field.shape.form == "record":
+        place = (shape.record.__name__ if shape.record else "", field.name)
+        return not field.nullable or place in _ALWAYS_THERE
+    return field.shape.form == "list" and field.required
 
 
 _ALWAYS_THERE = frozenset(

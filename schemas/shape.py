@@ -82,7 +82,12 @@ ATOMIC_TYPES = frozenset(
 """Records that have one owner as a whole (`x-kubernetes-map-type: atomic`)."""
 
 _ATOMIC_MAPS = frozenset(
-    (("PodSpec", "nodeSelector"), ("ReplicationControllerSpec", "selector"), ("ServiceSpec", "selector"))
+    (
+        ("ControllerRevision", "data"),
+        ("PodSpec", "nodeSelector"),
+        ("ReplicationControllerSpec", "selector"),
+        ("ServiceSpec", "selector"),
+    )
 )
 """Maps that have one owner as a whole."""
 

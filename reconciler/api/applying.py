@@ -12,6 +12,7 @@ from msgspec import structs
 
 from reconciler.api import media
 from reconciler.api.bodies import Document
+from reconciler.api.owners import entries_of, to_record
 from reconciler.api.reads import get
 from reconciler.api.status import Cause, StatusError, bad_option, bad_request, invalid
 from reconciler.api.target import Target
@@ -119,7 +120,9 @@ async def _change(
     type_ = target.kind.type
     check_identity(target, present, _stated(target, declaration))
     live, by = msgspec.to_builtins(present), writer(target, terms, target.subresource)
-    entries = present.metadata.managed_fields
+    entries = entries_of(present)
+    if not to_record(entries, present):
+        entries = ()  # nobody is known to have made it
     try:
         built, after = _applied(type_, entries, live, declaration, by, force=force)
     except Conflicts as error:
@@ -127,7 +130,7 @@ async def _change(
         if left:
             raise _conflict(left) from None
         built, after = _applied(type_, entries, live, declaration, by, force=True)
-    new = _object(target, built, after, present)
+    new = _object(target, built, to_record(after, present), present)
     if terms.manager == _KUBECTL and LAST_APPLIED in present.metadata.annotations:
         new = _noting(new, target, declaration)
     terms.check(new, present)

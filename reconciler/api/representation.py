@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
+from msgspec import structs
 
+from reconciler.api.owners import shown
 from reconciler.api.spelledout import spelled_out
 from reconciler.api.tables import LAYOUTS, Cell, Column
 from schemas.kinds import Kind
@@ -29,9 +31,13 @@ class Form(msgspec.Struct, frozen=True):
     include: Literal["None", "Metadata", "Object"] = "Metadata"
     meta: str = _META
     as_: Callable[[Object], Object] | None = None
+    owners: bool = True
+    """Whether the components that own fields are told besides the clients."""
 
 
 PLAIN = Form("Object")
+MOST_WITH_OWNERS = 500
+"""Objects in a list that tells whose each field is, as many as kubectl asks for at a time: it costs most of all."""
 
 
 class _Partial(Record, frozen=True):
@@ -68,11 +74,17 @@ class ListPosition(msgspec.Struct, frozen=True):
 
 
 def _partial(object_: Object, form: Form) -> _Partial:
-    return _Partial("PartialObjectMetadata", form.meta, object_.metadata)
+    return _Partial("PartialObjectMetadata", form.meta, _owned(object_, form).metadata)
 
 
 def _whole(object_: Object, form: Form) -> Object:
-    return form.as_(object_) if form.as_ else spelled_out(object_)
+    owned = _owned(object_, form)
+    return form.as_(owned) if form.as_ else owned
+
+
+def _owned(object_: Object, form: Form) -> Object:
+    spelled = spelled_out(object_)
+    return shown(spelled) if form.owners else spelled
 
 
 def _row(object_: Object, form: Form, now: datetime) -> _Row:
@@ -103,6 +115,8 @@ def encode_list(
     kind: Kind, objects: Sequence[Object], form: Form, position: ListPosition, now: datetime
 ) -> Iterator[bytes]:
     """A list in pieces, one object each."""
+    if len(objects) > MOST_WITH_OWNERS:
+        form = structs.replace(form, owners=False)
     meta = encode(_ListMeta(str(position.revision), position.continue_, position.remaining))
     match form.name:
         case "Object":

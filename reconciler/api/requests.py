@@ -175,7 +175,10 @@ class Resources:
         asked = await _delete_options(request)
         dry = options.dry_run(request.query, "DeleteOptions", asked.dry_run)
         warnings = declared.put_back(reads.get(self.cluster.cache, target))
-        return json_response(await deletes.delete(self.cluster, target, asked, dry=dry), warnings=warnings)
+        left = await deletes.delete(self.cluster, target, asked, dry=dry)
+        if isinstance(left, Object):
+            return json_response(encode_one(left, _form(request, target), datetime.now(UTC)), warnings=warnings)
+        return json_response(left, warnings=warnings)
 
     async def _delete_collection(self, request: web.Request, target: Target) -> web.StreamResponse:
         if (target.kind.namespaced and target.namespace is None) or target.kind.name == "Namespace":

@@ -15,6 +15,7 @@ from reconciler.api import declared
 from reconciler.api.bodies import Document, document_of, read
 from reconciler.api.ephemeral import EPHEMERAL, with_ephemeral
 from reconciler.api.ephemeral import faults as ephemeral_faults
+from reconciler.api.owners import entries_of, to_record
 from reconciler.api.reads import get
 from reconciler.api.status import (
     Cause,
@@ -283,11 +284,12 @@ def _entries(
     target: Target, present: Object, new: Object, given: ObjectMeta, by: Writer
 ) -> tuple[ManagedFieldsEntry, ...]:
     """The account of owners after the change. One that is given empty starts anew, as in Kubernetes."""
-    entries = given.managed_fields or present.metadata.managed_fields
     if given.managed_fields and all(entry == ManagedFieldsEntry() for entry in given.managed_fields):
         return ()
-    if new == present and entries == present.metadata.managed_fields:
-        return entries
+    everybody = to_record(entries_of(present), present)
+    entries = to_record(given.managed_fields, present) if given.managed_fields else everybody
+    if new == present and entries == everybody:
+        return present.metadata.managed_fields
     return after_update(target.kind.type, entries, msgspec.to_builtins(present), msgspec.to_builtins(new), by)
 
 
