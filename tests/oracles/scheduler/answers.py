@@ -11,7 +11,7 @@ from reconciler.scheduler.snapshot import Snapshot
 from schemas.core.pod import Pod
 from schemas.meta import Object
 from tests.oracles.scheduler.reference.decide import decide
-from tests.oracles.scheduler.reference.world import World, key_of
+from tests.oracles.scheduler.reference.world import World
 
 Limits = Mapping[str, Mapping[str, int]]
 
@@ -65,7 +65,7 @@ class Reference:
         self._world.place(pod, node)
 
     def forget(self, pod: Pod) -> None:
-        self._world.remove(*key_of(pod))
+        self._world.drop(pod)
 
     def nominate(self, pod: Pod, node: str, ending: Iterable[Pod]) -> None:
         for one in ending:

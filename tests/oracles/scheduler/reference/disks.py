@@ -40,7 +40,8 @@ def volume_restrictions(asked: Demands, world: World) -> Filter:
         if "ReadWriteOncePod" in claim.spec.access_modes:
             alone.add(name)
     taken = any(
-        one.pod.metadata.namespace == namespace and alone & set(claim_names(one.pod)) for one in world.pods.values()
+        one.node in world.nodes and one.pod.metadata.namespace == namespace and alone & set(claim_names(one.pod))
+        for one in world.pods.values()
     )
 
     def check(node: Node) -> Refusal | None:

@@ -16,7 +16,7 @@ from tests.oracles.scheduler.reference.demands import Demands
 from tests.oracles.scheduler.reference.matching import picks_everything
 from tests.oracles.scheduler.reference.refusals import Refusal
 from tests.oracles.scheduler.reference.verdict import Decision, counted, refusal
-from tests.oracles.scheduler.reference.world import World, key_of
+from tests.oracles.scheduler.reference.world import Key, World, key_of
 
 _HELPLESS = "Preemption is not helpful for scheduling"
 _NOBODY = "No preemption victims found for incoming pod"
@@ -34,8 +34,8 @@ def preempted(asked: Demands, refused: Mapping[str, Refusal], world: World) -> D
     """The decision about a pod that all nodes refuse."""
     pod, number = asked.pod, len(world.nodes)
     head = counted(number, Counter(reason for one in refused.values() for reason in one.reasons))
-    if pod.spec.preemption_policy == "Never":
-        return _unschedulable(f"{head} preemption: not eligible due to preemptionPolicy=Never.", refused)
+    if why_not := _not_eligible(pod, refused, world):
+        return _unschedulable(f"{head} preemption: {why_not}", refused)
     candidates, useless = [], Counter[str]()
     for name, why in refused.items():
         found = _HELPLESS if why.lasting else dry_run(asked, name, world)
@@ -45,10 +45,32 @@ def preempted(asked: Demands, refused: Mapping[str, Refusal], world: World) -> D
             useless.update((found,) if isinstance(found, str) else found.reasons)
     if not candidates:
         return _unschedulable(f"{head} preemption: {counted(number, useless)}", refused)
-    best = min(candidates, key=_order)
+    best = min(candidates, key=lambda one: (_order(one), one.node))
     leaving = {"/".join(key_of(one)) for one in best.victims if one.metadata.deletion_timestamp is None}
     return Decision(
         reason="Unschedulable", message=head, nominated=best.node, victims=frozenset(leaving), refusals=refused
+    )
+
+
+def _not_eligible(pod: Pod, refused: Mapping[str, Refusal], world: World) -> str:
+    """A pod that has made others leave a node waits for them, unless it could not go there any more."""
+    if pod.spec.preemption_policy == "Never":
+        return "not eligible due to preemptionPolicy=Never."
+    kept = world.nominated.get(key_of(pod))
+    if kept is None or kept.node not in refused or refused[kept.node].lasting:
+        return ""
+    ours = pod.spec.priority or 0
+    if any((one.pod.spec.priority or 0) < ours and _preempted(one.pod) for one in world.on(kept.node)):
+        return "not eligible due to a terminating pod on the nominated node."
+    return ""
+
+
+def _preempted(pod: Pod) -> bool:
+    told = next((one for one in pod.status.conditions if one.type == "DisruptionTarget"), None)
+    return (
+        pod.metadata.deletion_timestamp is not None
+        and told is not None
+        and (told.status, told.reason) == ("True", "PreemptionByScheduler")
     )
 
 
@@ -76,17 +98,18 @@ def dry_run(asked: Demands, node: str, world: World) -> Candidate | Refusal | st
     return Candidate(node, [one.pod for one in sorted(victims, key=_importance)], count)
 
 
-def _importance(one: Demands) -> tuple[int, datetime]:
-    return -(one.pod.spec.priority or 0), one.pod.status.start_time or _LATEST
+def _importance(one: Demands) -> tuple[int, datetime, Key]:
+    """Higher priority, then the longer run. Which of two that are equal in both is open, here the first by name."""
+    return -(one.pod.spec.priority or 0), one.pod.status.start_time or _LATEST, key_of(one.pod)
 
 
 def _breaking(pods: Sequence[Demands], world: World) -> list[Demands]:
     """Those whose budget does not allow that they leave together with the ones before them."""
-    allowed = {id(budget): budget.status.disruptions_allowed for budget in world.budgets}
+    allowed = {id(budget): budget.status.disruptions_allowed for budget in world.budgets.values()}
     found = []
     for one in pods:
         broken = False
-        for budget in world.budgets:
+        for budget in world.budgets.values():
             selector, metadata = budget.spec.selector, one.pod.metadata
             if budget.metadata.namespace != metadata.namespace or not metadata.labels or picks_everything(selector):
                 continue
@@ -100,7 +123,7 @@ def _breaking(pods: Sequence[Demands], world: World) -> list[Demands]:
 
 
 def _order(one: Candidate) -> tuple[int, int, int, int, float]:
-    """The least is chosen; after all equal it is open which."""
+    """The least is chosen. Which of equal ones is open, here the first by name."""
     if not one.victims:
         return one.broken, -(2**31), 0, 0, 0.0
     priorities = [pod.spec.priority or 0 for pod in one.victims]

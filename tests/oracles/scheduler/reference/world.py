@@ -33,7 +33,7 @@ class World:
         self.nominated: dict[Key, Demands] = {}
         self.namespaces: dict[str, dict[str, str]] = {}
         self.selectors: dict[tuple[str, str, str], Object] = {}
-        self.budgets: list[PodDisruptionBudget] = []
+        self.budgets: dict[Key, PodDisruptionBudget] = {}
         self.volumes: dict[str, PersistentVolume] = {}
         self.claims: dict[Key, PersistentVolumeClaim] = {}
         self.classes: dict[str, StorageClass] = {}
@@ -56,7 +56,7 @@ class World:
             case Service() | ReplicaSet() | StatefulSet() | ReplicationController():
                 self.selectors[(one.kind, *key_of(one))] = one
             case PodDisruptionBudget():
-                self.budgets.append(one)
+                self.budgets[key_of(one)] = one
             case PersistentVolume():
                 self.volumes[one.metadata.name] = one
             case PersistentVolumeClaim():
@@ -82,9 +82,26 @@ class World:
         }
         self.nominated[key_of(pod)] = Demands(pod, node)
 
-    def remove(self, namespace: str, name: str) -> None:
-        self.pods.pop((namespace, name), None)
-        self.nominated.pop((namespace, name), None)
+    def drop(self, one: Object) -> None:
+        key, name = key_of(one), one.metadata.name
+        match one:
+            case Pod():
+                self.pods.pop(key, None)
+                self.nominated.pop(key, None)
+            case Node():
+                self.nodes.pop(name, None)
+            case Namespace():
+                self.namespaces.pop(name, None)
+            case Service() | ReplicaSet() | StatefulSet() | ReplicationController():
+                self.selectors.pop((one.kind, *key), None)
+            case PodDisruptionBudget():
+                self.budgets.pop(key, None)
+            case PersistentVolume():
+                self.volumes.pop(name, None)
+            case PersistentVolumeClaim():
+                self.claims.pop(key, None)
+            case StorageClass():
+                self.classes.pop(name, None)
 
     def on(self, node: str) -> Iterator[Demands]:
         """The pods on a node, ending ones included."""
