@@ -5,6 +5,7 @@ from pathlib import Path
 from reconciler.admission.services import NODE_PORTS, SERVICE_CIDR, ranges
 from reconciler.source import Source, git_settings
 from schemas.configuration import BadConfiguration, BrokerAddress, Section, load
+from schemas.nodeloss import DEFAULT_LEASE, LONGEST_LEASE, SHORTEST_LEASE
 
 MIN_AUDIT_BYTES = 64 * 1024
 
@@ -62,6 +63,10 @@ class Config(Section, frozen=True, kw_only=True):
     prune: Prune = Prune()
     toleration_seconds: int = 30
     """How long pods stay bound to a node that is away, where they do not say so themselves."""
+    lease_seconds: int = DEFAULT_LEASE
+    """How long a fenced pod runs on without word of the reconciler, where it does not say so itself."""
+    node_eviction_seconds: float = 10
+    """Between two lost nodes of a zone whose pods are evicted; 0 for no wait."""
     node_grace_seconds: float = 40
     """How long after its own start the reconciler waits for a node to say that it is there."""
     cluster_cidr: str = "10.244.0.0/16"
@@ -96,6 +101,10 @@ def load_config(path: Path) -> Config:
         )
     for field, listen in (("api.listen", config.api.listen), ("embeddedBroker.listen", _listen(config))):
         split_address(listen, f"{path}: {field}")
+    if not SHORTEST_LEASE <= config.lease_seconds <= LONGEST_LEASE:
+        raise BadConfiguration(f"{path}: leaseSeconds: must be between {SHORTEST_LEASE} and {LONGEST_LEASE}")
+    if config.node_eviction_seconds < 0:
+        raise BadConfiguration(f"{path}: nodeEvictionSeconds: must be 0 or more")
     audit = config.api.audit_log
     if audit is not None and (audit.max_bytes < MIN_AUDIT_BYTES or audit.keep < 0):
         raise BadConfiguration(f"{path}: api.auditLog: maxBytes must be {MIN_AUDIT_BYTES} or more, keep 0 or more")

@@ -86,8 +86,14 @@ async def serve(config: Config, kubeconfig_path: Path, box: Box | None = None) -
                 limits=Limits(share=config.prune.share, count=config.prune.number),
                 validation=config.origin.field_validation,
             )
-            settings = ControllerSettings(cluster_cidr=config.cluster_cidr, authority=await _authority(config))
-            loop = ControllerLoop(cluster, controllers(settings, lambda: link.usage), now)
+            settings = ControllerSettings(
+                cluster_cidr=config.cluster_cidr,
+                node_eviction_seconds=config.node_eviction_seconds,
+                authority=await _authority(config),
+            )
+            loop = ControllerLoop(
+                cluster, controllers(settings, lambda: link.usage, lambda node: link.leases.silence(node)), now
+            )
             scheduler = SchedulerLoop(cluster, now, loop.has_made)
             link = Link(
                 cluster,
@@ -231,6 +237,7 @@ def _cannot_listen(field: str, error: OSError) -> BadConfiguration:
 def _admission(config: Config) -> AdmissionSettings:
     return AdmissionSettings(
         default_toleration_seconds=config.toleration_seconds,
+        default_lease_seconds=config.lease_seconds,
         service_cidr=config.service_cidr,
         node_ports=config.service_node_ports,
     )

@@ -12,6 +12,7 @@ UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
 DISK_PRESSURE = "node.kubernetes.io/disk-pressure"
 MEMORY_PRESSURE = "node.kubernetes.io/memory-pressure"
 NETWORK_UNAVAILABLE = "node.kubernetes.io/network-unavailable"
+OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 PID_PRESSURE = "node.kubernetes.io/pid-pressure"
 
 

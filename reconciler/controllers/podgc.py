@@ -6,11 +6,14 @@ node never started (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifec
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import partial
 
 from msgspec import structs
 
 from reconciler.controllers import podstate
+from reconciler.controllers.evictions import counted_out
 from reconciler.controllers.interface import NOTHING, Controller, Plan
+from reconciler.controllers.silence import Silences
 from reconciler.store.changes import Change, Delete, UpdateStatus
 from reconciler.store.view import Event, View
 from schemas import conditions
@@ -18,6 +21,7 @@ from schemas.core.node import Node
 from schemas.core.pod import Pod
 from schemas.core.podstatus import PodCondition
 from schemas.meta import Ref, ref_of
+from schemas.nodeloss import is_fenced
 
 _UNPLACED_SECONDS = 20.0
 """How long a pod that was to end before it had a node is left as it is; so often Kubernetes looks for such pods."""
@@ -32,12 +36,20 @@ def concerns(event: Event, view: View) -> Iterable[Ref]:
     return ()
 
 
-def reconcile(ref: Ref, view: View, now: datetime) -> Plan:
+def podgc(silences: Silences | None = None) -> Controller:
+    """`silences` tells how long nodes have had no word: so long a fenced pod may run, whoever deletes its node."""
+    return Controller("podgc", concerns, partial(reconcile, silences=silences))
+
+
+def reconcile(ref: Ref, view: View, now: datetime, silences: Silences | None = None) -> Plan:
     pod = view.get(Pod, ref.namespace, ref.name)
     if pod is None:
         return NOTHING
     told, bound = pod.metadata.deletion_timestamp, pod.spec.node_name
     if bound and view.get(Node, "", bound) is None:
+        left = counted_out(pod, silences(bound)) if silences is not None and is_fenced(pod) else 0
+        if left > 0:
+            return Plan(() if told else (Delete(ref_of(pod), uid=pod.metadata.uid),), left)
         return Plan((*_failed(pod, now), *_deleted(pod)))
     if bound or told is None:
         return NOTHING
@@ -64,4 +76,4 @@ def _failed(pod: Pod, now: datetime) -> Iterator[Change]:
     yield UpdateStatus(structs.replace(pod, status=structs.replace(pod.status, phase="Failed", conditions=told)))
 
 
-CONTROLLER = Controller("podgc", concerns, reconcile)
+CONTROLLER = podgc()

@@ -13,7 +13,6 @@ from reconciler.controllers import (
     job,
     jobtracking,
     namespace,
-    nodelifecycle,
     podgc,
     replicaset,
     replicationcontroller,
@@ -28,9 +27,12 @@ from reconciler.controllers.horizontalpodautoscaler import horizontalpodautoscal
 from reconciler.controllers.hpameasures import Usage
 from reconciler.controllers.interface import Controller
 from reconciler.controllers.nodeipam import nodeipam
+from reconciler.controllers.nodelifecycle import nodelifecycle
+from reconciler.controllers.nodezones import EVERY_SECONDS, nodezones
 from reconciler.controllers.rootca import rootca
-from schemas.meta import Record
+from reconciler.controllers.silence import Silences
 from reconciler.controllers.volumes import binder, localpath, protection
+from schemas.meta import Record
 
 
 class ControllerSettings(Record, frozen=True):
@@ -38,12 +40,19 @@ class ControllerSettings(Record, frozen=True):
 
     cluster_cidr: str = "10.244.0.0/16"
     node_prefix: int = 24
+    node_eviction_seconds: float = EVERY_SECONDS
+    """Between two nodes of a zone whose pods are evicted because they are lost."""
     authority: str = ""
     """The certificate (PEM) of the API's authority, where pods can reach the API."""
 
 
-def controllers(settings: ControllerSettings, usage: Callable[[], Usage] = dict) -> tuple[Controller, ...]:
-    """Every controller once. `usage` tells what pods use. Raises `ValueError` where the settings make no sense."""
+def controllers(
+    settings: ControllerSettings, usage: Callable[[], Usage] = dict, silences: Silences | None = None
+) -> tuple[Controller, ...]:
+    """Every controller once. Raises `ValueError` where the settings make no sense.
+
+    `usage` tells what pods use, `silences` how long nodes have had no word.
+    """
     return (
         deployment.CONTROLLER,
         replicaset.CONTROLLER,
@@ -55,8 +64,9 @@ def controllers(settings: ControllerSettings, usage: Callable[[], Usage] = dict)
         cronjob.CONTROLLER,
         ttl.CONTROLLER,
         garbagecollector.CONTROLLER,
-        nodelifecycle.CONTROLLER,
-        podgc.CONTROLLER,
+        nodelifecycle(silences),
+        nodezones(settings.node_eviction_seconds),
+        podgc.podgc(silences),
         nodeipam(settings.cluster_cidr, settings.node_prefix),
         namespace.CONTROLLER,
         eventttl.CONTROLLER,
@@ -66,10 +76,10 @@ def controllers(settings: ControllerSettings, usage: Callable[[], Usage] = dict)
         endpointslice.CONTROLLER,
         disruption.CONTROLLER,
         resourcequota.CONTROLLER,
-        horizontalpodautoscaler(usage),
-        *((rootca(settings.authority),) if settings.authority else ()),
         binder.CONTROLLER,
         localpath.CONTROLLER,
         protection.CLAIMS,
         protection.VOLUMES,
+        horizontalpodautoscaler(usage),
+        *((rootca(settings.authority),) if settings.authority else ()),
     )

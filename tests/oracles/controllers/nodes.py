@@ -12,13 +12,14 @@ from msgspec import structs
 
 from reconciler.controllers import nodelifecycle, podgc
 from reconciler.controllers.interface import NOTHING, Controller, Plan
+from reconciler.controllers.nodezones import nodezones
 from reconciler.store.changes import Update, UpdateStatus
 from reconciler.store.view import Event, View
 from reconciler.taints import NOT_READY, UNREACHABLE
 from schemas import conditions
-from schemas.core.node import Node, NodeCondition
+from schemas.core.node import Node, NodeCondition, NodeStatus
 from schemas.core.pod import Pod
-from schemas.meta import Object, Ref, ref_of
+from schemas.meta import Object, ObjectMeta, Ref, ref_of
 from tests.oracles.controllers import pods
 from tests.oracles.controllers.mix import NAMESPACE, Json, Mix
 from tests.oracles.controllers.player import VERBS, Player
@@ -76,8 +77,9 @@ def _create(player: Player, action: Json) -> None:
 
 def state(player: Player) -> Json:
     cache = player.world.cache
+    given = set(player.given)
     return {
-        "nodes": {one.metadata.name: _node(one) for one in cache.list(Node)},
+        "nodes": {one.metadata.name: _node(one) for one in cache.list(Node) if one.metadata.name in given},
         "pods": {one.metadata.name: _pod(one) for one in cache.list(Pod, NAMESPACE)},
     }
 
@@ -99,12 +101,13 @@ def _pod(one: Pod) -> Json:
 
 
 def setting() -> Sequence[Object]:
-    """None: the other nodes of the recordings only kept a zone from being taken for lost as a whole."""
-    return ()
+    """Healthy nodes, as in the recordings, so that no zone is taken for lost as a whole."""
+    ready = NodeStatus(conditions=(NodeCondition("True", "Ready", reason="KubeletReady"),))
+    return tuple(Node(metadata=ObjectMeta(name=f"healthy-{number}"), status=ready) for number in range(60))
 
 
 MIX = Mix(
-    controllers=(Controller("silence", _concerns, _silence), nodelifecycle.CONTROLLER, podgc.CONTROLLER),
+    controllers=(Controller("silence", _concerns, _silence), nodelifecycle.CONTROLLER, nodezones(0), podgc.CONTROLLER),
     state=state,
     setting=setting,
     node=lambda player, pod: pod.spec.node_name or "n1",

@@ -9,6 +9,7 @@ from msgspec import structs
 from reconciler.controllers import nodelifecycle
 from reconciler.controllers.jobbackoff import ANNOTATION
 from reconciler.controllers.jobpods import INDEX, TRACKING
+from reconciler.controllers.nodezones import nodezones
 from reconciler.provenance import SOURCE
 from reconciler.store.changes import Create, Delete, Update, UpdateStatus
 from schemas.batch import (
@@ -327,8 +328,8 @@ def test_a_job_that_the_folder_declares_stays_as_the_record_that_it_has_run() ->
 
 def test_a_pod_evicted_from_a_node_that_is_away_is_replaced() -> None:
     """Its end is never reported. A policy can tell it from a failure of its own by the condition."""
-    world = World((*CONTROLLERS, nodelifecycle.CONTROLLER))
-    world.create(node("n1"))
+    world = World((*CONTROLLERS, nodelifecycle.CONTROLLER, nodezones()))
+    world.create(node("n1"), node("other"))
     started(world, a_job(a_spec(backoff_limit=1)))
     make_ready(world, _bound(world, world.pods()))
     away = structs.replace(node("n1", ready="Unknown"), metadata=world.get(Node, "", "n1").metadata)

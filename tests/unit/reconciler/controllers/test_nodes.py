@@ -7,6 +7,7 @@ from msgspec import structs
 
 from reconciler.controllers import eventttl, garbagecollector, namespace, nodelifecycle, podgc
 from reconciler.controllers.nodeipam import nodeipam
+from reconciler.controllers.nodezones import nodezones
 from reconciler.controllers.podstate import ready
 from reconciler.store.changes import Delete, Emit, Update, UpdateStatus
 from schemas import conditions
@@ -35,8 +36,8 @@ def taints(world: World) -> list[tuple[str, str]]:
 
 
 def with_pods(*pods: Pod) -> World:
-    world = World((nodelifecycle.CONTROLLER, podgc.CONTROLLER))
-    world.create(node("n1"), *pods)
+    world = World((nodelifecycle.CONTROLLER, nodezones(), podgc.CONTROLLER))
+    world.create(node("n1"), node("other"), *pods)
     make_ready(world, world.pods())
     world.settle()
     return world

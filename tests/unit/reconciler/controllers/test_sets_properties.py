@@ -8,6 +8,7 @@ from msgspec import structs
 
 from reconciler.controllers import daemonset, garbagecollector, nodelifecycle, podgc, statefulset
 from reconciler.controllers.daemonpods import node_of
+from reconciler.controllers.nodezones import nodezones
 from reconciler.controllers.podstate import active, ended, ready
 from reconciler.controllers.statefulpods import ordinal, running_and_ready, wanted
 from reconciler.store.changes import Delete, Update, UpdateStatus
@@ -32,7 +33,7 @@ from tests.unit.reconciler.controllers.setbuilders import (
 )
 from tests.unit.reconciler.controllers.world import World, with_phase
 
-NODES = (nodelifecycle.CONTROLLER, podgc.CONTROLLER, garbagecollector.CONTROLLER)
+NODES = (nodelifecycle.CONTROLLER, nodezones(), podgc.CONTROLLER, garbagecollector.CONTROLLER)
 
 
 class Agents:
@@ -116,7 +117,11 @@ def test_no_history_makes_an_ordinal_run_twice_and_every_one_converges(
 ) -> None:
     world = World((statefulset.CONTROLLER, *NODES))
     agents = Agents(world)
-    world.create(node("n1"), stateful_set(first, parallel=parallel, partition=partition, start=partition, history=2))
+    world.create(
+        node("n1"),
+        node("other"),
+        stateful_set(first, parallel=parallel, partition=partition, start=partition, history=2),
+    )
     history = data.draw(st.lists(st.tuples(st.sampled_from(ACTIONS + OTHERS), st.integers(0, 4)), max_size=30))
     for action, number in history:
         play(world, agents, action, number)
@@ -175,7 +180,7 @@ def away(world: World, agents: Agents) -> None:
 def cut_off() -> tuple[World, Agents]:
     world = World((statefulset.CONTROLLER, *NODES))
     agents = Agents(world)
-    world.create(node("n1"), stateful_set(2, parallel=True))
+    world.create(node("n1"), node("other"), stateful_set(2, parallel=True))
     converge_with(world, agents)
     away(world, agents)
     return world, agents
