@@ -142,6 +142,9 @@ class Link:
     def event(self, event: NodeEvent) -> None:
         self._outbox.event(event)
 
+    def discarded(self, volumes: tuple[str, ...]) -> None:
+        self._outbox.discarded(volumes)
+
     async def run(self, on_accepted: Callable[[Accepted], None]) -> None:
         """Until cancelled. Calls `on_accepted` in the loop with each new state, once it is on disk."""
         async with asyncio.TaskGroup() as tasks:

@@ -45,6 +45,7 @@ class Outbox:
         self._wake, self._wake_later = wake, wake_later
         self._node: NodeReport | None = None
         self._applied = Digest(store="", revision=0)
+        self._discarded: tuple[str, ...] = ()
         self._unsent: dict[str, None] = {}
         self._metrics: MetricsBatch | None = None
         self._events: dict[EventKey, NodeEvent] = {}
@@ -62,6 +63,12 @@ class Outbox:
         )
         if report != self._node:
             self._node = report
+            self._send(STATUS)
+
+    def discarded(self, volumes: tuple[str, ...]) -> None:
+        """Of which volumes, that the digest tells to discard, nothing is left."""
+        if volumes != self._discarded:
+            self._discarded = volumes
             self._send(STATUS)
 
     def applied(self, digest: Digest) -> None:
@@ -151,6 +158,7 @@ class Outbox:
                 sent_at=self._clock(),
                 applied_store=applied.store,
                 applied_revision=applied.revision,
+                discarded=self._discarded,
             )
             return Outgoing(rest, encode(report))
         if rest == ONLINE:

@@ -16,3 +16,6 @@ class Reporter(Protocol):
         """The digest does not name this pod, and nothing of it is left: its report goes from the broker."""
 
     def event(self, event: NodeEvent) -> None: ...
+
+    def discarded(self, volumes: tuple[str, ...]) -> None:
+        """The uids of those volumes that the digest tells to discard of which nothing is left here."""

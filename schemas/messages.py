@@ -15,6 +15,7 @@ from msgspec import field
 from schemas.core.node import NodeStatus, Taint
 from schemas.core.pod import Pod
 from schemas.core.podstatus import PodStatus
+from schemas.core.volume import HostPathVolumeSource, NFSVolumeSource
 from schemas.meta import Record
 
 VERSION = "v1"
@@ -83,7 +84,8 @@ class Digest(Record, frozen=True):
     """`desired` (retained): everything that the node shall hold, by name and version.
 
     `store` names the life of the reconciler's store; revisions grow only within one. `pods` maps uid to
-    `metadata.generation`, `configs` the key of each ConfigMap and Secret in use to the hash of its content.
+    `metadata.generation`, `configs` the key of each ConfigMap, Secret and claim in use to the hash of its content.
+    `discard` maps the uid of each volume that is deleted to its directory, which the node shall remove.
     """
 
     store: str
@@ -91,6 +93,7 @@ class Digest(Record, frozen=True):
     pods: dict[str, int] = field(default_factory=dict)
     configs: dict[str, str] = field(default_factory=dict)
     pod_cidr: str = field(default="", name="podCIDR")
+    discard: dict[str, str] = field(default_factory=dict)
 
 
 class Assignment(Record, frozen=True):
@@ -104,13 +107,30 @@ class Assignment(Record, frozen=True):
     commit: str = ""
 
 
-class Config(Record, frozen=True):
-    """`desired/config/<kind>/<namespace>/<name>` (retained): content of a ConfigMap or Secret."""
+class ClaimedVolume(Record, frozen=True, kw_only=True):
+    """The PersistentVolume that a claim is bound to, as its node mounts it: one of the three sources.
 
-    kind: Literal["ConfigMap", "Secret"]
+    `local` is a directory on the node, made there if it is `provisioned` and not there yet.
+    """
+
+    name: str
+    local: str = ""
+    provisioned: bool = False
+    host_path: HostPathVolumeSource | None = None
+    nfs: NFSVolumeSource | None = None
+    mount_options: tuple[str, ...] = ()
+
+
+class Config(Record, frozen=True):
+    """`desired/config/<kind>/<namespace>/<name>` (retained): content of a ConfigMap or Secret, or a claim's volume.
+
+    """
+
+    kind: Literal["ConfigMap", "Secret", "PersistentVolumeClaim"]
     namespace: str
     name: str
     data: dict[str, bytes] = field(default_factory=dict)
+    volume: ClaimedVolume | None = None
 
     @property
     def key(self) -> str:
@@ -118,11 +138,12 @@ class Config(Record, frozen=True):
 
     def content_hash(self) -> str:
         """What the digest names this content by."""
-        return hashlib.sha256(msgspec.json.encode(sorted(self.data.items()))).hexdigest()[:16]
+        content = self.volume if self.volume is not None else sorted(self.data.items())
+        return hashlib.sha256(msgspec.json.encode(content)).hexdigest()[:16]
 
 
 def config_key(kind: str, namespace: str, name: str) -> str:
-    """`configmap/<namespace>/<name>` or `secret/<namespace>/<name>`."""
+    """`configmap/<namespace>/<name>`, `secret/…` or `persistentvolumeclaim/…`."""
     return f"{kind.lower()}/{namespace}/{name}"
 
 
@@ -130,7 +151,8 @@ class NodeReport(Record, frozen=True, kw_only=True):
     """`status` (retained): the node, and the digest that it has taken on.
 
     `epoch` grows with every start of the agent. `applied_store` and `applied_revision` acknowledge the last
-    digest of which every body is on the node's disk. `sent_at` is the node's clock.
+    digest of which every body is on the node's disk. `discarded` are the uids of those volumes that the digest tells
+    to discard of which nothing is on the node. `sent_at` is the node's clock.
     """
 
     epoch: int
@@ -141,6 +163,7 @@ class NodeReport(Record, frozen=True, kw_only=True):
     labels: dict[str, str] = field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
     agent_version: str = ""
+    discarded: tuple[str, ...] = ()
 
 
 class PodReport(Record, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
 """
 
-from nodeagent.pods.actions import CleanUp, Decision, Finish, RemoveSandbox, StopSandbox
+from nodeagent.pods.actions import CleanUp, Decision, Finish, PrepareVolumes, RemoveSandbox, StopSandbox
 from nodeagent.pods.plan import Plan
 from nodeagent.pods.resources import is_sidecar
 from nodeagent.pods.situation import Situation, grace_seconds
@@ -22,7 +22,8 @@ def end(situation: Situation) -> Decision:
         return plan.decision(failure, ended=True)
     if situation.memory.cleaned:
         return plan.decision(failure, ended=True, removed=True)
-    plan.add(CleanUp())
+    if not plan.is_under_way(PrepareVolumes().key):  # a mount that comes late must not be left behind
+        plan.add(CleanUp())
     return plan.decision(failure, ended=True)
 
 

@@ -32,8 +32,9 @@ from nodeagent.pods.sandboxconfig import sandbox_config
 from nodeagent.pods.situation import MIN_GRACE
 from nodeagent.pods.starting import ConfigFault, configure
 from nodeagent.runtime.interface import RuntimeFailure, Unavailable
-from nodeagent.volumes.plan import Content, VolumeFault, plan_volumes
+from nodeagent.volumes.plan import Content, Local, Share, VolumeFault, plan_volumes
 from schemas.core.container import Container, LifecycleHandler
+from schemas.core.security import PodSecurityContext
 from schemas.messages import config_key
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class Executor:
         runtime = self._context.runtime
         match action:
             case PrepareVolumes():
+                await self._attach_volumes()
                 return self.prepare_volumes()
             case RunSandbox():
                 return await self._run_sandbox(action)
@@ -91,6 +93,23 @@ class Executor:
                 return await self._clean_up()
         return unchanged
 
+    async def _attach_volumes(self) -> None:
+        """In a thread: a server may be slow, and a volume hold many files."""
+        state, volumes = self._state, self._context.volumes
+        rights = state.pod.spec.security_context or PodSecurityContext()
+        if_needed = rights.fs_group_change_policy == "OnRootMismatch"
+        try:
+            for planned in plan_volumes(state.facts(self._context.node), state.configs):
+                if isinstance(planned, Local | Share):
+                    state.volumes[planned.name] = planned  # known to be in use from the first moment
+                    await asyncio.to_thread(volumes.attach, state.uid, planned, rights.fs_group, if_needed=if_needed)
+        except VolumeFault as fault:
+            raise self._not_mounted(fault) from None
+
+    def _not_mounted(self, fault: VolumeFault) -> Failed:
+        self._context.event(self._state.pod, "Warning", "FailedMount", str(fault))
+        return Failed(unchanged)
+
     def prepare_volumes(self) -> Update:
         """Small files and a mount or two: not worth a thread."""
         state = self._state
@@ -101,8 +120,7 @@ class Executor:
                 self._context.volumes.prepare(state.uid, planned, group)
                 state.volumes[planned.name] = replace(planned, files={}) if isinstance(planned, Content) else planned
         except VolumeFault as fault:
-            self._context.event(state.pod, "Warning", "FailedMount", str(fault))
-            raise Failed(unchanged) from None
+            raise self._not_mounted(fault) from None
         return lambda memory: replace(memory, volumes_ready=True)
 
     async def _run_sandbox(self, action: RunSandbox) -> Update:

@@ -10,7 +10,7 @@ from nodeagent.pods.fieldpaths import FieldFault, PodFacts
 from nodeagent.pods.podstate import PodState
 from nodeagent.pods.sandboxconfig import hosts_file
 from nodeagent.runtime.interface import ContainerConfig
-from nodeagent.volumes.plan import Content, VolumeFault
+from nodeagent.volumes.plan import VolumeFault, is_read_only
 from schemas.core.container import Container
 
 
@@ -34,7 +34,7 @@ def configure(context: Context, state: PodState, container: Container, attempt: 
         image_user=memory.image_user,
         environment=variables.variables,
         volumes=[_path(context, state, container, index, variables) for index in range(len(container.volume_mounts))],
-        read_only_volumes=frozenset(name for name, one in state.volumes.items() if isinstance(one, Content)),
+        read_only_volumes=frozenset(name for name, one in state.volumes.items() if is_read_only(one)),
         hosts=hosts,
         termination_message=message,
     )

@@ -26,6 +26,8 @@ from nodeagent.pods.podstate import PodState, orphan
 from nodeagent.pods.worker import PodWorker
 from nodeagent.reporter import Reporter
 from nodeagent.runtime.interface import Container, Runtime, RuntimeFailure, Sandbox, State
+from nodeagent.volumes.discards import Discards
+from nodeagent.volumes.plan import Planned
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +71,7 @@ class PodWorkers:
             runtime, reporter, directories, node, self.images, clock, start_limit, simulation, lease
         )
         self._context.lost = self._lost
+        self._discards = Discards(self._context.volumes, self._mounted, reporter.discarded)
         self._logs = logs or LogLimits()
         self._accepted: Accepted | None = None
         self._workers: dict[str, PodWorker] = {}
@@ -88,9 +91,13 @@ class PodWorkers:
         busy = sum(worker.is_busy for worker in self._workers.values())
         return Statistics(len(self._workers), busy, self._available.is_set())
 
+    def _mounted(self) -> list[Planned]:
+        return [planned for state in self.states.values() for planned in state.volumes.values()]
+
     def accept(self, accepted: Accepted) -> None:
         """What shall run from now on. Only the workers that it concerns are woken."""
         self._accepted = accepted
+        self._discards.want(accepted.digest.discard)
         if self._relisted:
             self._apply(accepted)
         elif self._available.is_set():
@@ -121,6 +128,7 @@ class PodWorkers:
                 group.create_task(self._follow(), name="runtime-events-follower")
                 group.create_task(self._look_now_and_then(), name="full-look")
                 group.create_task(self._rotate_logs(), name="log-rotation")
+                group.create_task(self._discards.run(), name="volume-discards")
         finally:
             self._stopping = True
             tasks = list(self._tasks.values())

@@ -11,11 +11,19 @@ from msgspec import field
 from nodeagent.pods.environment import ConfigKind
 from nodeagent.pods.fieldpaths import FieldFault, PodFacts, resource
 from nodeagent.pods.fieldpaths import field as field_value
-from schemas.core.volume import DownwardAPIVolumeFile, KeyToPath, Volume, VolumeProjection
+from schemas.core.volume import (
+    DownwardAPIVolumeFile,
+    KeyToPath,
+    NFSVolumeSource,
+    PersistentVolumeClaimVolumeSource,
+    Volume,
+    VolumeProjection,
+)
 from schemas.messages import Config, config_key
 from schemas.quantity import value
 
 DEFAULT_MODE = 0o644
+CLAIM = "PersistentVolumeClaim"
 
 
 class VolumeFault(Exception):
@@ -43,6 +51,26 @@ class HostPath(msgspec.Struct, frozen=True):
     name: str
     path: str
     type: str = ""
+    read_only: bool = False
+
+
+class Local(msgspec.Struct, frozen=True):
+    """A directory that is a PersistentVolume; `is_ours`: it is made where it is not there yet."""
+
+    name: str
+    path: str
+    is_ours: bool = False
+    read_only: bool = False
+
+
+class Share(msgspec.Struct, frozen=True):
+    """A directory of an NFS server, mounted for this pod."""
+
+    name: str
+    server: str
+    path: str
+    options: tuple[str, ...] = ()
+    read_only: bool = False
 
 
 class Content(msgspec.Struct, frozen=True):
@@ -52,7 +80,7 @@ class Content(msgspec.Struct, frozen=True):
     files: Mapping[str, File] = field(default_factory=dict)
 
 
-Planned = EmptyDir | HostPath | Content
+Planned = EmptyDir | HostPath | Local | Share | Content
 
 
 class _Source(msgspec.Struct, frozen=True):
@@ -65,9 +93,18 @@ class _Source(msgspec.Struct, frozen=True):
 
 
 def config_keys(volumes: Iterable[Volume], namespace: str) -> set[str]:
-    """The ConfigMaps and Secrets that these volumes show."""
-    sources = [source for volume in volumes for source in _sources(volume)]
-    return {config_key(source.kind, namespace, source.name) for source in sources}
+    """The ConfigMaps and Secrets that these volumes show, and the claims that they are."""
+    keys = set[str]()
+    for volume in volumes:
+        keys |= {config_key(source.kind, namespace, source.name) for source in _sources(volume)}
+        if volume.persistent_volume_claim:
+            keys.add(config_key(CLAIM, namespace, volume.persistent_volume_claim.claim_name))
+    return keys
+
+
+def is_read_only(planned: Planned) -> bool:
+    """Whether containers may not write there, whatever their mounts say."""
+    return isinstance(planned, Content) or (isinstance(planned, HostPath | Local | Share) and planned.read_only)
 
 
 def plan_volumes(facts: PodFacts, configs: Mapping[str, Config]) -> tuple[Planned, ...]:
@@ -78,6 +115,10 @@ def plan_volumes(facts: PodFacts, configs: Mapping[str, Config]) -> tuple[Planne
 def _plan(volume: Volume, facts: PodFacts, configs: Mapping[str, Config]) -> Planned:
     if volume.host_path:
         return HostPath(volume.name, volume.host_path.path, volume.host_path.type)
+    if volume.nfs:
+        return _share(volume.name, volume.nfs, (), read_only=False)
+    if volume.persistent_volume_claim:
+        return _claimed(volume.name, volume.persistent_volume_claim, facts, configs)
     if volume.config_map or volume.secret or volume.downward_api or volume.projected:
         return Content(volume.name, _files(volume, facts, configs))
     if volume.empty_dir is not None or not _names_a_source(volume):
@@ -86,6 +127,25 @@ def _plan(volume: Volume, facts: PodFacts, configs: Mapping[str, Config]) -> Pla
         size = value(source.size_limit) if source and source.size_limit is not None else 0
         return EmptyDir(volume.name, in_memory, size)
     raise VolumeFault(volume.name, "this kind of volume is not supported on this node; see docs/support.md")
+
+
+def _claimed(
+    name: str, source: PersistentVolumeClaimVolumeSource, facts: PodFacts, configs: Mapping[str, Config]
+) -> Planned:
+    config = configs.get(config_key(CLAIM, facts.pod.metadata.namespace, source.claim_name))
+    if config is None or config.volume is None:
+        text = f'PersistentVolumeClaim "{source.claim_name}" is not bound to a volume that this node can mount'
+        raise VolumeFault(name, text)
+    volume = config.volume
+    if volume.host_path:
+        return HostPath(name, volume.host_path.path, volume.host_path.type, source.read_only)
+    if volume.nfs:
+        return _share(name, volume.nfs, volume.mount_options, read_only=source.read_only)
+    return Local(name, volume.local, volume.provisioned, source.read_only)
+
+
+def _share(name: str, source: NFSVolumeSource, options: tuple[str, ...], *, read_only: bool) -> Share:
+    return Share(name, source.server, source.path, options, read_only or source.read_only)
 
 
 def _names_a_source(volume: Volume) -> bool:

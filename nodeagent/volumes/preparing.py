@@ -11,12 +11,15 @@ import stat
 from pathlib import Path
 
 from nodeagent.pods.node import Directories
-from nodeagent.volumes import mounts
-from nodeagent.volumes.plan import Content, EmptyDir, HostPath, Planned, VolumeFault
+from nodeagent.volumes import mounts, ownership
+from nodeagent.volumes.plan import Content, EmptyDir, HostPath, Local, Planned, Share, VolumeFault
+from nodeagent.volumes.shares import mount_share
 from nodeagent.volumes.subpath import open_within
 from nodeagent.volumes.writer import write
 
 EMPTY_DIR_MODE = 0o777
+OURS = "pvc-"
+"""What the names of directories begin with that are made here for volumes; nothing else is ever removed."""
 _KINDS = {"Directory": stat.S_ISDIR, "File": stat.S_ISREG, "Socket": stat.S_ISSOCK}
 _KINDS |= {"CharDevice": stat.S_ISCHR, "BlockDevice": stat.S_ISBLK}
 _WORDS = {"CharDevice": "character device", "BlockDevice": "block device"}
@@ -36,6 +39,36 @@ class Volumes:
         if self._may_mount and not mounts.is_in_memory(run):
             mounts.mount("tmpfs", run, "tmpfs", options="mode=0711")
 
+    def attach(self, uid: str, planned: Planned, group: int | None = None, *, if_needed: bool = False) -> None:
+        """What may take long, for a thread: mounts a share, sets the group of all that lies in a local volume.
+
+        `if_needed`: a volume whose top has the group is left as it is. Raises `VolumeFault`.
+        """
+        try:
+            if isinstance(planned, Share) and self._may_mount:
+                mount_share(planned, self.path(uid, planned))
+            elif isinstance(planned, Share):
+                self.path(uid, planned).mkdir(parents=True, exist_ok=True)
+            elif isinstance(planned, Local):
+                self._local(uid, planned)
+                if group is not None and not planned.read_only:
+                    ownership.hand_to(self.path(uid, planned), group, if_needed=if_needed)
+        except OSError as error:
+            raise VolumeFault(planned.name, f"{error.filename}: {error.strerror}") from None
+
+    def discard(self, directory: str) -> None:
+        """Removes a directory that was made for a volume; again, where that was interrupted. Raises `OSError`."""
+        path = self._local_path(directory)
+        if not path.name.startswith(OURS):
+            raise OSError(errno.EPERM, "is no directory that was made here", str(path))
+        if path.is_symlink():
+            path.unlink()
+            return
+        for point in mounts.mounted_below(path):
+            raise OSError(errno.EBUSY, "still mounted", str(point))  # removing files below it would remove others
+        if path.exists():
+            shutil.rmtree(path)
+
     def prepare(self, uid: str, planned: Planned, group: int | None = None) -> bool:
         """Returns whether anything changed. Raises `VolumeFault`."""
         try:
@@ -46,6 +79,8 @@ class Volumes:
                     return self._empty_dir(uid, planned, group)
                 case HostPath():
                     return _check_host_path(planned)
+                case Local() | Share():
+                    return False  # attached before
         except OSError as error:
             raise VolumeFault(planned.name, f"{error.filename}: {error.strerror}") from None
 
@@ -53,7 +88,9 @@ class Volumes:
         """Where the volume lies on the node."""
         if isinstance(planned, HostPath):
             return Path(planned.path)
-        if isinstance(planned, Content) or planned.in_memory:
+        if isinstance(planned, Local):
+            return self._local_path(planned.path)
+        if isinstance(planned, Content | Share) or planned.in_memory:
             return self._run_path(uid, planned.name)
         return self._directories.pod_data(uid) / "volumes" / planned.name
 
@@ -98,6 +135,19 @@ class Volumes:
             mounts.unmount(point)
         for point in mounts.mounted_below(run):
             raise OSError(errno.EBUSY, "still mounted", str(point))  # removing files below it would remove the host's
+
+    def _local_path(self, directory: str) -> Path:
+        return Path(directory) if self._may_mount else self._directories.data / "volumes" / Path(directory).name
+
+    def _local(self, uid: str, planned: Local) -> None:
+        path = self.path(uid, planned)
+        if planned.is_ours and not path.exists():
+            path.mkdir(parents=True, exist_ok=True)
+            path.chmod(EMPTY_DIR_MODE)
+        if not path.exists():
+            raise VolumeFault(planned.name, f'path "{planned.path}" does not exist')
+        if not path.is_dir():
+            raise VolumeFault(planned.name, f'path "{planned.path}" is not a directory; mount the device there first')
 
     def _run_path(self, uid: str, name: str) -> Path:
         return self._directories.pod_run(uid) / "volumes" / name

@@ -1,6 +1,7 @@
 """What a node shall hold, as the cluster says it: pure, from the view to the digest and its bodies.
 
-A node is told the pods that are bound to it and the ConfigMaps and Secrets that these use, and nothing else.
+A node is told the pods that are bound to it, the ConfigMaps, Secrets and claimed volumes that these use, and which
+directories of deleted volumes to remove; nothing else.
 """
 
 from collections.abc import Iterator, Mapping
@@ -8,14 +9,16 @@ from collections.abc import Iterator, Mapping
 import msgspec
 from msgspec import field, structs
 
+from reconciler.controllers.volumes import localpath
 from reconciler.store.view import View
 from schemas.core.config import ConfigMap, Secret
 from schemas.core.container import Container, EphemeralContainer
 from schemas.core.node import Node
+from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
 from schemas.core.pod import Pod
 from schemas.core.podstatus import PodStatus
 from schemas.core.volume import Volume
-from schemas.messages import Assignment, Config, Digest
+from schemas.messages import Assignment, ClaimedVolume, Config, Digest
 from schemas.meta import Ref
 
 COMMIT = "wherry.dev/commit"
@@ -23,20 +26,21 @@ COMMIT = "wherry.dev/commit"
 
 
 class Desired(msgspec.Struct, frozen=True):
-    """What one node shall hold: `pods` by uid, `configs` by key.
+    """What one node shall hold: `pods` by uid, `configs` by key; and what it shall not: `discard`, as in the digest.
 
-    `named` are the ConfigMaps and Secrets that its pods name, also those that do not exist.
+    `named` are the ConfigMaps, Secrets and claims that its pods name, also those that do not exist.
     """
 
     pods: Mapping[str, Assignment] = field(default_factory=dict)
     configs: Mapping[str, Config] = field(default_factory=dict)
     pod_cidr: str = ""
     named: frozenset[Ref] = frozenset()
+    discard: Mapping[str, str] = field(default_factory=dict)
 
     def digest(self, store: str, revision: int) -> Digest:
         generations = {uid: assignment.pod.metadata.generation for uid, assignment in self.pods.items()}
         hashes = {key: config.content_hash() for key, config in self.configs.items()}
-        return Digest(store, revision, generations, hashes, self.pod_cidr)
+        return Digest(store, revision, generations, hashes, self.pod_cidr, dict(self.discard))
 
 
 def desired(node: str, view: View) -> Desired:
@@ -54,11 +58,12 @@ def desired(node: str, view: View) -> Desired:
         configs={config.key: config for config in configs},
         pod_cidr=stored.spec.pod_cidr if stored else "",
         named=named,
+        discard=_discard(node, view),
     )
 
 
 def uses(pod: Pod) -> set[Ref]:
-    """The ConfigMaps and Secrets that the pod names, optional ones included, whether they exist or not."""
+    """The ConfigMaps, Secrets and claims that the pod names, optional ones included, whether they exist or not."""
     namespace = pod.metadata.namespace
     return {Ref(kind, namespace, name) for kind, name in _named(pod) if name}
 
@@ -93,6 +98,8 @@ def _named_by_volume(volume: Volume) -> Iterator[tuple[str, str]]:
         yield "ConfigMap", volume.config_map.name
     if volume.secret:
         yield "Secret", volume.secret.secret_name
+    if volume.persistent_volume_claim:
+        yield "PersistentVolumeClaim", volume.persistent_volume_claim.claim_name
     for source in volume.projected.sources if volume.projected else ():
         if source.config_map:
             yield "ConfigMap", source.config_map.name
@@ -115,4 +122,33 @@ def _config(ref: Ref, view: View) -> Config | None:
     if isinstance(found, Secret):
         data = found.data | {key: value.encode() for key, value in found.string_data.items()}
         return Config("Secret", ref.namespace, ref.name, data)
+    if isinstance(found, PersistentVolumeClaim) and (volume := _claimed(found, view)):
+        return Config("PersistentVolumeClaim", ref.namespace, ref.name, volume=volume)
     return None
+
+
+def _claimed(claim: PersistentVolumeClaim, view: View) -> ClaimedVolume | None:
+    """None while the two are not bound to each other, or no agent can mount such a volume."""
+    volume = view.get(PersistentVolume, "", claim.spec.volume_name)
+    kept = volume.spec.claim_ref if volume is not None else None
+    if volume is None or kept is None or kept.uid != claim.metadata.uid or claim.status.phase != "Bound":
+        return None
+    spec = volume.spec
+    if spec.volume_mode == "Block" or not (spec.local or spec.host_path or spec.nfs):
+        return None
+    return ClaimedVolume(
+        name=volume.metadata.name,
+        local=spec.local.path if spec.local else "",
+        provisioned=localpath.is_ours(volume),
+        host_path=spec.host_path,
+        nfs=spec.nfs,
+        mount_options=spec.mount_options,
+    )
+
+
+def _discard(node: str, view: View) -> dict[str, str]:
+    return {
+        volume.metadata.uid: volume.spec.local.path
+        for volume in view.list(PersistentVolume)
+        if localpath.is_to_be_discarded(volume) and localpath.node_of(volume) == node and volume.spec.local is not None
+    }

@@ -9,10 +9,12 @@ from datetime import datetime
 
 from msgspec import structs
 
+from reconciler.controllers.volumes import localpath
 from reconciler.store.changes import Change, Create, Delete, Emit, Update, UpdateStatus
 from reconciler.store.view import View
 from schemas.conditions import find, updated
 from schemas.core.node import Node, NodeCondition, NodeSpec, NodeStatus
+from schemas.core.persistence import PersistentVolume
 from schemas.core.pod import Pod
 from schemas.core.podstatus import PodStatus
 from schemas.core.reference import ObjectReference
@@ -50,7 +52,17 @@ def node_changes(
         status = structs.replace(node.status, conditions=_merged(node.status, _unknown(node.status), now))
     if status != node.status:
         changes.append(UpdateStatus(structs.replace(node, status=status), durable=False))
-    return changes
+    return (*changes, *_discarded(name, report, view)) if report else changes
+
+
+def _discarded(node: str, report: NodeReport, view: View) -> Iterator[Change]:
+    """Volumes that are deleted, and of which their node holds nothing any more."""
+    for uid in report.discarded:
+        volume = view.by_uid(uid)
+        if not isinstance(volume, PersistentVolume) or localpath.node_of(volume) != node:
+            continue
+        if localpath.is_to_be_discarded(volume):
+            yield localpath.let_go(volume)
 
 
 def pod_changes(uid: str, node: str, report: PodReport, view: View) -> Sequence[Change] | None:

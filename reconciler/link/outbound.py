@@ -12,12 +12,14 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 from msgspec import structs
 
+from reconciler.controllers.volumes import localpath
 from reconciler.link import retained
 from reconciler.link.assignments import Desired, desired
 from reconciler.link.retained import Retained
 from reconciler.store.view import Event, View
 from schemas.core.config import ConfigMap, Secret
 from schemas.core.node import Node
+from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
 from schemas.core.pod import Pod
 from schemas.messages import BadMessage, Digest, decode
 from schemas.meta import Object, Ref, ref_of
@@ -191,9 +193,17 @@ class Outbound:
                 found.add(object_.spec.node_name)
             elif isinstance(object_, Node):
                 found.add(object_.metadata.name)
-            elif isinstance(object_, ConfigMap | Secret):
+            elif isinstance(object_, ConfigMap | Secret | PersistentVolumeClaim):
                 found |= self._users.get(ref_of(object_), set())
+            elif isinstance(object_, PersistentVolume):
+                found |= self._of_volume(object_)
         return found
+
+    def _of_volume(self, volume: PersistentVolume) -> set[str]:
+        """The nodes whose pods use it, and the one that may have to remove it."""
+        kept = volume.spec.claim_ref
+        users = self._users.get(Ref("PersistentVolumeClaim", kept.namespace, kept.name), set()) if kept else set()
+        return users | ({localpath.node_of(volume)} - {""})
 
     def _index(self, node: str, told: _Told, wanted: Desired) -> None:
         for ref in told.named - wanted.named:
@@ -218,6 +228,10 @@ def _told_of(object_: Object) -> tuple[object, ...]:
         return (object_.spec.pod_cidr,)
     if isinstance(object_, ConfigMap | Secret):
         return (msgspec.json.encode(object_),)
+    if isinstance(object_, PersistentVolumeClaim):
+        return object_.spec.volume_name, object_.status.phase
+    if isinstance(object_, PersistentVolume):
+        return object_.spec, object_.metadata.deletion_timestamp, object_.metadata.finalizers, object_.status.phase
     return ()
 
 

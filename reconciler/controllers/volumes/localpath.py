@@ -74,7 +74,7 @@ def concerns(event: Event, view: View) -> Iterable[Ref]:
 
 def _on(node: str, view: View) -> Iterator[Ref]:
     for volume in view.list(PersistentVolume):
-        if volume.metadata.annotations.get(NODE) == node:
+        if node_of(volume) == node:
             yield ref_of(volume)
     for claim in view.list(PersistentVolumeClaim):
         if claim.metadata.annotations.get(SELECTED_NODE) == node and not claim.spec.volume_name:
@@ -92,6 +92,11 @@ def reconcile(ref: Ref, view: View, now: datetime) -> Plan:
 
 def is_ours(volume: PersistentVolume) -> bool:
     return volume.metadata.annotations.get(PROVISIONED_BY) == NAME
+
+
+def node_of(volume: PersistentVolume) -> str:
+    """The node that its directory is on."""
+    return volume.metadata.annotations.get(NODE, "")
 
 
 # Made.
@@ -215,7 +220,7 @@ def is_to_be_discarded(volume: PersistentVolume) -> bool:
 
 
 def _node_is_known(volume: PersistentVolume, view: View) -> bool:
-    return view.get(Node, "", volume.metadata.annotations.get(NODE, "")) is not None
+    return view.get(Node, "", node_of(volume)) is not None
 
 
 def let_go(volume: PersistentVolume) -> Change:

@@ -58,12 +58,16 @@ class Recorder:
         self.removed: set[str] = set()
         self.forgotten: set[str] = set()
         self.events: list[NodeEvent] = []
+        self.gone: tuple[str, ...] = ()
 
     def pod(self, uid: str, generation: int, namespace: str, name: str, status: PodStatus, removed: bool) -> None:
         self.statuses[uid] = status
         self.history.append((uid, status))
         if removed:
             self.removed.add(uid)
+
+    def discarded(self, volumes: tuple[str, ...]) -> None:
+        self.gone = volumes
 
     def forget(self, uid: str) -> None:
         self.forgotten.add(uid)

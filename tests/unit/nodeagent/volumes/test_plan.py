@@ -80,7 +80,7 @@ def test_volumes_are_planned(volume: dict[str, Any], planned: Planned) -> None:
         pytest.param(
             {"configMap": {"name": "cm", "items": [{"key": "a", "path": "../a"}]}}, "invalid path '../a'", id="path"
         ),
-        pytest.param({"nfs": {"path": "/", "server": "x"}}, "not supported on this node", id="kind"),
+        pytest.param({"iscsi": {"targetPortal": "x", "iqn": "y", "lun": 0}}, "not supported on this node", id="kind"),
         pytest.param(
             {"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}},
             "service account token cannot be projected",
