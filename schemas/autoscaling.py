@@ -15,7 +15,8 @@ class HPAScalingPolicy(Record, frozen=True):
 
 
 class HPAScalingRules(Record, frozen=True):
-    policies: tuple[HPAScalingPolicy, ...] = ()
+    policies: tuple[HPAScalingPolicy, ...] | None = None
+    """None: those of Kubernetes; an empty list is a fault."""
     select_policy: str = ""
     stabilization_window_seconds: int | None = None
     tolerance: Quantity | None = None

@@ -13,11 +13,13 @@ class Fault(msgspec.Struct, frozen=True):
     path: Path
     message: str
     severity: Literal["error", "warning"] = "error"
+    written: str = ""
+    """How Kubernetes writes the path, where that is not its form."""
 
     @property
     def field(self) -> str:
         """The path as people write it: `spec.containers[0].image`, `data[key.txt]`."""
-        return field_name(self.path)
+        return self.written or field_name(self.path)
 
     def __str__(self) -> str:
         return f"{self.field}: {self.message}" if self.path else self.message

@@ -16,6 +16,7 @@ from reconciler.api import missing
 from reconciler.api.representation import encode
 from reconciler.api.status import bad_request, invalid
 from reconciler.api.target import Target
+from schemas import gojson
 from schemas.decode import FieldValidation, decode
 from schemas.defaults import defaulted
 from schemas.faults import Fault, Path
@@ -46,8 +47,7 @@ def parse(body: bytes, kind: str = "") -> Document:
     try:
         document = msgspec.json.decode(body)
     except msgspec.DecodeError as error:
-        why = str(error)
-        raise _unreadable(kind, "unexpected end of JSON input" if "truncated" in why else why, body) from None
+        raise _unreadable(kind, gojson.fault(body) or str(error), body) from None
     if not isinstance(document, dict):
         why = _OPEN_ARRAY if isinstance(document, list) else "json: cannot unmarshal the value into an object"
         raise _unreadable(kind, why, body)

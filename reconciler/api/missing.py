@@ -3,15 +3,18 @@
 Pure. A field that is missing is told by the rules of its kind, which say more of it and of what hangs on it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from schemas.apps import Deployment, ReplicaSet
 from schemas.decode import decode
 from schemas.defaults import defaulted
 from schemas.faults import Fault, Path
 from schemas.kinds import Kind
+from schemas.meta import Object
 from schemas.shape import Form, Json, Shape, shape_of
 from schemas.validation import validate
+from schemas.validation.template import matched
 
 _NOTHING: Mapping[Form, Json] = {
     "boolean": False,
@@ -43,7 +46,18 @@ def told(kind: Kind, document: Mapping[str, Any], namespace: str, missing: Seque
         for fault in missing
         if fault.path[-1:] == ("selector",) or not any(_is_at(fault.path, other.path) for other in found)
     ]
-    return (*own, *(fault for fault in found if not any(_is_at(other.path, fault.path) for other in own)))
+    unmatched = _unmatched(read.object) if any(fault.path == ("spec", "selector") for fault in own) else ()
+    return (
+        *own,
+        *(fault for fault in found if not any(_is_at(other.path, fault.path) for other in own)),
+        *unmatched,
+    )
+
+
+def _unmatched(object_: Object) -> Iterable[Fault]:
+    """A selector that is not there picks no pod, whatever labels the template gives it."""
+    if isinstance(object_, Deployment | ReplicaSet) and object_.spec.template is not None:
+        yield from matched(("spec", "template"), False, object_.spec.template.metadata.labels)
 
 
 def _is_at(path: Path, other: Path) -> bool:

@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 
 from reconciler.api.status import StatusError, bad_request
+from schemas import gojson
 from schemas.kinds import Kind
-from schemas.patch import json_patch, merge_patch, strategic_merge_patch
+from schemas.patch import UnknownDirective, json_patch, merge_patch, strategic_merge_patch
 
 Document = dict[str, Any]
 
@@ -28,8 +29,8 @@ def patcher(kind: Kind | None, media: str, body: bytes) -> Callable[[Document], 
     try:
         patch = msgspec.json.decode(body)
     except msgspec.DecodeError as error:
-        why = "unexpected end of JSON input" if "truncated" in str(error) else str(error)
-        raise bad_request(f"error decoding patch: {why}") from None
+        why = gojson.fault(body) or str(error)
+        raise bad_request(why if media == _STRATEGIC else f"error decoding patch: {why}") from None
     if not isinstance(patch, list if media == _JSON else dict):
         found = {dict: "object", list: "array", str: "string", bool: "bool"}.get(type(patch), "number")
         into = "[]handlers.jsonPatchOp" if media == _JSON else "map[string]interface {}"
@@ -38,6 +39,8 @@ def patcher(kind: Kind | None, media: str, body: bytes) -> Callable[[Document], 
     def change(document: Document) -> Document:
         try:
             patched = _apply(kind, media, document, patch)
+        except UnknownDirective as error:
+            raise StatusError(500, "", str(error)) from None
         except ValueError as error:
             message = "the server rejected our request due to an error in our request"
             told = "" if media == _JSON else f": {error}"  # of a JSON patch Kubernetes says no more

@@ -11,10 +11,9 @@ from uuid import uuid4
 import msgspec
 from msgspec import structs
 
-from reconciler.api import declared
+from reconciler.api import declared, rules
 from reconciler.api.bodies import Document, document_of, read
 from reconciler.api.ephemeral import EPHEMERAL, with_ephemeral
-from reconciler.api.ephemeral import faults as ephemeral_faults
 from reconciler.api.owners import entries_of, to_record
 from reconciler.api.reads import get
 from reconciler.api.status import (
@@ -42,7 +41,6 @@ from schemas.fieldowners import Writer, after_update
 from schemas.kinds import BY_NAME, Kind
 from schemas.leftovers import without_leftovers
 from schemas.meta import ManagedFieldsEntry, Object, ObjectMeta, ref_of, with_status
-from schemas.validation import validate, validate_update
 
 _ATTEMPTS = 5
 _BY_SERVER = {
@@ -118,7 +116,8 @@ async def insert(
         creation_timestamp=datetime.now(UTC).replace(microsecond=0),
         generation=first_generation(object_),
     )
-    warnings += _refuse(target.kind, named.name, validate(structs.replace(object_, metadata=named)))
+    faults = rules.of_new(target, structs.replace(object_, metadata=named), stamped.uid)
+    warnings += _refuse(target.kind, named.name, faults)
     try:
         would_be = cluster.admitted(structs.replace(object_, metadata=stamped))
     except ChangeError as error:
@@ -223,8 +222,7 @@ async def replace(
     """Puts the new version in the present one's place, unless it breaks a rule or changes what the folder declares."""
     of_status = target.subresource == "status"
     object_ = declared.kept(without_leftovers(new, present), present)
-    faults = (*_changed(target, object_, present), *(() if of_status else validate(object_)))
-    warnings += _refuse(target.kind, target.name, faults)
+    warnings += _refuse(target.kind, target.name, rules.of_changed(target, object_, present))
     if not of_status:
         object_ = _amended(cluster, object_, present)
     if object_ == present:
@@ -242,17 +240,6 @@ def _amended(cluster: Cluster, new: Object, present: Object) -> Object:
         return cluster.amended(new, present)
     except ChangeError as error:
         raise of_change_error(error) from error
-
-
-def _changed(target: Target, new: Object, present: Object) -> Sequence[Fault]:
-    """What may not change."""
-    faults = list(ephemeral_faults(new, present) if target.subresource == EPHEMERAL else validate_update(new, present))
-    added = [one for one in new.metadata.finalizers if one not in present.metadata.finalizers]
-    if added and present.metadata.deletion_timestamp is not None:
-        shown = ", ".join(f'"{one}"' for one in added)
-        message = "no new finalizers can be added if the object is being deleted, found new finalizers"
-        faults.append(Fault(("metadata", "finalizers"), f"Forbidden: {message} []string{{{shown}}}"))
-    return faults
 
 
 def _changes(present: Object, new: Object, *, status: bool) -> Sequence[Change]:

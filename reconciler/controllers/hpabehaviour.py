@@ -147,7 +147,7 @@ def _by_rate(
 def _up_limit(rules: HPAScalingRules, current: int, history: History, now: datetime) -> int:
     if rules.select_policy == "Disabled":
         return current
-    limits = [_raised(policy, _at_start(policy, current, history, now)) for policy in rules.policies]
+    limits = [_raised(policy, _at_start(policy, current, history, now)) for policy in rules.policies or ()]
     return min(limits) if rules.select_policy == "Min" else max(limits, default=current)
 
 
@@ -155,7 +155,7 @@ def _down_limit(rules: HPAScalingRules, current: int, history: History, now: dat
     """Of several policies `Min` is the one that changes least."""
     if rules.select_policy == "Disabled":
         return current
-    limits = [_lowered(policy, _at_start(policy, current, history, now)) for policy in rules.policies]
+    limits = [_lowered(policy, _at_start(policy, current, history, now)) for policy in rules.policies or ()]
     return max(limits) if rules.select_policy == "Min" else min(limits, default=current)
 
 

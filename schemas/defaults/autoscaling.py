@@ -72,7 +72,7 @@ def _rules(rules: HPAScalingRules | None, window: int | None, *policies: HPAScal
     seconds = rules.stabilization_window_seconds
     return structs.replace(
         rules,
-        policies=rules.policies or policies,
+        policies=policies if rules.policies is None else rules.policies,
         select_policy=rules.select_policy or "Max",
         tolerance=_amount(rules.tolerance),
         stabilization_window_seconds=window if seconds is None else seconds,

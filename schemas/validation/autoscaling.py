@@ -183,7 +183,7 @@ def _rules(path: Path, rules: HPAScalingRules | None) -> Faults:
     yield from one_of((*path, "selectPolicy"), rules.select_policy, ("Disabled", "Max", "Min"))
     if not rules.policies:
         yield required((*path, "policies"), "must specify at least one Policy")
-    for index, policy in enumerate(rules.policies):
+    for index, policy in enumerate(rules.policies or ()):
         yield from _policy((*path, "policies", index), policy)
     if rules.tolerance is not None and sign(rules.tolerance) < 0:
         yield invalid((*path, "tolerance"), canonical(rules.tolerance), "must be greater than or equal to 0")

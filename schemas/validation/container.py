@@ -17,6 +17,7 @@ from schemas.validation.report import (
     port_number,
     required,
     well_formed,
+    written_as,
 )
 
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
@@ -151,7 +152,7 @@ def _sub_path(path: Path, mount: VolumeMount) -> Faults:
         yield invalid((*path, "subPathExpr"), mount.sub_path_expr, sentence)
     for field, value in (("subPath", mount.sub_path), ("subPathExpr", mount.sub_path_expr)):
         if value:
-            yield from local_path((*path, field), value)
+            yield from written_as((*path[:-1], field), local_path((*path, field), value))
 
 
 def local_path(path: Path, text: str) -> Faults:

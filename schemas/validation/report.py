@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from schemas.faults import Fault, Path
+from schemas.faults import Fault, Path, field_name
 from schemas.shape import Json
 
 Faults = Iterator[Fault]
@@ -75,6 +75,12 @@ def between(path: Path, value: int | None, least: int, most: int) -> Faults:
 
 def port_number(path: Path, value: int) -> Faults:
     yield from between(path, value, 1, 65535)
+
+
+def written_as(written: Path, faults: Faults) -> Faults:
+    """Faults that Kubernetes tells of another path than that of the field."""
+    for fault in faults:
+        yield msgspec.structs.replace(fault, written=field_name(written))
 
 
 def unique(path: Path, values: Iterable[str], *leaf: str) -> Faults:

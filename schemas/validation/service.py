@@ -15,6 +15,7 @@ from schemas.validation.report import (
     required,
     shown,
     well_formed,
+    written_as,
 )
 
 _SPEC: Path = ("spec",)
@@ -148,7 +149,8 @@ def _balancer(spec: ServiceSpec) -> Faults:
     elif spec.load_balancer_class:
         yield from well_formed((*_SPEC, "loadBalancerClass"), spec.load_balancer_class, names.qualified_name)
     for index, source in enumerate(spec.load_balancer_source_ranges):
-        yield from address.network((*ranges, index), source.strip())
+        written = (*_SPEC, "LoadBalancerSourceRanges", index)
+        yield from written_as(written, address.network((*ranges, index), source.strip()))
     if check := spec.health_check_node_port:
         at = (*_SPEC, "healthCheckNodePort")
         if _is_checked(spec):

@@ -6,7 +6,7 @@ from schemas import names
 from schemas.core.persistence import PersistentVolumeClaim
 from schemas.core.reference import TypedLocalObjectReference, TypedObjectReference
 from schemas.core.volume import PersistentVolumeClaimSpec
-from schemas.faults import Fault, Path
+from schemas.faults import Fault, Path, field_name
 from schemas.quantity import canonical, milli
 from schemas.storage import StorageClass, TopologySelectorTerm
 from schemas.validation.report import (
@@ -40,7 +40,7 @@ def claim_spec(path: Path, spec: PersistentVolumeClaimSpec) -> Faults:
     if spec.selector is not None:
         yield from label_selector((*path, "selector"), spec.selector)
     yield from access_modes((*path, "accessModes"), spec.access_modes)
-    yield from _size((*path, "resources", "requests", "storage"), spec)
+    yield from _size(path, spec)
     if spec.storage_class_name:
         yield from well_formed((*path, "storageClassName"), spec.storage_class_name, names.dns1123_subdomain)
     yield from one_of((*path, "volumeMode"), spec.volume_mode, VOLUME_MODES)
@@ -60,6 +60,13 @@ def access_modes(path: Path, modes: tuple[str, ...]) -> Faults:
 
 
 def _size(path: Path, spec: PersistentVolumeClaimSpec) -> Faults:
+    at = (*path, "resources", "requests", "storage")
+    written = f"{field_name((*path, 'resources'))}[storage]"
+    for fault in _size_faults(at, spec):
+        yield fault if fault.severity == "warning" else structs.replace(fault, written=written)
+
+
+def _size_faults(path: Path, spec: PersistentVolumeClaimSpec) -> Faults:
     size = None if spec.resources is None else spec.resources.requests.get("storage")
     if size is None:
         yield required(path)

@@ -62,7 +62,13 @@ def refused(kind: str, document: dict[str, Any], namespace: str | None = "shop")
             id="a template",
         ),
         pytest.param(
-            "Deployment", {"spec": {"template": TEMPLATE}}, ["spec.selector: Required value"], id="a selector"
+            "Deployment",
+            {"spec": {"template": TEMPLATE}},
+            [
+                "spec.selector: Required value",
+                'spec.template.metadata.labels: Invalid value: {"a":"b"}: `selector` does not match template `labels`',
+            ],
+            id="a selector",
         ),
         pytest.param(
             "Ingress",

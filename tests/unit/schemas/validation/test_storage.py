@@ -121,7 +121,7 @@ def test_sound_storage_is_taken(written: dict[str, Any]) -> None:
             [
                 "spec.volumes[0].ephemeral.volumeClaimTemplate.spec.accessModes: Required value: "
                 "at least 1 access mode is required",
-                "spec.volumes[0].ephemeral.volumeClaimTemplate.spec.resources.requests[storage]: Required value",
+                "spec.volumes[0].ephemeral.volumeClaimTemplate.spec.resources[storage]: Required value",
             ],
             id="claim of a pod",
         ),
