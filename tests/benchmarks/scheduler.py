@@ -204,10 +204,7 @@ def main() -> None:
         case "reference":
             reference(asked.mix)
         case _:
-            with (
-                tempfile.TemporaryDirectory(prefix="wherry-bench-") as directory,
-                contextlib.suppress(KeyboardInterrupt),
-            ):
+            with tempfile.TemporaryDirectory(prefix="wherry-bench-") as directory:
                 asyncio.run(end_to_end(asked.nodes, asked.pods, asked.mix, Path(directory)))
 
 
