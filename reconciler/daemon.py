@@ -26,6 +26,7 @@ from reconciler.controllers.loop import ControllerLoop
 from reconciler.controllers.registry import ControllerSettings, controllers
 from reconciler.link.broker import embedded_broker
 from reconciler.link.link import Link, Settings
+from reconciler.controllers.volumes import localpath
 from reconciler.manifests.git.sync import GitSync
 from reconciler.manifests.prune import Limits
 from reconciler.manifests.sync import ManifestSync
@@ -44,6 +45,7 @@ from schemas.daemon import AlreadyRunning, ended, lock, run_until, stop_process,
 from schemas.meta import ObjectMeta
 
 if TYPE_CHECKING:
+from schemas.storage import StorageClass
     from prometheus_client import CollectorRegistry
 
 log = logging.getLogger(__name__)
@@ -205,6 +207,8 @@ async def opened(config: Config) -> AsyncIterator[Cluster]:
             await cluster.apply(access)
         yield cluster
     finally:
+        if not cluster.cache.list(StorageClass):
+            await cluster.apply([Create(localpath.BUILT_IN)])
         await cluster.close()
 
 

@@ -149,12 +149,6 @@ SECURITY = (
         _is("Unmasked"),
         "where `Unmasked`",
     ),
-    _warn(
-        "PodSecurityContext.fsGroupChangePolicy",
-        "the group of a volume is set at every start",
-        _is("OnRootMismatch"),
-        "where `OnRootMismatch`",
-    ),
     _warn("PodSecurityContext.seLinuxChangePolicy", "labels of SELinux are not set yet"),
     _refuse(
         "PodSecurityContext.supplementalGroupsPolicy",
@@ -224,8 +218,6 @@ VOLUMES = (
     _refuse("Volume.flexVolume", _STORAGE),
     _refuse("Volume.image", "images are not mounted as volumes yet; the pod would run without its data"),
     _refuse("Volume.iscsi", _STORAGE),
-    _refuse("Volume.nfs", _STORAGE),
-    _refuse("Volume.persistentVolumeClaim", _STORAGE),
     *(
         _refuse(f"Volume.{source}", _REMOVED)
         for source in (
@@ -265,7 +257,8 @@ VOLUMES = (
 )
 
 _NOT_HELD_TO = "stored and shown; nothing is held to it yet"
-_NO_VOLUMES = "stored and shown; no volume is made, bound or attached yet"
+_NOT_MOUNTED = "such a volume is bound, but no agent mounts it; a pod that uses it waits"
+_NOT_FILLED = "no volume is made from another; the claim waits until somebody makes one for it"
 _NO_NETWORK = "stored and shown; no address or name leads to the pods yet"
 
 KIND_GAPS = (
@@ -275,20 +268,38 @@ KIND_GAPS = (
         for source in ("external", "object", "pods")
     ),
     *(_warn(f"PriorityClass.{field}", _NOT_HELD_TO) for field in ("globalDefault", "preemptionPolicy", "value")),
-    _warn("PersistentVolume.spec", _NO_VOLUMES),
-    _warn("PersistentVolumeClaim.spec", _NO_VOLUMES),
     *(
-        _warn(f"StorageClass.{field}", _NO_VOLUMES)
-        for field in (
-            "allowVolumeExpansion",
-            "allowedTopologies",
-            "mountOptions",
-            "parameters",
-            "provisioner",
-            "reclaimPolicy",
-            "volumeBindingMode",
+        _warn(f"PersistentVolumeSpec.{source}", _NOT_MOUNTED)
+        for source in (
+            "awsElasticBlockStore",
+            "azureDisk",
+            "azureFile",
+            "cephfs",
+            "cinder",
+            "csi",
+            "fc",
+            "flexVolume",
+            "flocker",
+            "gcePersistentDisk",
+            "glusterfs",
+            "iscsi",
+            "photonPersistentDisk",
+            "portworxVolume",
+            "quobyte",
+            "rbd",
+            "scaleIO",
+            "storageos",
+            "vsphereVolume",
         )
     ),
+    _warn("PersistentVolumeSpec.volumeMode", _NOT_MOUNTED, _is("Block"), "where `Block`"),
+    _warn(
+        "LocalVolumeSource.fsType",
+        "devices are not formatted or mounted by agents; `path` has to be a directory",
+    ),
+    _warn("PersistentVolumeClaimSpec.dataSource", _NOT_FILLED),
+    _warn("PersistentVolumeClaimSpec.dataSourceRef", _NOT_FILLED),
+    _warn("PersistentVolumeClaimSpec.volumeMode", _NOT_MOUNTED, _is("Block"), "where `Block`"),
     *(_warn(f"{kind}.spec", _NO_NETWORK) for kind in ("Ingress", "IngressClass", "Service")),
     *(_warn(f"EndpointSlice.{field}", _NO_NETWORK) for field in ("addressType", "endpoints", "ports")),
 )

@@ -90,6 +90,7 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "LimitRangeSpec": "limits",
         "LocalObjectReference": "name",
         "ManagedFieldsEntry": "apiVersion fieldsType fieldsV1 manager operation subresource time",
+        "NFSVolumeSource": "path readOnly server",
         "Namespace": f"{_WITH_STATUS} spec",
         "NamespaceSpec": "finalizers",
         "NetworkPolicy": _EVERY_KIND,
@@ -106,12 +107,21 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
             "annotations creationTimestamp deletionGracePeriodSeconds deletionTimestamp finalizers generateName "
             "generation labels managedFields name namespace ownerReferences resourceVersion selfLink uid"
         ),
+        "LocalVolumeSource": "path",
         "MetricSpec": "containerResource resource type",
         "MetricTarget": "averageUtilization averageValue type value",
         "ObjectReference": "apiVersion fieldPath kind name namespace resourceVersion uid",
         "OwnerReference": "apiVersion blockOwnerDeletion controller kind name uid",
-        "PersistentVolume": _WITH_STATUS,
-        "PersistentVolumeClaim": _WITH_STATUS,
+        "PersistentVolume": f"{_WITH_STATUS} spec",
+        "PersistentVolumeClaim": f"{_WITH_STATUS} spec",
+        "PersistentVolumeClaimSpec": (
+            "accessModes resources selector storageClassName volumeAttributesClassName volumeName"
+        ),
+        "PersistentVolumeClaimVolumeSource": "claimName readOnly",
+        "PersistentVolumeSpec": (
+            "accessModes capacity claimRef hostPath local mountOptions nfs nodeAffinity persistentVolumeReclaimPolicy "
+            "storageClassName volumeAttributesClassName"
+        ),
         "Pod": f"{_WITH_STATUS} spec",
         "PodDNSConfig": "nameservers options searches",
         "PodDNSConfigOption": "name value",
@@ -124,7 +134,9 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "PodFailurePolicyRule": "action onExitCodes onPodConditions",
         "PodReadinessGate": "conditionType",
         "PodSchedulingGate": "name",
-        "PodSecurityContext": "fsGroup runAsGroup runAsNonRoot runAsUser supplementalGroups sysctls",
+        "PodSecurityContext": (
+            "fsGroup fsGroupChangePolicy runAsGroup runAsNonRoot runAsUser supplementalGroups sysctls"
+        ),
         "PodSpec": (
             "activeDeadlineSeconds affinity containers dnsConfig dnsPolicy hostAliases hostIPC hostNetwork hostPID "
             "hostname hostnameOverride imagePullSecrets initContainers nodeName nodeSelector overhead priority "
@@ -175,7 +187,10 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
             "revisionHistoryLimit selector serviceName template updateStrategy volumeClaimTemplates"
         ),
         "StatefulSetUpdateStrategy": "rollingUpdate type",
-        "StorageClass": _EVERY_KIND,
+        "StorageClass": (
+            f"{_EVERY_KIND} allowVolumeExpansion allowedTopologies mountOptions parameters provisioner reclaimPolicy "
+            "volumeBindingMode"
+        ),
         "SuccessPolicy": "rules",
         "Subject": "apiGroup kind name namespace",
         "SuccessPolicyRule": "succeededCount succeededIndexes",
@@ -183,7 +198,11 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "TCPSocketAction": "host port",
         "Taint": "effect key timeAdded value",
         "Toleration": "effect key operator tolerationSeconds value",
-        "Volume": "configMap downwardAPI emptyDir hostPath name projected secret",
+        "Volume": "configMap downwardAPI emptyDir hostPath name nfs persistentVolumeClaim projected secret",
+        "TopologySelectorLabelRequirement": "key values",
+        "TopologySelectorTerm": "matchLabelExpressions",
+        "VolumeNodeAffinity": "required",
+        "VolumeResourceRequirements": "limits requests",
         "VolumeMount": "mountPath mountPropagation name readOnly subPath subPathExpr",
         "VolumeProjection": "configMap downwardAPI secret",
     }.items()

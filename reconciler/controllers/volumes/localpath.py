@@ -135,6 +135,8 @@ def _refusal(claim: PersistentVolumeClaim, class_: StorageClass, node: str) -> s
         return "a directory is no block device; ask for volumeMode: Filesystem"
     if spec.selector is not None:
         return "claims with a selector get volumes that are there already; leave out spec.selector"
+    if class_.mount_options:
+        return "a directory takes no mount options; leave out mountOptions of the class"
     if spec.data_source is not None or spec.data_source_ref is not None:
         return "a directory is made empty; leave out spec.dataSource and spec.dataSourceRef"
     if not node:

@@ -106,10 +106,11 @@ LIMITS = "spec.containers[0].resources.limits"
         pytest.param(
             spread("ScheduleAnyway"), [("warning", "spec.topologySpreadConstraints[0]")], id="a spread that should hold"
         ),
+        pytest.param(volume(persistentVolumeClaim={"claimName": "c"}), [], id="a claim"),
         pytest.param(
-            volume(persistentVolumeClaim={"claimName": "c"}),
-            [("error", "spec.volumes[0].persistentVolumeClaim")],
-            id="a claim",
+            volume(iscsi={"targetPortal": "10.0.0.9", "iqn": "iqn.2026-01.example:disk", "lun": 0}),
+            [("error", "spec.volumes[0].iscsi")],
+            id="a disk of a storage system",
         ),
         pytest.param(
             volume(emptyDir={"sizeLimit": "1Gi"}),
