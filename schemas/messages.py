@@ -122,9 +122,7 @@ class ClaimedVolume(Record, frozen=True, kw_only=True):
 
 
 class Config(Record, frozen=True):
-    """`desired/config/<kind>/<namespace>/<name>` (retained): content of a ConfigMap or Secret, or a claim's volume.
-
-    """
+    """`desired/config/<kind>/<namespace>/<name>` (retained): content of a ConfigMap or Secret, or a claim's volume."""
 
     kind: Literal["ConfigMap", "Secret", "PersistentVolumeClaim"]
     namespace: str

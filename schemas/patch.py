@@ -15,6 +15,10 @@ MOST_OPERATIONS = 10_000
 """Of one JSON Patch, as in the Kubernetes API server."""
 
 
+class UnknownDirective(ValueError):
+    """A `$patch` that is none of delete, replace and merge; told in the words of Kubernetes."""
+
+
 def _plain(value: Json) -> Json:
     """A copy that may be written to. Tuples, as the API types have them, become lists."""
     if isinstance(value, dict):
@@ -165,10 +169,21 @@ def strategic_merge_patch(type_: type[Record], document: Mapping[str, Any], patc
     return _strategic(shape_of(type_), _plain(document), patch)
 
 
+def _in_go(value: Json) -> str:
+    """A value as Go prints it."""
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{name}:{_in_go(item)}" for name, item in sorted(value.items())) + "]"
+    if isinstance(value, list | tuple):
+        return "[" + " ".join(map(_in_go, value)) + "]"
+    if value is None:
+        return "<nil>"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _strategic(shape: Shape, document: Json, patch: Mapping[str, Any]) -> dict[str, Any]:
     directive = patch.get("$patch")
     if directive not in (None, "merge", "replace", "delete"):
-        raise ValueError(f"unknown `$patch` {directive!r}: expected delete, replace or merge")
+        raise UnknownDirective(f"unknown patch type: {_in_go(directive)} in map: {_in_go(patch)}")
     if directive == "delete":
         return {}
     if directive == "replace":

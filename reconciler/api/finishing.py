@@ -91,7 +91,7 @@ def as_yaml(body: bytes) -> bytes:
 
     Dumper.add_representer(str, text)
     document: Mapping[str, Any] = msgspec.json.decode(body)
-    found = yaml.dump(document, Dumper=Dumper, sort_keys=True, allow_unicode=True, width=2**31 - 1)
+    found = yaml.dump(document, Dumper=Dumper, sort_keys=True, allow_unicode=True)
     assert isinstance(found, str)
     return found.encode()
 

@@ -5,7 +5,8 @@ the user, each group, uid and extra; or, for a single kind of request, `imperson
 for and `impersonate:user-info` on whom. Service accounts have a pair of verbs of their own.
 """
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import unquote
 
 import msgspec
@@ -48,8 +49,23 @@ def asked_for(headers: Iterable[tuple[str, str]]) -> User | None:
             case _:
                 raise bad_request(f"{header}: no such header: Impersonate-User, -Group, -Uid and -Extra-KEY are")
     if not name and (uid or groups or extra):
-        raise bad_request("Impersonate-User must be set where any other header of its kind is")
+        raise bad_request(f"requested {_in_go(uid, groups, extra)} without impersonating a user name")
     return User(name, uid, tuple(groups), extra) if name else None
+
+
+def _in_go(uid: str, groups: list[str], extra: Mapping[str, tuple[str, ...]]) -> str:
+    """Who is meant as Kubernetes shows it: a value of Go."""
+    told = {key: f"[]string{_listed(values)}" for key, values in sorted(extra.items())}
+    shown = "{" + ", ".join(f"{json.dumps(key)}:{values}" for key, values in told.items()) + "}" if told else "(nil)"
+    listed = _listed(groups) if groups else "(nil)"
+    return (
+        f'&user.DefaultInfo{{Name:"", UID:{json.dumps(uid)}, Groups:[]string{listed}, '
+        f"Extra:map[string][]string{shown}}}"
+    )
+
+
+def _listed(words: Iterable[str]) -> str:
+    return "{" + ", ".join(map(json.dumps, words)) + "}"
 
 
 def impersonated(meant: User) -> User:

@@ -51,7 +51,7 @@ class Issuer:
         signature = await asyncio.to_thread(rs256.sign, key, part, blind)
         return tokens.token(part, signature), claims
 
-    async def answer(self, namespace: str, name: str, document: dict[str, Any]) -> dict[str, Any]:
+    async def answer(self, namespace: str, name: str, document: dict[str, Any], manager: str) -> dict[str, Any]:
         """What `POST …/serviceaccounts/NAME/token` answers to a `TokenRequest`."""
         try:
             asked = msgspec.convert(document.get("spec") or {}, TokenSpec)
@@ -67,6 +67,7 @@ class Issuer:
                 "namespace": namespace,
                 "uid": str(uuid4()),
                 "creationTimestamp": _time(claims.iat),
+                "managedFields": [_entry(asked, manager, _time(claims.iat))],
             },
             "spec": {
                 "audiences": claims.aud,
@@ -75,6 +76,25 @@ class Issuer:
             },
             "status": {"token": token, "expirationTimestamp": _time(claims.exp)},
         }
+
+
+def _entry(asked: TokenSpec, manager: str, time: str) -> dict[str, Any]:
+    """Who owns the request, although it is gone with the answer."""
+    bound = msgspec.to_builtins(asked.bound_object_ref) if asked.bound_object_ref else {}
+    fields: dict[str, dict[str, Any] | None] = {
+        "f:audiences": {} if asked.audiences else None,
+        "f:boundObjectRef": {".": {}} | {f"f:{key}": {} for key, value in bound.items() if value} if bound else None,
+        "f:expirationSeconds": {},
+    }
+    return {
+        "manager": manager,
+        "operation": "Update",
+        "apiVersion": "authentication.k8s.io/v1",
+        "time": time,
+        "fieldsType": "FieldsV1",
+        "fieldsV1": {"f:spec": {step: below for step, below in fields.items() if below is not None}},
+        "subresource": "token",
+    }
 
 
 def _time(seconds: int) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import msgspec
 
 from reconciler.api.status import StatusError, bad_option, bad_request, unsupported_value
+from schemas import gojson
 from schemas.decode import FieldValidation
 from schemas.kinds import Kind
 from schemas.meta import LabelSelector, Object
@@ -265,5 +266,8 @@ def _continue(token: str) -> Continue | None:
     try:
         decoded = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
         return msgspec.json.decode(decoded, type=Continue)
-    except (binascii.Error, ValueError, msgspec.DecodeError) as error:
-        raise bad_request(f"invalid continue token: continue key is not valid: {error}") from None
+    except binascii.Error as error:
+        why = str(error)
+    except (ValueError, msgspec.DecodeError) as error:
+        why = gojson.fault(decoded.decode("latin-1").encode()) or str(error)  # Go tells of bytes, not of characters
+    raise bad_request(f"invalid continue token: continue key is not valid: {why}")

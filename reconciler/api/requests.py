@@ -30,7 +30,7 @@ from reconciler.api.bodies import Document, document_of, repeated
 from reconciler.api.negotiation import negotiate
 from reconciler.api.patches import patcher
 from reconciler.api.representation import PLAIN, Form, encode, encode_list, encode_one
-from reconciler.api.scale import Scaled, scale_of, scaled
+from reconciler.api.scale import Scaled, scale_of, scaled, table_of
 from reconciler.api.status import StatusError, bad_request, method_not_allowed
 from reconciler.api.target import BINDINGS, FINALIZE, Target
 from reconciler.store.cluster import Cluster
@@ -106,7 +106,9 @@ class Resources:
         reads.check_revision(self.cluster.cache, options.get_revision(request.query))
         found = reads.get(self.cluster.cache, target)
         if target.subresource == "scale":
-            return json_response(scale_of(_scaled(found)))
+            workload = _scaled(found)
+            as_table = _form(request, target).name == "Table"
+            return json_response(table_of(workload, datetime.now(UTC)) if as_table else scale_of(workload))
         return json_response(encode_one(found, _form(request, target), datetime.now(UTC)))
 
     async def _list(self, request: web.Request, target: Target) -> web.StreamResponse:

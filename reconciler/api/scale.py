@@ -1,17 +1,25 @@
 """The `scale` subresource: a workload's number of replicas as an object of its own."""
 
+from datetime import datetime
 from typing import Any
 
 from msgspec import structs
 
 from reconciler.api.status import bad_request, invalid
-from reconciler.api.tables.column import label_selector
+from reconciler.api.tables.column import AGE, Column, age, label_selector
 from schemas.apps import Deployment, ReplicaSet, StatefulSet
 from schemas.core.replication import ReplicationController
 from schemas.faults import Fault
 from schemas.meta import LabelSelector
 
 Document = dict[str, Any]
+_META = "meta.k8s.io/v1"
+_COLUMNS = (
+    Column("Name", description="Unique within the namespace"),
+    Column("Desired", "integer", description="Replicas asked for"),
+    Column("Available", "integer", description="Replicas there are"),
+    AGE,
+)
 Scaled = Deployment | ReplicaSet | ReplicationController | StatefulSet
 
 
@@ -37,6 +45,22 @@ def scale_of(workload: Scaled) -> Document:
         },
         "spec": {"replicas": workload.spec.replicas or 0},
         "status": status,
+    }
+
+
+def table_of(workload: Scaled, now: datetime) -> Document:
+    """The workload's `Scale` as a row."""
+    scale = scale_of(workload)
+    row = {
+        "cells": [workload.metadata.name, workload.spec.replicas or 0, workload.status.replicas, age(workload, now)],
+        "object": {"kind": "PartialObjectMetadata", "apiVersion": _META, "metadata": scale["metadata"]},
+    }
+    return {
+        "kind": "Table",
+        "apiVersion": _META,
+        "metadata": {"resourceVersion": workload.metadata.resource_version},
+        "columnDefinitions": _COLUMNS,
+        "rows": [row],
     }
 
 

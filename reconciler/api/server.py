@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from aiohttp import web
 
-from reconciler.api import certificate, describing, media, tokens, webhooks
+from reconciler.api import certificate, describing, media, options, tokens, webhooks
 from reconciler.api.audit import AuditLog
 from reconciler.api.auth import Authenticator
 from reconciler.api.certificate import Certificate
@@ -192,7 +192,9 @@ class ApiServer:
             raise method_not_allowed()
         named, body = request.match_info, await request.read()
         document = media.document(request.content_type, body, "TokenRequest") if body else {}
-        return json_response(await self.issuer.answer(named["namespace"], named["name"], document), 201)
+        manager = options.field_manager(request.query, "CreateOptions", request.headers.get("User-Agent", ""))
+        answer = await self.issuer.answer(named["namespace"], named["name"], document, manager)
+        return json_response(answer, 201)
 
     async def _get_answer(self, request: web.Request) -> web.StreamResponse:
         answer = self.answers.get(request.match_info["answer"])
@@ -242,7 +244,7 @@ class ApiServer:
         except web.HTTPMethodNotAllowed:
             return _failed(method_not_allowed())
         except web.HTTPNotFound:
-            return web.Response(status=404, text="404 page not found\n")
+            return web.Response(status=404, text="404 page not found\n", headers={"Cache-Control": "no-cache, private"})
         except web.HTTPException:
             raise
         except ConnectionError:

@@ -19,10 +19,12 @@ from reconciler.api.options import Selection, WatchOptions
 from reconciler.api.reads import History
 from reconciler.api.representation import Form, encode, encode_one
 from reconciler.api.status import StatusError, expired
+from reconciler.api.tables import LAYOUTS, Cell
 from reconciler.store.interface import Compacted
 from reconciler.store.view import Event
 from schemas.kinds import Kind
 from schemas.meta import Object
+from schemas.shape import Shape, shape_of
 
 log = logging.getLogger(__name__)
 
@@ -254,10 +256,34 @@ def bookmark(request: Request, revision: int, *, initial: bool = False) -> bytes
         kind, version = "PartialObjectMetadata", "meta.k8s.io/v1"
     object_: dict[str, object] = {"kind": kind, "apiVersion": version, "metadata": metadata}
     if request.form.name == "Table":
-        row = {"cells": [], "object": object_}
+        row = {"cells": _blank_cells(request.kind), "object": object_}
         table = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {"resourceVersion": str(revision)}}
         object_ = {**table, "columnDefinitions": None, "rows": [row]}
     return b'{"type":"BOOKMARK","object":%s}\n' % encode(object_)
+
+
+def _blank_cells(kind: Kind) -> tuple[Cell, ...]:
+    """What a row says of an object in which there is nothing."""
+    blank = msgspec.convert(_blank(shape_of(kind.type)), kind.type)
+    return LAYOUTS[kind.name].cells(blank, datetime.now(UTC))
+
+
+def _blank(shape: Shape) -> object:
+    """The least value of the shape: only fields that must be there."""
+    match shape.form:
+        case "record":
+            return {field.name: _blank(field.shape) for field in shape.fields.values() if field.required}
+        case "map" | "any":
+            return {}
+        case "list":
+            return []
+        case "integer" | "number" | "quantity" | "int_or_string":
+            return 0
+        case "boolean":
+            return False
+        case "time":
+            return "0001-01-01T00:00:00Z"
+    return ""
 
 
 class _Pen:

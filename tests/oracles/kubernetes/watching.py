@@ -60,7 +60,7 @@ def _difference(case: Mapping[str, Any], answer: Answer, normaliser: Normaliser)
         [] if recorded["status"] == answer.status else [f"status: recorded {recorded['status']}, here {answer.status}"]
     )
     found.append(judging.headers(recorded["headers"], answer.headers, KEPT_HEADERS))
-    lines = [_line(text, normaliser) for text in answer.body.decode(errors="replace").splitlines()]
+    lines = _lines(answer.body.decode(errors="replace"), normaliser)
     expected = recorded["lines"]
     if case.get("varies"):  # where the bookmarks came
         lines, expected = ([each for each in those if not _is_bookmark(each)] for those in (lines, expected))
@@ -68,8 +68,21 @@ def _difference(case: Mapping[str, Any], answer: Answer, normaliser: Normaliser)
     return "\n".join(filter(None, found))
 
 
-def _line(text: str, normaliser: Normaliser) -> Any:  # noqa: ANN401 - JSON
-    return normaliser.document(json.loads(text)) if text.startswith("{") else normaliser.text(text)
+def _lines(body: str, normaliser: Normaliser) -> list[Any]:
+    """The stream, normalised. The first line alone names the columns of a table, and with it which cells are ages."""
+    found: list[Any] = []
+    columns = None
+    for text in body.splitlines():
+        if not text.startswith("{"):
+            found.append(normaliser.text(text))
+            continue
+        line = json.loads(text)
+        table = line.get("object", {})
+        is_bare = table.get("kind") == "Table" and not table.get("columnDefinitions")
+        columns = columns or table.get("columnDefinitions")
+        line = normaliser.document(line | {"object": table | {"columnDefinitions": columns}} if is_bare else line)
+        found.append(line | {"object": line["object"] | {"columnDefinitions": None}} if is_bare else line)
+    return found
 
 
 def _is_bookmark(line: Any) -> bool:  # noqa: ANN401 - JSON

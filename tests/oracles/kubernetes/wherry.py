@@ -111,7 +111,7 @@ class Wherry:
         try:
             connection.request(method, path, content, sent)
             response = connection.getresponse()
-            return Answer(response.status, dict(response.getheaders()), response.read())
+            return Answer(response.status, _joined(response.getheaders()), response.read())
         finally:
             connection.close()
 
@@ -186,6 +186,14 @@ class Wherry:
     def _ready(self) -> list[str]:
         items = self.call("GET", "/api/v1/nodes").json()["items"]
         return sorted(node["metadata"]["name"] for node in items if is_ready(node))
+
+
+def _joined(headers: Sequence[tuple[str, str]]) -> Mapping[str, str]:
+    """By name; one that comes more than once has all of its values, as in the recordings."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 @contextlib.contextmanager
