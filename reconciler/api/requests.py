@@ -20,6 +20,7 @@ from reconciler.api import (
     deletes,
     eviction,
     finishing,
+    heartbeats,
     media,
     options,
     reads,
@@ -109,12 +110,18 @@ class Resources:
             workload = _scaled(found)
             as_table = _form(request, target).name == "Table"
             return json_response(table_of(workload, datetime.now(UTC)) if as_table else scale_of(workload))
-        return json_response(encode_one(found, _form(request, target), datetime.now(UTC)))
+        now = datetime.now(UTC)
+        found = heartbeats.shown(found, self.cluster.cache, now)
+        return json_response(encode_one(found, _form(request, target), now))
 
     async def _list(self, request: web.Request, target: Target) -> web.StreamResponse:
         form = _form(request, target)
         selection = options.selection(_query(request, target), target.kind, target.namespace)
         page = reads.list_page(self.cluster.cache, target.kind, selection, options.list_options(request.query))
+        if target.kind.name in heartbeats.KINDS:
+            now = datetime.now(UTC)
+            alive = [heartbeats.shown(found, self.cluster.cache, now) for found in page.objects]
+            page = msgspec.structs.replace(page, objects=alive)
         return await _send_list(request, target, page, form)
 
     async def _watch(self, request: web.Request, target: Target) -> web.StreamResponse:

@@ -140,7 +140,8 @@ def _merged(status: NodeStatus, conditions: Sequence[NodeCondition], now: dateti
         old = find(merged, new.type)
         if old is not None and _same(old, new):
             continue
-        heard = now if new.status != "Unknown" else old.last_heartbeat_time if old else None
+        was_heard = new.status != "Unknown" or (old is not None and old.status != "Unknown")
+        heard = now if was_heard else old.last_heartbeat_time if old else None
         merged = updated(merged, structs.replace(new, last_heartbeat_time=heard, last_transition_time=now))
     return merged
 
