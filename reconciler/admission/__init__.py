@@ -8,7 +8,18 @@ so that a limit or a class that changes later makes nothing differ from what its
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from reconciler.admission import accounts, labelkeys, limits, pods, priority, quota, services, storage
+from reconciler.admission import (
+    accounts,
+    labelkeys,
+    limits,
+    pods,
+    podsecurity,
+    priority,
+    quota,
+    runtimeclass,
+    services,
+    storage,
+)
 from reconciler.admission.refusal import refused
 from reconciler.store.view import View
 from schemas.core.pod import Pod
@@ -31,7 +42,14 @@ _COMPLETING: Sequence[Complete] = (
     labelkeys.complete,
     pods.complete,
 )
-_CHECKING: Sequence[Check] = (accounts.check, priority.check, limits.check, quota.check)
+_CHECKING: Sequence[Check] = (
+    accounts.check,
+    runtimeclass.check,
+    podsecurity.check,
+    priority.check,
+    limits.check,
+    quota.check,
+)
 
 
 class AdmissionSettings(Record, frozen=True):

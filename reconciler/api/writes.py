@@ -11,6 +11,7 @@ from uuid import uuid4
 import msgspec
 from msgspec import structs
 
+from reconciler.admission import podsecurity
 from reconciler.api import declared, rules
 from reconciler.api.bodies import Document, document_of, read
 from reconciler.api.ephemeral import EPHEMERAL, with_ephemeral
@@ -118,6 +119,7 @@ async def insert(
     )
     faults = rules.of_new(target, structs.replace(object_, metadata=named), stamped.uid)
     warnings += _refuse(target.kind, named.name, faults)
+    warnings += podsecurity.warnings(object_, cluster.cache)
     try:
         would_be = cluster.admitted(structs.replace(object_, metadata=stamped))
     except ChangeError as error:

@@ -1,5 +1,8 @@
 """Rules of ConfigMaps, Secrets, ServiceAccounts, Namespaces and Events."""
 
+import re
+from collections.abc import Mapping
+
 from schemas import gojson, names
 from schemas.core.config import ConfigMap, Namespace, Secret
 from schemas.core.event import Event
@@ -19,6 +22,11 @@ _REQUIRED_KEYS = {
 _LONGEST_WORD = 128
 _LONGEST_NOTE = 1024
 _LEAST_OF_SERIES = 2
+POD_SECURITY = "pod-security.kubernetes.io/"
+"""Labels of a namespace: what its pods may do."""
+_LEVELS = ("privileged", "baseline", "restricted")
+_VERSION = re.compile(r"latest|v1\.(0|[1-9][0-9]*)", re.ASCII)
+_MUST_VERSION = 'must be "latest" or "v1.x"'
 _REDACTED = "<secret contents redacted>"
 
 
@@ -67,6 +75,18 @@ def _json(path: Path, content: bytes) -> Faults:
 def namespace(declared: Namespace) -> Faults:
     for finalizer in declared.spec.finalizers:
         yield from finalizer_name(("spec", "finalizers"), finalizer)
+    yield from _pod_security(declared.metadata.labels)
+
+
+def _pod_security(labels: Mapping[str, str]) -> Faults:
+    for mode in ("enforce", "audit", "warn"):
+        key = POD_SECURITY + mode
+        for name, sound, must in (
+            (key, labels.get(key, "") in ("", *_LEVELS), f"must be one of {', '.join(_LEVELS)}"),
+            (f"{key}-version", _VERSION.fullmatch(labels.get(f"{key}-version", "latest")), _MUST_VERSION),
+        ):
+            if name in labels and not sound:
+                yield invalid(("metadata", "labels", name), labels[name], must)
 
 
 def event(declared: Event) -> Faults:
