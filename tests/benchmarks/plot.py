@@ -47,7 +47,7 @@ def _panel(panel: Panel, left: int) -> Iterator[str]:
         path = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in points)
         yield f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
         yield from (f'<circle cx="{across(x):.1f}" cy="{up(y):.1f}" r="2.5" fill="{colour}"/>' for x, y in points)
-        yield _text(_LEFT + 8, HEIGHT - _BOTTOM - 8 - 14 * (len(panel.lines) - 1 - index), name, "start", colour)
+        yield _text(_LEFT + 8, _TOP + 14 * (index + 1), name, "start", colour)
     yield "</g>"
 
 

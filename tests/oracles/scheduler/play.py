@@ -23,7 +23,6 @@ from tests.oracles.scheduler.reference.verdict import refusal
 from tests.oracles.scheduler.reference.world import World
 
 _NOW = datetime(2026, 1, 2, tzinfo=UTC)
-_WAITS = "not eligible due to a terminating pod on the nominated node."
 _EVICTED = PodCondition("True", "DisruptionTarget", reason="PreemptionByScheduler")
 
 
@@ -103,9 +102,12 @@ class Play:
                 bound = structs.replace(pod, spec=structs.replace(pod.spec, node_name=ours.node))
                 self.live[ref_of(pod)] = bound
                 self.world.place(pod, ours.node)
+                for one in ours.objects:  # volumes and claims that now belong together
+                    self.live[ref_of(one)] = one
+                    self.world.put(one)
             elif ours.nominated_node:
                 self.world.nominate(pod, ours.nominated_node)
-            elif _WAITS not in ours.message:
+            else:
                 self.world.nominated.pop((pod.metadata.namespace, pod.metadata.name), None)
         self._settled(pods, [one.victims for one in decisions])
 

@@ -20,6 +20,7 @@ from tests.oracles.scheduler.reference.world import Key, World, key_of
 
 _HELPLESS = "Preemption is not helpful for scheduling"
 _NOBODY = "No preemption victims found for incoming pod"
+_WAITS = "not eligible due to a terminating pod on the nominated node."
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 
@@ -35,7 +36,9 @@ def preempted(asked: Demands, refused: Mapping[str, Refusal], world: World) -> D
     pod, number = asked.pod, len(world.nodes)
     head = counted(number, Counter(reason for one in refused.values() for reason in one.reasons))
     if why_not := _not_eligible(pod, refused, world):
-        return _unschedulable(f"{head} preemption: {why_not}", refused)
+        kept = world.nominated.get(key_of(pod)) if why_not == _WAITS else None
+        found = _unschedulable(f"{head} preemption: {why_not}", refused)
+        return found._replace(nominated=kept.node) if kept is not None else found
     candidates, useless = [], Counter[str]()
     for name, why in refused.items():
         found = _HELPLESS if why.lasting else dry_run(asked, name, world)
@@ -61,7 +64,7 @@ def _not_eligible(pod: Pod, refused: Mapping[str, Refusal], world: World) -> str
         return ""
     ours = pod.spec.priority or 0
     if any((one.pod.spec.priority or 0) < ours and _preempted(one.pod) for one in world.on(kept.node)):
-        return "not eligible due to a terminating pod on the nominated node."
+        return _WAITS
     return ""
 
 
