@@ -14,6 +14,16 @@ MEMORY_PRESSURE = "node.kubernetes.io/memory-pressure"
 NETWORK_UNAVAILABLE = "node.kubernetes.io/network-unavailable"
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 PID_PRESSURE = "node.kubernetes.io/pid-pressure"
+OF_THE_CLUSTER = (
+    NOT_READY,
+    UNREACHABLE,
+    UNSCHEDULABLE,
+    DISK_PRESSURE,
+    MEMORY_PRESSURE,
+    NETWORK_UNAVAILABLE,
+    PID_PRESSURE,
+)
+"""Keys of the taints that follow from a node's state: controllers set and take them away."""
 
 
 def tolerates(toleration: Toleration, taint: Taint) -> bool:

@@ -12,6 +12,7 @@ from reconciler.admission import (
     accounts,
     labelkeys,
     limits,
+    nodes,
     pods,
     podsecurity,
     priority,
@@ -22,6 +23,7 @@ from reconciler.admission import (
 )
 from reconciler.admission.refusal import refused
 from reconciler.store.view import View
+from schemas.core.node import Node
 from schemas.core.pod import Pod
 from schemas.core.service import Service
 from schemas.defaults import defaulted
@@ -75,7 +77,7 @@ def completion(settings: AdmissionSettings) -> Complete:
                 completed = pods.leased(completed, settings.default_lease_seconds)
         if isinstance(completed, Pod):
             return pods.tolerating(completed, settings.default_toleration_seconds)
-        return completed
+        return nodes.keeping(completed, view) if isinstance(completed, Node) else completed
 
     return complete
 

@@ -23,6 +23,7 @@ from reconciler.taints import (
     DISK_PRESSURE,
     MEMORY_PRESSURE,
     NETWORK_UNAVAILABLE,
+    OF_THE_CLUSTER,
     OUT_OF_SERVICE,
     PID_PRESSURE,
     UNSCHEDULABLE,
@@ -40,7 +41,6 @@ _PRESSURES = {
     "PIDPressure": PID_PRESSURE,
 }
 """Conditions that keep new pods away while they are true, and the taint of each."""
-_OURS = (*LOST, UNSCHEDULABLE, *_PRESSURES.values())
 COMPONENT = "node-controller"
 EVICTION_COMPONENT = "taint-eviction-controller"
 
@@ -118,7 +118,7 @@ def taints_of(node: Node, now: datetime) -> tuple[Taint, ...]:
     kept = tuple(
         structs.replace(taint, time_added=now) if taint.effect == "NoExecute" and taint.time_added is None else taint
         for taint in node.spec.taints
-        if taint.key not in _OURS or (taint.key, taint.effect) in wanted
+        if taint.key not in OF_THE_CLUSTER or (taint.key, taint.effect) in wanted
     )
     there = {(taint.key, taint.effect) for taint in kept}
     return kept + tuple(
