@@ -94,9 +94,13 @@ async def _version(_: web.Request) -> web.Response:
 
 
 async def _openapi_whole(request: web.Request) -> web.Response:
-    if not any(clause.takes(JSON) for clause in clauses(request.headers.get("Accept", ""))):
-        raise not_acceptable(request.headers.get("Accept", ""))
-    return _packed(request, await asyncio.to_thread(openapi.swagger))
+    accept = request.headers.get("Accept", "")
+    asked = clauses(accept)
+    if any(clause.takes(JSON) for clause in asked):
+        return _packed(request, await asyncio.to_thread(openapi.swagger))
+    if not any(clause.media in (openapi.PROTOBUF, openapi.OLDER_PROTOBUF) for clause in asked):
+        raise not_acceptable(accept)
+    return _packed(request, await asyncio.to_thread(openapi.swagger_types), media=openapi.PROTOBUF)
 
 
 async def _openapi_index(_: web.Request) -> web.Response:
@@ -113,7 +117,9 @@ async def _openapi_document(request: web.Request) -> web.Response:
     return _packed(request, found, forever=asked is not None)
 
 
-def _packed(request: web.Request, document: openapi.Packed, *, forever: bool = False) -> web.Response:
+def _packed(
+    request: web.Request, document: openapi.Packed, *, media: str = JSON, forever: bool = False
+) -> web.Response:
     """The document, which a client that has it already need not be sent. With its hash it may be kept for good."""
     tag = f'"{document.hash}"'
     caching = f"public, immutable, max-age={_YEAR}" if forever else "no-cache, private"
@@ -121,7 +127,7 @@ def _packed(request: web.Request, document: openapi.Packed, *, forever: bool = F
     if request.headers.get("If-None-Match") == tag:
         return web.Response(status=304, headers=headers)
     body = document.body if packs(request) else gzip.decompress(document.body)
-    response = web.Response(body=body, content_type=JSON, headers=headers)
+    response = web.Response(body=body, content_type=media, headers=headers)
     if packs(request):
         mark_packed(response)
     return response

@@ -13,9 +13,13 @@ import msgspec
 
 from reconciler.api.discovery import VERSIONS, Document
 
+PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+OLDER_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+"""Media types by which kubectl asks for the types of version 2."""
+
 
 class Packed(msgspec.Struct, frozen=True):
-    """A document in JSON, packed with gzip; `hash` tells one version of it from another."""
+    """A document, packed with gzip; `hash` tells one version of it from another."""
 
     body: bytes
     hash: str
@@ -58,6 +62,18 @@ def swagger() -> Packed:
     return _pack(whole())
 
 
+@cache
+def swagger_types() -> Packed:
+    """The types of `/openapi/v2` in protobuf."""
+    from reconciler.api.openapi.gnostic import encode
+    from reconciler.api.openapi.version2 import whole
+
+    return _packed(encode(whole()))
+
+
 def _pack(content: Document) -> Packed:
-    body = msgspec.json.encode(content)
+    return _packed(msgspec.json.encode(content))
+
+
+def _packed(body: bytes) -> Packed:
     return Packed(compress(body, 6, mtime=0), sha512(body).hexdigest()[:64].upper())

@@ -140,3 +140,24 @@ async def test_unknown_fields_are_warned_of_or_refused(served: Served) -> None:
     assert 'unknown field "dataa"' in warned.err
     refused = await served.try_kubectl("create", "-f", "-", stdin=odd)
     assert "strict decoding error" in refused.err
+
+
+REVIEW = """
+apiVersion: authorization.k8s.io/v1
+kind: SubjectAccessReview
+spec: {user: somebody, %s: {verb: get, resource: pods}}
+"""
+
+
+async def test_kubectl_checks_by_itself_what_can_only_be_created(served: Served) -> None:
+    """It knows the types from `/openapi/v2` in protobuf, and asks for no other form of it."""
+    sound = await served.kubectl("create", "-f", "-", "-o", "name", stdin=REVIEW % "resourceAttributes")
+    assert sound.out.startswith("subjectaccessreview")
+    said = await served.try_kubectl("create", "-f", "-", stdin=REVIEW % "resourceAttribute")
+    assert said.code == 1
+    assert 'unknown field "resourceAttribute" in io.k8s.api.authorization.v1.SubjectAccessReviewSpec' in said.err
+
+
+async def test_kubectl_says_which_kind_is_unknown(served: Served) -> None:
+    said = await served.try_kubectl("apply", "-f", "-", stdin="{apiVersion: v1, kind: Nosuch, metadata: {name: x}}")
+    assert 'no matches for kind "Nosuch" in version "v1"' in said.err
