@@ -13,10 +13,9 @@ from msgspec import structs
 from reconciler.controllers.history import POD_LABEL
 from reconciler.controllers.ownership import controller_reference
 from reconciler.provenance import provenance
-from reconciler.scheduler.filters import FILTERS, question
-from reconciler.scheduler.nodeaffinity import named_nodes
-from reconciler.scheduler.snapshot import NodeInfo
-from reconciler.taints import NOT_READY, UNREACHABLE, UNSCHEDULABLE, tolerates
+from reconciler.scheduler.nodeaffinity import named_nodes, wanted_by
+from reconciler.scheduler.plugins.taint_toleration import untolerated
+from reconciler.taints import NOT_READY, UNREACHABLE, UNSCHEDULABLE
 from schemas.apps import DaemonSet
 from schemas.core.affinity import (
     Affinity,
@@ -35,8 +34,6 @@ FAILURES = "wherry.dev/failures"
 _LONGEST_BACK_OFF = 900.0
 _LONG_LIVED = 2 * _LONGEST_BACK_OFF
 
-_NODE_FILTERS = [FILTERS[name] for name in ("NodeName", "NodeAffinity")]
-_TAINTS = FILTERS["TaintToleration"]
 _TOLERATED = (
     (NOT_READY, "NoExecute"),
     (UNREACHABLE, "NoExecute"),
@@ -63,18 +60,17 @@ def fitness(owner: DaemonSet) -> Callable[[Node], Fitness]:
     spec = owner.spec.template.spec
     if spec is None:
         return lambda _: _UNFIT
-    asked = question(Pod(spec=_tolerating(spec)))
-    info = NodeInfo("")  # One for all: these filters ask for name, labels and taints alone.
+    pod = Pod(spec=_tolerating(spec))
+    tolerations = pod.spec.tolerations
 
     def judge(node: Node) -> Fitness:
-        info.name, info.node = node.metadata.name, node
-        if any(refuses(asked, info) for refuses in _NODE_FILTERS):
+        name = node.metadata.name
+        if spec.node_name not in ("", name) or not wanted_by(pod, name, node.metadata.labels):
             return _UNFIT
-        if _TAINTS(asked, info) is None:
+        if not untolerated(node.spec.taints, tolerations):
             return _FIT
         executing = [taint for taint in node.spec.taints if taint.effect == "NoExecute"]
-        tolerations = asked.pod.spec.tolerations
-        return Fitness(False, all(any(tolerates(one, taint) for one in tolerations) for taint in executing))
+        return Fitness(False, not untolerated(executing, tolerations))
 
     return judge
 

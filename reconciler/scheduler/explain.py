@@ -1,30 +1,49 @@
-"""Why a pod goes where it goes: each node's first refusal, or its scores. Changes nothing."""
+"""Why a pod goes where it goes: each node's first refusal, or its scores. Changes nothing that matters to others."""
 
-from reconciler.scheduler import filters
+from reconciler.scheduler import messages
 from reconciler.scheduler.decision import Explanation, Verdict
+from reconciler.scheduler.plugins import node_affinity
 from reconciler.scheduler.profile import PLAIN, Profile
-from reconciler.scheduler.schedule import best, explanation
-from reconciler.scheduler.scores import scores
+from reconciler.scheduler.schedule import standing_for, unavailable
 from reconciler.scheduler.snapshot import Snapshot
 from schemas.core.pod import Pod
 
 
 def explain(pod: Pod, snapshot: Snapshot, profile: Profile = PLAIN) -> Explanation:
     """The verdict upon each node, by name."""
-    asked = filters.question(pod)
-    feasible, refused, nodes = [], [], {}
-    for name, info in sorted(snapshot.nodes.items()):
-        for plugin, check in filters.FILTERS.items():
-            why = check(asked, info)
-            if why is not None:
-                nodes[name] = Verdict(plugin, why.reasons)
-                refused.append(why)
-                break
-        else:
-            feasible.append(info)
-    if not feasible:
-        return Explanation(nodes, message=explanation(pod, refused, len(snapshot.nodes)))
-    columns = scores(pod, feasible, snapshot) if len(feasible) > 1 else {}
-    for at, info in enumerate(feasible):
-        nodes[info.name] = Verdict(scores={plugin: column[at] for plugin, column in columns.items()})
-    return Explanation(nodes, best(pod, feasible, snapshot))
+    if pod.spec.scheduling_gates:
+        return Explanation({}, message=messages.GATES)
+    if not snapshot.nodes:
+        return Explanation({}, message=messages.NO_NODES)
+    held = snapshot.nominated.get(pod.metadata.uid)
+    if held is not None:
+        snapshot.withdraw(pod)
+    try:
+        return _explained(pod, snapshot, profile)
+    finally:
+        if held is not None:
+            snapshot.nominate(pod, held.name)
+
+
+def _explained(pod: Pod, snapshot: Snapshot, profile: Profile) -> Explanation:
+    standing = standing_for(pod, snapshot, profile)
+    refused = list(standing.refusals())
+    nodes = {info.name: Verdict(said.plugin, said.refusal.reasons) for info, said in refused}
+    best = standing.best()
+    if best is None:
+        return Explanation(_sorted(nodes), message=unavailable(standing, refused, len(snapshot.nodes)))
+    if standing.choices == 1:
+        return Explanation(_sorted(nodes | {best.name: Verdict()}), best.name)
+    if fault := node_affinity.fault(standing.asked):
+        return Explanation(_sorted(nodes), message=fault)
+    groups = standing.feasible()
+    compared = standing.compared(groups)
+    for at, group in enumerate(groups):
+        of_group = {plugin: column[at] for plugin, column in compared.items()}
+        for info in standing.members(group):
+            nodes[info.name] = Verdict(scores=of_group | standing.scores.each(info))
+    return Explanation(_sorted(nodes), best.name)
+
+
+def _sorted(nodes: dict[str, Verdict]) -> dict[str, Verdict]:
+    return dict(sorted(nodes.items()))

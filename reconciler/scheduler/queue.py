@@ -2,21 +2,35 @@
 
 Pure. Pods come by priority, then by age, then by namespace and by what they belong to: the names of pods are made by
 chance, and chance must not decide about nodes. A pod that fits nowhere rests until a node appears or goes (its
-message counts them), or one changes or loses a pod so that it would now take this one.
+message counts them), or a change that concerns a filter which refused it makes a node fit for it, or worth
+preempting on. One that was looked at in vain before waits ever longer until it is looked at again.
 """
 
 import heapq
+import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from reconciler.scheduler.filters import Question, question, refusal
+import msgspec
+
+from reconciler.scheduler import hints
+from reconciler.scheduler.decision import Decision
+from reconciler.scheduler.nodeinfo import NodeInfo
+from reconciler.scheduler.profile import PLAIN, Profile
+from reconciler.scheduler.schedule import standing_for
 from reconciler.scheduler.snapshot import Snapshot
+from reconciler.scheduler.storage import Key
 from reconciler.store.view import Event
+from schemas.core.config import Namespace
 from schemas.core.node import Node
+from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
 from schemas.core.pod import Pod
 from schemas.meta import Ref, controller_of, ref_of
+from schemas.storage import StorageClass
 
 OUR_NAMES = ("", "default-scheduler")
+FIRST_BACK_OFF, LONGEST_BACK_OFF = 0.25, 10.0
+"""Seconds before the second and any further look at a pod; the first after a change is at once."""
 _Order = tuple[int, datetime, str, str, Ref]
 _UNDATED = datetime.max.replace(tzinfo=UTC)
 
@@ -31,14 +45,35 @@ def to_be_scheduled(pod: Pod) -> bool:
     )
 
 
-class PendingPods:
-    """The pods without a node, and the snapshot against which they are judged."""
+class _Resting(msgspec.Struct, frozen=True, gc=False):
+    """A pod that fits nowhere; `blocked_by` is empty where it is not known which filters refused it."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
+    pod: Pod
+    blocked_by: frozenset[str]
+    held: str
+
+
+class _News(msgspec.Struct):
+    """What a number of events could help with."""
+
+    everywhere: bool = False
+    plugins: frozenset[str] = frozenset()
+    nodes: set[str] = msgspec.field(default_factory=set)
+    claims: set[Key] = msgspec.field(default_factory=set)
+    any_claim: bool = False
+
+
+class PendingPods:
+    """The pods without a node, and the snapshot against which they are judged. Times are seconds of any clock."""
+
+    def __init__(self, snapshot: Snapshot, profile: Profile = PLAIN) -> None:
+        self.snapshot, self.profile = snapshot, profile
         self._heap: list[_Order] = []
         self._active: set[Ref] = set()
-        self._resting: dict[Ref, Question] = {}
+        self._resting: dict[Ref, _Resting] = {}
+        self._tries: dict[Ref, tuple[int, float]] = {}
+        self._later: list[tuple[float, Ref, Pod]] = []
+        self._waiting: dict[Ref, float] = {}
 
     def __len__(self) -> int:
         return len(self._active)
@@ -46,37 +81,67 @@ class PendingPods:
     @property
     def resting(self) -> int:
         """How many pods fit nowhere at present."""
-        return len(self._resting)
+        return len(self._resting) + len(self._waiting)
 
-    def take_in(self, events: Iterable[Event]) -> None:
+    @property
+    def due(self) -> float | None:
+        """When the next pod's back-off is over."""
+        return self._later[0][0] if self._later else None
+
+    def take_in(self, events: Iterable[Event], now: float = 0.0) -> None:
         """Brings snapshot and queue up to date."""
-        changed: set[str] = set()
-        everywhere = False
+        news = _News()
         for event in events:
-            if isinstance(event.object, Pod):
-                changed |= _freed(event)
-                self._pod(event)
-            elif isinstance(event.object, Node):
-                if event.old is None or event.new is None:
-                    everywhere = True
-                elif _other_conditions(event.old, event.new):
-                    changed.add(event.object.metadata.name)
+            self._note(event, news)
             if event.new is not None:
                 self.snapshot.put(event.new)
             else:
                 self.snapshot.drop(event.object)
-        self._wake(changed, everywhere=everywhere)
+        if self._resting and (news.everywhere or news.plugins):
+            self._wake(news, now)
 
-    def _pod(self, event: Event) -> None:
-        pod = event.object
-        assert isinstance(pod, Pod)
+    def _note(self, event: Event, news: _News) -> None:
+        object_ = event.object
+        if isinstance(object_, Pod):
+            old, new = event.old, event.new
+            assert old is None or isinstance(old, Pod)
+            assert new is None or isinstance(new, Pod)
+            if concerned := hints.of_pod(old, new):
+                news.plugins |= concerned
+                news.nodes |= {one.spec.node_name or one.status.nominated_node_name for one in (old, new) if one}
+            self._pod(old, new)
+        elif isinstance(object_, Node):
+            if isinstance(event.old, Node) and isinstance(event.new, Node):
+                if concerned := hints.of_node(event.old, event.new):
+                    news.plugins |= concerned
+                    news.nodes.add(object_.metadata.name)
+            else:
+                news.everywhere = True
+        elif isinstance(object_, Namespace):
+            news.plugins |= hints.NAMESPACES
+        elif isinstance(object_, PersistentVolumeClaim):
+            news.plugins |= hints.STORAGE
+            news.claims.add((object_.metadata.namespace, object_.metadata.name))
+        elif isinstance(object_, PersistentVolume | StorageClass):
+            news.plugins |= hints.STORAGE
+            news.any_claim = True
+
+    def _pod(self, old: Pod | None, new: Pod | None) -> None:
+        pod = new or old
+        assert pod is not None
         ref = ref_of(pod)
-        if event.new is None or not to_be_scheduled(pod):
+        if new is None or not to_be_scheduled(new):
             self._active.discard(ref)
+            self._tries.pop(ref, None)
             self._resting.pop(ref, None)
-        elif event.old is None or _asks_otherwise(event.old, event.new):
+            self._waiting.pop(ref, None)
+        elif old is None or _asks_otherwise(old, new):
             self._resting.pop(ref, None)
-            self.add(pod)
+            self._waiting.pop(ref, None)
+            self.add(new)
+        elif ref in self._resting:
+            kept = self._resting[ref]
+            self._resting[ref] = _Resting(new, kept.blocked_by, kept.held)
 
     def add(self, pod: Pod) -> None:
         """The pod is to be looked at."""
@@ -85,8 +150,13 @@ class PendingPods:
             self._active.add(ref)
             heapq.heappush(self._heap, _order(pod, ref))
 
-    def take(self) -> Ref | None:
-        """The next pod, or None. It is no longer queued."""
+    def take(self, now: float = math.inf) -> Ref | None:
+        """The next pod, or None. It is no longer queued. By default no back-off is waited for."""
+        while self._later and self._later[0][0] <= now:
+            at, ref, pod = heapq.heappop(self._later)
+            if self._waiting.get(ref) == at:
+                del self._waiting[ref]
+                self.add(pod)
         while self._heap:
             ref = heapq.heappop(self._heap)[-1]
             if ref in self._active:
@@ -94,18 +164,53 @@ class PendingPods:
                 return ref
         return None
 
-    def rest(self, pod: Pod) -> None:
-        """The pod fits nowhere."""
-        self._resting[ref_of(pod)] = question(pod)
+    def rest(self, pod: Pod, decision: Decision | None = None, now: float = 0.0) -> None:
+        """The pod fits nowhere, or waits for what is to be done before it can be bound."""
+        ref = ref_of(pod)
+        tries = self._tries.get(ref, (0, 0.0))[0] + 1
+        pause = 0.0 if tries == 1 else min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2.0 ** min(tries - 2, 10))
+        self._tries[ref] = tries, now + pause
+        blocked_by = decision.blocked_by if decision is not None else frozenset[str]()
+        held = (decision.node or decision.nominated_node) if decision is not None else ""
+        if decision is not None and decision.waits:
+            blocked_by = hints.STORAGE
+        self._resting[ref] = _Resting(pod, blocked_by, held)
 
-    def _wake(self, changed: Iterable[str], *, everywhere: bool) -> None:
-        if not self._resting:
-            return
-        nodes = [self.snapshot.nodes[name] for name in changed if name in self.snapshot.nodes]
-        for ref, asked in tuple(self._resting.items()):
-            if everywhere or any(refusal(asked, info) is None for info in nodes):
+    def _wake(self, news: _News, now: float) -> None:
+        known: dict[int, bool] = {}
+        for ref, one in tuple(self._resting.items()):
+            if news.everywhere or self._helps(one, news, known):
                 del self._resting[ref]
-                self.add(asked.pod)
+                self._later_or_now(ref, one.pod, now)
+
+    def _later_or_now(self, ref: Ref, pod: Pod, now: float) -> None:
+        at = self._tries.get(ref, (0, 0.0))[1]
+        if at <= now:
+            self.add(pod)
+        else:
+            self._waiting[ref] = at
+            heapq.heappush(self._later, (at, ref, pod))
+
+    def _helps(self, one: _Resting, news: _News, known: dict[int, bool]) -> bool:
+        pod = one.pod
+        if pod.spec.scheduling_gates or (one.blocked_by and one.blocked_by.isdisjoint(news.plugins)):
+            return False
+        if one.held and one.held in news.nodes:
+            return True
+        standing = standing_for(pod, self.snapshot, self.profile)
+        claims = standing.asked.claims
+        if claims and (news.any_claim or any((pod.metadata.namespace, name) in news.claims for name, _ in claims)):
+            return True
+        if id(standing) not in known:
+            worth = (info for name in news.nodes if (info := self.snapshot.nodes.get(name)) is not None)
+            priority = standing.asked.priority
+            known[id(standing)] = standing.best() is not None or any(_worth(info, priority) for info in worth)
+        return known[id(standing)]
+
+
+def _worth(info: NodeInfo, priority: int) -> bool:
+    """Whether there are less important pods, which preemption could now make go."""
+    return min(info.priorities, default=priority) < priority
 
 
 def _order(pod: Pod, ref: Ref) -> _Order:
@@ -113,27 +218,7 @@ def _order(pod: Pod, ref: Ref) -> _Order:
     return -(pod.spec.priority or 0), created, ref.namespace, owner.name if owner else ref.name, ref
 
 
-def _freed(event: Event) -> set[str]:
-    """The node on which the event has made room."""
-    old, new = event.old, event.new
-    if not isinstance(old, Pod) or not old.spec.node_name:
-        return set()
-    gone = not isinstance(new, Pod) or new.status.phase in ("Succeeded", "Failed") or new.spec != old.spec
-    return {old.spec.node_name} if gone else set()
-
-
-def _other_conditions(old: object, new: object) -> bool:
-    """Whether a node has changed in what decides where pods may run."""
-    assert isinstance(old, Node)
-    assert isinstance(new, Node)
-    return (
-        old.spec != new.spec
-        or old.metadata.labels != new.metadata.labels
-        or old.status.allocatable != new.status.allocatable
-    )
-
-
-def _asks_otherwise(old: object, new: object) -> bool:
-    assert isinstance(old, Pod)
-    assert isinstance(new, Pod)
-    return old.spec != new.spec or old.metadata.labels != new.metadata.labels or old.metadata.uid != new.metadata.uid
+def _asks_otherwise(old: Pod, new: Pod) -> bool:
+    if old.metadata.uid != new.metadata.uid:
+        return True
+    return (old.spec is not new.spec and old.spec != new.spec) or old.metadata.labels != new.metadata.labels

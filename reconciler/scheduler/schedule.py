@@ -1,86 +1,149 @@
-"""The scheduler's decision: (pod, snapshot) → node, or why there is none.
+"""The scheduler's decision: pods and a snapshot in, for each pod a node or why there is none out.
 
 The whole fleet is considered. Among nodes of equal score the first by name is taken, so that the same cluster gives
-the same answer. What a refusal says are the kube-scheduler's words and counts.
+the same answer. Pods of one class are answered from one `Standing`, which is kept with the snapshot.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from reconciler.scheduler import filters
-from reconciler.scheduler.decision import GATED, UNSCHEDULABLE, Decision
-from reconciler.scheduler.filters import Refusal
-from reconciler.scheduler.nodeaffinity import named_nodes
+from msgspec import structs
+
+from reconciler.scheduler import messages
+from reconciler.scheduler.decision import ERROR, GATED, UNSCHEDULABLE, Decision
+from reconciler.scheduler.localchecks import Said
+from reconciler.scheduler.nodeinfo import NodeInfo
+from reconciler.scheduler.plugins import node_affinity, volume_binding
+from reconciler.scheduler.podclass import key_of
+from reconciler.scheduler.preemption import preempt
 from reconciler.scheduler.profile import PLAIN, Profile
-from reconciler.scheduler.scores import scores
-from reconciler.scheduler.snapshot import NodeInfo, Snapshot
+from reconciler.scheduler.snapshot import Snapshot
+from reconciler.scheduler.standing import Standing
+from reconciler.scheduler.storage import SELECTED_NODE
+from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
 from schemas.core.pod import Pod
+from schemas.core.reference import ObjectReference
+from schemas.meta import Object
 
-_NOT_NAMED = Refusal(("node(s) didn't satisfy plugin(s) [NodeAffinity]",), True)
+_FEWEST_KEPT, _MOST_KEPT, _NODES_KEPT = 16, 256, 150_000
+"""Answers kept at a time: fewer on a large fleet, where each is large."""
 
 
 def schedule(pods: Iterable[Pod], snapshot: Snapshot, profile: Profile = PLAIN) -> list[Decision]:
     """One pod after another; each that finds a node counts there for the next."""
-    decisions = []
-    for pod in pods:
-        decision = _decide(pod, snapshot)
-        if decision.node:
-            snapshot.place(pod, decision.node)
-        decisions.append(decision)
-    return decisions
+    return [_decide(pod, snapshot, profile) for pod in pods]
 
 
-def _decide(pod: Pod, snapshot: Snapshot) -> Decision:
-    """The best node for the pod."""
+def standing_for(pod: Pod, snapshot: Snapshot, profile: Profile) -> Standing:
+    """The answer for the pod's class, as it is now."""
+    key = key_of(pod, pod.spec.node_name)
+    standings = snapshot.standings
+    found = standings.pop(key, None)
+    if found is None or found.profile is not profile:
+        found = Standing(snapshot.class_of(pod, pod.spec.node_name), snapshot, profile)
+        most = min(_MOST_KEPT, max(_FEWEST_KEPT, _NODES_KEPT // (len(snapshot.nodes) + 1)))
+        while len(standings) >= most:
+            del standings[next(iter(standings))]
+    else:
+        found.update()
+    standings[key] = found  # The one used last comes last.
+    return found
+
+
+def _decide(pod: Pod, snapshot: Snapshot, profile: Profile) -> Decision:
     if pod.spec.scheduling_gates:
-        return Decision(reason=GATED, message="Scheduling is blocked due to non-empty scheduling gates")
+        return Decision(reason=GATED, message=messages.GATES)
     if not snapshot.nodes:
-        return Decision(reason=UNSCHEDULABLE, message="no nodes available to schedule pods")
-    feasible, refused = candidates(pod, snapshot)
-    if not feasible:
-        return Decision(reason=UNSCHEDULABLE, message=explanation(pod, refused, len(snapshot.nodes)))
-    if len(feasible) == 1:
-        return Decision(feasible[0].name)
-    return Decision(best(pod, feasible, snapshot))
+        return Decision(reason=UNSCHEDULABLE, message=messages.NO_NODES)
+    held = snapshot.nominated.get(pod.metadata.uid)
+    if held is not None:
+        snapshot.withdraw(pod)  # A pod's own nomination is not in its way.
+    standing = standing_for(pod, snapshot, profile)
+    if held is not None and standing.takes(held):
+        return _placed(pod, held, standing, snapshot)
+    best = standing.best()
+    if best is not None:
+        fault = node_affinity.fault(standing.asked) if standing.choices > 1 else ""
+        return Decision(reason=ERROR, message=fault) if fault else _placed(pod, best, standing, snapshot)
+    decision = _refused(pod, held, standing, snapshot)
+    if decision.nominated_node:
+        snapshot.nominate(pod, decision.nominated_node)
+    return decision
 
 
-def candidates(pod: Pod, snapshot: Snapshot) -> tuple[list[NodeInfo], list[Refusal]]:
-    """The nodes that can take the pod, and why the others cannot."""
-    asked = filters.question(pod)
-    named = named_nodes(pod)
-    feasible, refused = [], []
-    for info in snapshot.nodes.values():
-        why = _NOT_NAMED if named is not None and info.name not in named else filters.refusal(asked, info)
-        if why is None:
-            feasible.append(info)
-        else:
-            refused.append(why)
-    return feasible, refused
+def _placed(pod: Pod, info: NodeInfo, standing: Standing, snapshot: Snapshot) -> Decision:
+    snapshot.place(pod, info.name, standing.asked)
+    if not standing.asked.claims:
+        return Decision(info.name)
+    plan = volume_binding.plan(standing.asked, info, snapshot.storage)
+    if plan is None:
+        return Decision(info.name)
+    objects = tuple(_written(plan, info))
+    for one in objects:
+        snapshot.put(one)
+    return Decision(info.name, waits=True, objects=objects)
 
 
-def fits(pod: Pod, info: NodeInfo) -> bool:
-    """Whether this one node can take the pod."""
-    return filters.refusal(filters.question(pod), info) is None
+def _written(plan: volume_binding.Plan, info: NodeInfo) -> Iterable[Object]:
+    """Volumes that are made out to their claims, and claims that say where a volume is to be made."""
+    for claim, volume in plan.bound:
+        if volume.spec.claim_ref is None or not volume.spec.claim_ref.uid:
+            yield _made_out(volume, claim)
+    for claim in plan.made:
+        if claim.metadata.annotations.get(SELECTED_NODE) != info.name:
+            annotations = {**claim.metadata.annotations, SELECTED_NODE: info.name}
+            yield structs.replace(claim, metadata=structs.replace(claim.metadata, annotations=annotations))
 
 
-def best(pod: Pod, nodes: Sequence[NodeInfo], snapshot: Snapshot) -> str:
-    totals = [sum(column) for column in zip(*scores(pod, nodes, snapshot).values(), strict=True)]
-    return min(zip(totals, nodes, strict=True), key=lambda pair: (-pair[0], pair[1].name))[1].name
-
-
-def explanation(pod: Pod, refused: Sequence[Refusal], nodes: int) -> str:
-    """`0/3 nodes are available: …`, with what preemption could do about it."""
-    reasons = Counter(reason for one in refused for reason in one.reasons)
-    text = f"0/{nodes} nodes are available: {_counted(reasons)}."
-    if pod.spec.preemption_policy == "Never":
-        return f"{text} preemption: not eligible due to preemptionPolicy=Never."
-    helpless = Counter(
-        "Preemption is not helpful for scheduling" if one.lasting else "No preemption victims found for incoming pod"
-        for one in refused
+def _made_out(volume: PersistentVolume, claim: PersistentVolumeClaim) -> PersistentVolume:
+    ref = ObjectReference(
+        api_version="v1",
+        kind="PersistentVolumeClaim",
+        name=claim.metadata.name,
+        namespace=claim.metadata.namespace,
+        uid=claim.metadata.uid,
+        resource_version=claim.metadata.resource_version,
     )
-    return f"{text} preemption: 0/{nodes} nodes are available: {_counted(helpless)}."
+    annotations = {**volume.metadata.annotations, "pv.kubernetes.io/bound-by-controller": "yes"}
+    return structs.replace(
+        volume,
+        metadata=structs.replace(volume.metadata, annotations=annotations),
+        spec=structs.replace(volume.spec, claim_ref=ref),
+    )
 
 
-def _counted(reasons: Counter[str]) -> str:
-    """In the order of the texts with their numbers in front, as the kube-scheduler has it."""
-    return ", ".join(sorted(f"{number} {reason}" for reason, number in reasons.items()))
+def _refused(pod: Pod, held: NodeInfo | None, standing: Standing, snapshot: Snapshot) -> Decision:
+    """Why no node can take the pod, and what preemption does about it."""
+    state = (snapshot.generation, snapshot.storage.version)
+    if held is None and standing.told is not None and standing.told[0] == state:
+        return standing.told[1]
+    refused = list(standing.refusals())
+    message = unavailable(standing, refused, len(snapshot.nodes))
+    blocked_by = frozenset(said.plugin for _, said in refused)
+    if pod.spec.preemption_policy == "Never":
+        decision = Decision("", UNSCHEDULABLE, f"{message} preemption: {messages.NEVER}", blocked_by=blocked_by)
+    elif held is not None and _room_is_made(held, standing, refused):
+        text = f"{message} preemption: {messages.BEING_MADE}"
+        return Decision("", UNSCHEDULABLE, text, held.name, blocked_by=blocked_by)
+    else:
+        found = preempt(pod, standing, snapshot, refused)
+        if found.node:
+            return Decision("", UNSCHEDULABLE, message, found.node, found.victims, blocked_by=blocked_by)
+        decision = Decision("", UNSCHEDULABLE, f"{message} preemption: {found.message}", blocked_by=blocked_by)
+    standing.told = state, decision
+    return decision
+
+
+def unavailable(standing: Standing, refused: Iterable[tuple[NodeInfo, Said]], nodes: int) -> str:
+    """`0/3 nodes are available: …`"""
+    if standing.filters.everywhere is not None:
+        return messages.everywhere(nodes, standing.filters.everywhere)
+    return messages.unavailable(nodes, Counter(reason for _, said in refused for reason in said.refusal.reasons))
+
+
+def _room_is_made(held: NodeInfo, standing: Standing, refused: Iterable[tuple[NodeInfo, Said]]) -> bool:
+    """Whether victims on the node that the pod is nominated to are still ending."""
+    if any(info is held and said.refusal.lasting for info, said in refused):
+        return False
+    priority = standing.asked.priority
+    return any(one.asked.terminating and one.asked.priority < priority for one in held.pods.values())

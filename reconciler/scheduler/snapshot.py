@@ -1,85 +1,75 @@
-"""The nodes as the scheduler sees them: what they have, what is taken, and by which pods.
+"""The cluster as the scheduler sees it: nodes and what is taken on them, and all that filters and scores look at.
 
 Built once and kept up to date pod by pod and node by node. A pod that has ended takes nothing; one that is ending
-still does. A pod bound to a node that is not known yet counts as soon as that node is.
+still does. A pod bound to a node that is not known yet counts as soon as that node is. `log` tells, in order, which
+node changed and which class of pods came or went there, so that an answer given before is brought up to date by
+looking at these nodes alone (`standings` are such answers); what changes the fleet as a whole (a node that comes,
+goes or has other labels, a namespace) begins a new `epoch` instead.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from reconciler.scheduler.resources import UNSTATED, Amounts, HostPort, amounts, host_ports, requests
-from reconciler.scheduler.spreadcounts import SpreadCounts
+from reconciler.scheduler.images import Images
+from reconciler.scheduler.kinship import OWNERS, Kinship
+from reconciler.scheduler.nodeinfo import NodeInfo, PlacedPod
+from reconciler.scheduler.podclass import PodClass, key_of
+from reconciler.scheduler.storage import Key, Storage
 from schemas.apps import ReplicaSet, StatefulSet
-from schemas.core.node import Node
+from schemas.core.config import Namespace
+from schemas.core.node import Node, Taint
+from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
 from schemas.core.pod import Pod
 from schemas.core.replication import ReplicationController
 from schemas.core.service import Service
-from schemas.meta import LabelSelector, LabelSelectorRequirement, Object, Ref, controller_of, ref_of
+from schemas.meta import Object
+from schemas.policy import PodDisruptionBudget
+from schemas.storage import StorageClass
 
-COUNTED = (Node, ReplicaSet, ReplicationController, Service, StatefulSet, Pod)
+if TYPE_CHECKING:
+    from reconciler.scheduler.standing import Standing
+
+COUNTED = (
+    Namespace,
+    StorageClass,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    PodDisruptionBudget,
+    Node,
+    ReplicaSet,
+    ReplicationController,
+    Service,
+    StatefulSet,
+    Pod,
+)
 """What a snapshot takes in, in the order in which it is best given."""
+_STORED = (PersistentVolume, PersistentVolumeClaim, StorageClass)
+_SHORTEST_LOG = 1024
 
-
-class PlacedPod:
-    """A pod on a node, and what it takes there."""
-
-    __slots__ = ("labels", "namespace", "node", "ports", "requested", "scored", "terminating", "uid")
-
-    def __init__(self, pod: Pod, node: str) -> None:
-        self.uid = pod.metadata.uid
-        self.node: str = node
-        self.namespace = pod.metadata.namespace
-        self.labels = pod.metadata.labels
-        self.terminating = pod.metadata.deletion_timestamp is not None
-        self.requested = requests(pod)
-        self.scored = requests(pod, UNSTATED)
-        self.ports = host_ports(pod)
-
-
-class NodeInfo:
-    """A node: `allocatable`, what its pods have `requested`, and what they count as in scores."""
-
-    __slots__ = ("allocatable", "images", "name", "node", "pods", "ports", "requested", "scored")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.node: Node | None = None
-        self.allocatable: Amounts = {}
-        self.images: dict[str, int] = {}
-        self.pods: dict[str, PlacedPod] = {}
-        self.requested: Counter[str] = Counter()
-        self.scored: Counter[str] = Counter()
-        self.ports: Counter[HostPort] = Counter()
-
-    @property
-    def labels(self) -> Mapping[str, str]:
-        return self.node.metadata.labels if self.node is not None else {}
-
-    def put(self, placed: PlacedPod) -> None:
-        self.pods[placed.uid] = placed
-        self.requested.update(placed.requested)
-        self.scored.update(placed.scored)
-        self.ports.update(placed.ports)
-
-    def drop(self, uid: str) -> None:
-        placed = self.pods.pop(uid)
-        self.requested.subtract(placed.requested)
-        self.scored.subtract(placed.scored)
-        self.ports.subtract(placed.ports)
-        self.ports = +self.ports
+Entry = tuple[NodeInfo, PodClass | None, int]
+"""A node that changed, and the class of pods of which it has one more (1) or less (-1)."""
 
 
 class Snapshot:
-    """All nodes by name, and the selectors by which pods of one kind are spread."""
+    """All nodes by name, and what else there is. `generation` grows with what changes on nodes."""
 
     def __init__(self, objects: Iterable[Object] = ()) -> None:
         self.nodes: dict[str, NodeInfo] = {}
-        self.image_nodes: Counter[str] = Counter()
+        self.images, self.kin, self.storage = Images(), Kinship(), Storage()
+        self.namespaces: dict[str, Mapping[str, str]] = {}
+        self.budgets: dict[Key, PodDisruptionBudget] = {}
+        self.claim_users: dict[Key, int] = {}
+        self.nominated: dict[str, NodeInfo] = {}
+        self.classes: dict[bytes, PodClass] = {}
+        self.with_terms: dict[bytes, PodClass] = {}
+        self.epoch = self.generation = self.taints_version = 0
+        self.log: list[Entry] = []
+        self.log_start = 0
+        self.standings: dict[bytes, Standing] = {}
+        self._ordered: list[NodeInfo] | None = None
         self._unknown: dict[str, NodeInfo] = {}
-        self._counts = SpreadCounts()
-        self._pods: dict[str, str] = {}
-        self._services: dict[str, dict[str, dict[str, str]]] = {}
-        self._sets: dict[Ref, LabelSelector] = {}
+        self._pods: dict[str, PlacedPod] = {}
+        self._taints: dict[tuple[tuple[str, str, str], ...], int] = {(): 0}
         for found in objects:
             self.put(found)
 
@@ -89,92 +79,205 @@ class Snapshot:
             self._put_pod(object_)
         elif isinstance(object_, Node):
             self._put_node(object_)
-        elif isinstance(object_, Service):
-            services = self._services.setdefault(object_.metadata.namespace, {})
-            services[object_.metadata.name] = object_.spec.selector
-        elif isinstance(object_, ReplicaSet | StatefulSet):
-            self._sets[ref_of(object_)] = object_.spec.selector
-        elif isinstance(object_, ReplicationController):
-            self._sets[ref_of(object_)] = LabelSelector(match_labels=object_.spec.selector)
+        elif isinstance(object_, Namespace):
+            if self.namespaces.get(object_.metadata.name) != object_.metadata.labels:
+                self.namespaces[object_.metadata.name] = object_.metadata.labels
+                self._begin_epoch()
+        elif isinstance(object_, PodDisruptionBudget):
+            self.budgets[(object_.metadata.namespace, object_.metadata.name)] = object_
+            self.generation += 1
+        elif isinstance(object_, _STORED):
+            self.storage.put(object_)
+        elif isinstance(object_, (Service, *OWNERS)):
+            self.kin.put(object_)
 
     def drop(self, object_: Object) -> None:
         """Forgets an object that was deleted."""
         if isinstance(object_, Pod):
             self._drop_pod(object_.metadata.uid)
+            self.withdraw(object_)
         elif isinstance(object_, Node):
             self._drop_node(object_.metadata.name)
-        elif isinstance(object_, Service):
-            self._services.get(object_.metadata.namespace, {}).pop(object_.metadata.name, None)
-        elif isinstance(object_, ReplicaSet | StatefulSet | ReplicationController):
-            self._sets.pop(ref_of(object_), None)
+        elif isinstance(object_, Namespace):
+            self.namespaces.pop(object_.metadata.name, None)
+            self._begin_epoch()
+        elif isinstance(object_, PodDisruptionBudget):
+            self.budgets.pop((object_.metadata.namespace, object_.metadata.name), None)
+            self.generation += 1
+        elif isinstance(object_, _STORED):
+            self.storage.drop(object_)
+        elif isinstance(object_, (Service, *OWNERS)):
+            self.kin.drop(object_)
 
-    def place(self, pod: Pod, node: str) -> None:
+    def limit_volumes(self, node: str, limits: Mapping[str, int]) -> None:
+        """How many volumes of each CSI driver the node can hold."""
+        info = self._info(node)
+        info.volume_limits = limits
+        self._changed(info)
+
+    def ordered(self) -> list[NodeInfo]:
+        """The nodes by name; `rank` is the place of each."""
+        if self._ordered is None:
+            self._ordered = [self.nodes[name] for name in sorted(self.nodes)]
+            for rank, info in enumerate(self._ordered):
+                info.rank = rank
+        return self._ordered
+
+    def namespace_labels(self, namespace: str) -> Mapping[str, str]:
+        return self.namespaces.get(namespace, {})
+
+    def class_of(self, pod: Pod, node_name: str = "", *, terminating: bool = False) -> PodClass:
+        """The class of the pod; the one that is known where there is one."""
+        key = key_of(pod, node_name, terminating=terminating)
+        return self.classes.get(key) or PodClass(pod, key, node_name, terminating=terminating)
+
+    def place(self, pod: Pod, node: str, asked: PodClass | None = None) -> None:
         """Counts the pod as bound to the node."""
-        self._drop_pod(pod.metadata.uid)
-        info = self.nodes.get(node) or self._unknown.setdefault(node, NodeInfo(node))
-        placed = PlacedPod(pod, node)
+        uid = pod.metadata.uid
+        if uid in self._pods:
+            self._drop_pod(uid)
+        if self.nominated:
+            self.withdraw(pod)
+        info = self.nodes.get(node) or self._info(node)
+        if asked is None:
+            asked = self.class_of(pod, terminating=pod.metadata.deletion_timestamp is not None)
+        else:
+            asked = self.classes.get(asked.key, asked)
+        placed = self._pods[uid] = PlacedPod(pod, asked, info)
         info.put(placed)
-        self._counts.change(placed, 1)
-        self._pods[pod.metadata.uid] = node
+        if not asked.nodes:
+            self.classes[asked.key] = asked
+            if asked.terms:
+                self.with_terms[asked.key] = asked
+        asked.nodes[info] = asked.nodes.get(info, 0) + 1
+        if asked.claims:
+            self._use(asked, 1)
+        self._changed(info, asked, 1)
 
     def node_of(self, uid: str) -> str:
         """Where the pod counts, or an empty text."""
-        return self._pods.get(uid, "")
+        placed = self._pods.get(uid)
+        return placed.info.name if placed is not None else ""
+
+    def nominate(self, pod: Pod, node: str) -> None:
+        """Holds a place on the node for the pod, against pods of no higher priority."""
+        self.withdraw(pod)
+        info = self.nodes.get(node)
+        if info is not None:
+            info.nominated[pod.metadata.uid] = (pod, self.class_of(pod))
+            self.nominated[pod.metadata.uid] = info
+            self._changed(info)
+
+    def withdraw(self, pod: Pod) -> None:
+        """The pod holds a place no longer."""
+        info = self.nominated.pop(pod.metadata.uid, None)
+        if info is not None:
+            del info.nominated[pod.metadata.uid]
+            self._changed(info)
 
     def _put_pod(self, pod: Pod) -> None:
-        if pod.spec.node_name and pod.status.phase not in ("Succeeded", "Failed"):
-            self.place(pod, pod.spec.node_name)
+        if pod.status.phase in ("Succeeded", "Failed"):
+            self._drop_pod(pod.metadata.uid)
+            self.withdraw(pod)
+        elif pod.spec.node_name:
+            placed = self._pods.get(pod.metadata.uid)
+            if placed is not None and placed.info.name == pod.spec.node_name and _asks_the_same(placed, pod):
+                placed.pod = pod
+            else:
+                self.place(pod, pod.spec.node_name)
         else:
             self._drop_pod(pod.metadata.uid)
+            if pod.status.nominated_node_name and pod.metadata.deletion_timestamp is None:
+                self.nominate(pod, pod.status.nominated_node_name)
+            else:
+                self.withdraw(pod)
 
     def _drop_pod(self, uid: str) -> None:
-        name = self._pods.pop(uid, "")
-        info = self.nodes.get(name) or self._unknown.get(name)
-        if info is not None:
-            self._counts.change(info.pods[uid], -1)
-            info.drop(uid)
+        placed = self._pods.pop(uid, None)
+        if placed is None:
+            return
+        info, asked = placed.info, placed.asked
+        info.drop(uid)
+        left = asked.nodes[info] - 1
+        if left:
+            asked.nodes[info] = left
+        else:
+            del asked.nodes[info]
+            if not asked.nodes:
+                self.classes.pop(asked.key, None)
+                self.with_terms.pop(asked.key, None)
+        if asked.claims:
+            self._use(asked, -1)
+        self._changed(info, asked, -1)
+        if info.node is None and not info.pods:
+            self._unknown.pop(info.name, None)
+
+    def _use(self, asked: PodClass, by: int) -> None:
+        for name, _ in asked.claims:
+            key = (asked.namespace, name)
+            self.claim_users[key] = self.claim_users.get(key, 0) + by
+            if not self.claim_users[key]:
+                del self.claim_users[key]
+
+    def _info(self, name: str) -> NodeInfo:
+        return self.nodes.get(name) or self._unknown.setdefault(name, NodeInfo(name))
 
     def _put_node(self, node: Node) -> None:
         name = node.metadata.name
-        info = self.nodes.get(name)
-        if info is None:
-            info = self._unknown.pop(name) if name in self._unknown else NodeInfo(name)
+        info = self._info(name)
+        old = info.node
+        if old is None:
+            self._unknown.pop(name, None)
             self.nodes[name] = info
-        self._count_images(info, -1)
-        info.node = node
-        info.allocatable = amounts(node.status.allocatable or node.status.capacity)
-        info.images = {image: one.size_bytes or 0 for one in node.status.images for image in one.names}
-        self._count_images(info, 1)
+            self._begin_epoch()
+        elif old.metadata.labels != node.metadata.labels:
+            self._begin_epoch()
+        info.known(node)
+        taints = self._taints.setdefault(_told(node.spec.taints), len(self._taints))
+        if taints != info.taints:
+            info.taints = taints
+            self.taints_version += 1
+        if old is None or old.status.images != node.status.images:
+            self.images.report(info, {image: one.size_bytes or 0 for one in node.status.images for image in one.names})
+        self._changed(info)
 
     def _drop_node(self, name: str) -> None:
-        if name not in self.nodes:
+        info = self.nodes.pop(name, None)
+        if info is None:
             return
-        info = self.nodes.pop(name)
-        self._count_images(info, -1)
-        info.node, info.images = None, {}
+        self.images.report(info, {})
+        for uid in info.nominated:
+            del self.nominated[uid]
+        info.nominated.clear()
+        info.node, info.labels, info.taints = None, {}, 0
         if info.pods:
             self._unknown[name] = info
+        self._begin_epoch()
 
-    def _count_images(self, info: NodeInfo, by: int) -> None:
-        for image in info.images:
-            self.image_nodes[image] += by
+    def _begin_epoch(self) -> None:
+        self.generation += 1
+        self.epoch += 1
+        self._ordered = None
 
-    def placed(self, namespace: str, selector: LabelSelector) -> Mapping[str, int]:
-        """How many pods that the selector picks are on each node; nodes that have none are left out."""
-        everything = (*self.nodes.values(), *self._unknown.values())
-        return self._counts.of(namespace, selector, (one for info in everything for one in info.pods.values()))
+    def _changed(self, info: NodeInfo, asked: PodClass | None = None, by: int = 0) -> None:
+        self.generation += 1
+        log = self.log
+        log.append((info, asked, by))
+        if len(log) > _SHORTEST_LOG and len(log) > 4 * len(self.nodes):
+            gone = len(log) // 2
+            del log[:gone]
+            self.log_start += gone
 
-    def spread_selector(self, pod: Pod) -> LabelSelector | None:
-        """What picks the pods that this one is one of several of: by its Services and its controller."""
-        labels: dict[str, str] = {}
-        for selector in self._services.get(pod.metadata.namespace, {}).values():
-            if selector and selector.items() <= pod.metadata.labels.items():
-                labels |= selector
-        expressions: tuple[LabelSelectorRequirement, ...] = ()
-        owner = controller_of(pod)
-        if owner is not None:
-            found = self._sets.get(Ref(owner.kind, pod.metadata.namespace, owner.name))
-            if found is not None:
-                labels |= found.match_labels
-                expressions = found.match_expressions
-        return LabelSelector(expressions, labels) if labels or expressions else None
+
+def _told(taints: Iterable[Taint]) -> tuple[tuple[str, str, str], ...]:
+    return tuple((one.key, one.effect, one.value) for one in taints)
+
+
+def _asks_the_same(placed: PlacedPod, pod: Pod) -> bool:
+    """Whether the pod is as it was but for its status."""
+    old = placed.pod
+    return (
+        (old.metadata.deletion_timestamp is None) == (pod.metadata.deletion_timestamp is None)
+        and (old.metadata.labels is pod.metadata.labels or old.metadata.labels == pod.metadata.labels)
+        and (old.spec is pod.spec or placed.asked.key == key_of(pod, terminating=placed.asked.terminating))
+    )

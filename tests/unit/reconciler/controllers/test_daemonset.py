@@ -6,7 +6,7 @@ from msgspec import structs
 from reconciler.controllers import daemonset, garbagecollector, nodelifecycle, podgc
 from reconciler.controllers.daemonpods import FAILURES, node_of
 from reconciler.controllers.podstate import ready
-from reconciler.scheduler.filters import question, refusal
+from reconciler.scheduler.schedule import schedule
 from reconciler.scheduler.snapshot import Snapshot
 from reconciler.store.changes import Delete, Update, UpdateStatus
 from schemas.apps import ControllerRevision, DaemonSet
@@ -76,8 +76,8 @@ def test_a_daemon_pod_is_for_the_scheduler_to_bind_to_one_node() -> None:
     snapshot = Snapshot(world.cache.list(Node))
     for pod in world.pods():
         assert not pod.spec.node_name
-        fitting = [name for name, info in snapshot.nodes.items() if refusal(question(pod), info) is None]
-        assert fitting == [node_of(pod)], "a cordoned node takes daemons as well"
+        (decision,) = schedule((pod,), snapshot)
+        assert decision.node == node_of(pod), "a cordoned node takes daemons as well"
 
 
 DEDICATED = Taint(effect="NoSchedule", key="dedicated", value="x")

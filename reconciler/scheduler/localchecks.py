@@ -1,0 +1,99 @@
+"""What is asked of a node for itself, whatever is on the others: the filters in their order, and the scores.
+
+The order is kube-scheduler's, and decides which filter speaks where several would refuse.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from reconciler.scheduler.nodeinfo import NodeInfo
+from reconciler.scheduler.plugins import (
+    balanced_allocation,
+    image_locality,
+    node_affinity,
+    node_name,
+    node_ports,
+    node_resources_fit,
+    node_unschedulable,
+    node_volume_limits,
+    taint_toleration,
+    volume_binding,
+    volume_restrictions,
+    volume_zone,
+)
+from reconciler.scheduler.plugins.interface import Check, Refusal, Score
+from reconciler.scheduler.podclass import PodClass
+from reconciler.scheduler.profile import Profile
+from reconciler.scheduler.snapshot import Snapshot
+
+
+class Said(NamedTuple):
+    """A plugin and why it refuses."""
+
+    plugin: str
+    refusal: Refusal
+
+
+class Filters(NamedTuple):
+    """`everywhere`, where it is not None, refuses all nodes at once."""
+
+    checks: Sequence[tuple[str, Check]]
+    everywhere: Said | None
+
+    def refusal(self, info: NodeInfo) -> Said | None:
+        for name, check in self.checks:
+            why = check(info)
+            if why is not None:
+                return Said(name, why)
+        return None
+
+
+def filters(asked: PodClass, snapshot: Snapshot) -> Filters:
+    storage = snapshot.storage
+    prepared: list[tuple[str, Check | Refusal | None]] = [
+        (node_unschedulable.NAME, node_unschedulable.prepare(asked)),
+        (node_name.NAME, node_name.prepare(asked)),
+        (taint_toleration.NAME, taint_toleration.prepare(asked)),
+        (node_affinity.NAME, node_affinity.prepare(asked)),
+        (node_ports.NAME, node_ports.prepare(asked)),
+        (node_resources_fit.NAME, node_resources_fit.prepare(asked)),
+    ]
+    if asked.claims or asked.disks:
+        prepared += [
+            (volume_restrictions.NAME, volume_restrictions.prepare(asked, storage, snapshot)),
+            (node_volume_limits.NAME, node_volume_limits.prepare(asked, storage)),
+            (volume_binding.NAME, volume_binding.prepare(asked, storage)),
+            (volume_zone.NAME, volume_zone.prepare(asked, storage)),
+        ]
+    checks: list[tuple[str, Check]] = []
+    for name, one in prepared:
+        if isinstance(one, Refusal):
+            return Filters((), Said(name, one))
+        if one is not None:
+            checks.append((name, one))
+    return Filters(checks, None)
+
+
+class Scores(NamedTuple):
+    """Weighted scores that one node has for itself."""
+
+    plugins: Sequence[tuple[str, int, Score]]
+
+    def total(self, info: NodeInfo) -> int:
+        return sum([weight * score(info) for _, weight, score in self.plugins])
+
+    def each(self, info: NodeInfo) -> dict[str, int]:
+        return {name: weight * score(info) for name, weight, score in self.plugins}
+
+
+def scores(asked: PodClass, snapshot: Snapshot, profile: Profile) -> Scores:
+    prepared: list[tuple[str, Score | None]] = [
+        (node_resources_fit.NAME, node_resources_fit.prepare_score(asked, profile)),
+        (balanced_allocation.NAME, balanced_allocation.prepare_score(asked)),
+        (
+            image_locality.NAME,
+            image_locality.prepare_score(asked, snapshot.images.find, len(snapshot.nodes)),
+        ),
+    ]
+    weighed = [(name, profile.weights.get(name, 0), score) for name, score in prepared if score is not None]
+    return Scores([one for one in weighed if one[1]])

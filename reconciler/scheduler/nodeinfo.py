@@ -1,0 +1,123 @@
+"""A node as the scheduler sees it: what it has, what is taken, and by which pods.
+
+What every decision looks at lies in plain attributes (`free_cpu` …), kept up to date as pods come and go.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from reconciler.scheduler.podclass import PodClass
+from reconciler.scheduler.resources import CPU, MEMORY, PODS, Amounts, HostPort, amounts
+from schemas.core.node import Node
+from schemas.core.pod import Pod
+
+_NOWHERE: Mapping[str, str] = {}
+
+
+class PlacedPod:
+    """A pod on a node, and the class of what it asks for."""
+
+    __slots__ = ("asked", "info", "pod")
+
+    def __init__(self, pod: Pod, asked: PodClass, info: "NodeInfo") -> None:
+        self.pod, self.asked, self.info = pod, asked, info
+
+
+class NodeInfo:
+    """A node; `node` is None until it is known. CPU in thousandths.
+
+    `scored_cpu` and `scored_memory` are what is taken when pods that request nothing count as small ones.
+    `taints` stands for all that taints say, equal where they are equal; `rank` is the place of its name in the fleet.
+    """
+
+    __slots__ = (
+        "allocatable",
+        "cpu",
+        "free_cpu",
+        "free_memory",
+        "free_pods",
+        "images",
+        "labels",
+        "memory",
+        "name",
+        "node",
+        "nominated",
+        "pods",
+        "ports",
+        "priorities",
+        "rank",
+        "requested",
+        "scored_cpu",
+        "scored_memory",
+        "taints",
+        "volume_limits",
+    )
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.node: Node | None = None
+        self.labels: Mapping[str, str] = _NOWHERE
+        self.rank = self.taints = 0
+        self.allocatable: Amounts = {}
+        self.cpu = self.memory = self.free_cpu = self.free_memory = self.free_pods = 0
+        self.scored_cpu = self.scored_memory = 0
+        self.requested: Amounts = {}
+        self.images: Mapping[str, int] = {}
+        self.pods: dict[str, PlacedPod] = {}
+        self.priorities: dict[int, int] = {}
+        self.ports: Counter[HostPort] = Counter()
+        self.nominated: dict[str, tuple[Pod, PodClass]] = {}
+        self.volume_limits: Mapping[str, int] = {}
+
+    def known(self, node: Node) -> None:
+        """Takes in the node as it is now."""
+        self.node = node
+        self.labels = node.metadata.labels
+        self.allocatable = amounts(node.status.allocatable or node.status.capacity)
+        self.cpu, self.memory = self.allocatable.get(CPU, 0), self.allocatable.get(MEMORY, 0)
+        self.free_cpu = self.cpu - self.requested.get(CPU, 0)
+        self.free_memory = self.memory - self.requested.get(MEMORY, 0)
+        self.free_pods = self.allocatable.get(PODS, 0) - len(self.pods)
+
+    def put(self, placed: PlacedPod) -> None:
+        self.pods[placed.pod.metadata.uid] = placed
+        self.count(placed.asked, 1)
+
+    def drop(self, uid: str) -> PlacedPod:
+        placed = self.pods.pop(uid)
+        self.count(placed.asked, -1)
+        return placed
+
+    def count(self, asked: PodClass, by: int) -> None:
+        """What one pod more (1) or less (-1) takes."""
+        self.free_pods -= by
+        self.free_cpu -= by * asked.cpu
+        self.free_memory -= by * asked.memory
+        self.scored_cpu += by * asked.scored_cpu
+        self.scored_memory += by * asked.scored_memory
+        requested = self.requested
+        for name, amount in asked.amounts:
+            requested[name] = requested.get(name, 0) + by * amount
+        priorities = self.priorities
+        left = priorities.get(asked.priority, 0) + by
+        if left:
+            priorities[asked.priority] = left
+        else:
+            del priorities[asked.priority]
+        for port in asked.ports:
+            self.ports[port] += by
+            if not self.ports[port]:
+                del self.ports[port]
+
+    def copy(self) -> "NodeInfo":
+        """The same node, on which it can be tried what would be."""
+        other = NodeInfo(self.name)
+        for field in NodeInfo.__slots__:
+            setattr(other, field, getattr(self, field))
+        other.requested, other.pods = dict(self.requested), dict(self.pods)
+        other.priorities, other.ports = dict(self.priorities), Counter(self.ports)
+        return other
+
+    def add(self, pod: Pod, asked: PodClass) -> None:
+        """Tries how it would be with the pod, too."""
+        self.put(PlacedPod(pod, asked, self))

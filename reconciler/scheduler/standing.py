@@ -1,0 +1,322 @@
+"""How the fleet stands for one class of pods: which nodes can take one, and which is the best of them.
+
+The question is answered once for all nodes, and from then on the answer is kept up to date: only nodes that changed
+since it was last asked are looked at again. Nodes that the scores which compare nodes with each other cannot tell
+apart stand in one group, ordered by what each scores for itself; so the best node is the best of the groups' firsts,
+and a pod that lands moves one node in one heap, however large the fleet.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from heapq import heapify, heappop, heappush
+
+from reconciler.scheduler import localchecks
+from reconciler.scheduler.decision import Decision
+from reconciler.scheduler.localchecks import Said
+from reconciler.scheduler.nodeaffinity import named_nodes
+from reconciler.scheduler.nodeinfo import NodeInfo
+from reconciler.scheduler.plugins import (
+    image_locality,
+    inter_pod_affinity,
+    node_affinity,
+    pod_topology_spread,
+    taint_toleration,
+)
+from reconciler.scheduler.podclass import PodClass
+from reconciler.scheduler.profile import Profile
+from reconciler.scheduler.snapshot import Snapshot
+from reconciler.scheduler.tally import Place
+from reconciler.scheduler.topology import Topology
+
+_SPAN = 1 << 24
+"""More than there are nodes. An entry of a heap is `-score * _SPAN + rank`: best first, then first by name."""
+_NOT_NAMED = Said(node_affinity.NAME, node_affinity.NOT_NAMED)
+_UNTOPICAL: Place = ()
+
+GroupKey = tuple[int, int, bool, Place]
+"""Taints that the pod would rather not have, weights of its preferred terms, ignored by the spread score, place."""
+
+
+class Group:
+    """Feasible nodes (but for topology) at one place that compare alike."""
+
+    __slots__ = ("heap", "ignored", "liked", "place", "size", "tainted")
+
+    def __init__(self, key: GroupKey) -> None:
+        self.tainted, self.liked, self.ignored, self.place = key
+        self.size = 0
+        self.heap: list[int] = []
+
+
+class Standing:
+    """The answer for one class. `update` before anything is asked of it.
+
+    `told` is for whoever decides: what was said last of a pod that fits nowhere, and when.
+    """
+
+    def __init__(self, asked: PodClass, snapshot: Snapshot, profile: Profile) -> None:
+        self.asked, self._snapshot, self.profile = asked, snapshot, profile
+        self.told: tuple[tuple[int, int], Decision] | None = None
+        self._named = named_nodes(asked.pod)
+        self._images = image_locality.wanted(asked)
+        self._spreads_by_default = not asked.pod.spec.topology_spread_constraints
+        self._build()
+
+    def _versions(self) -> tuple[int, ...]:
+        snapshot = self._snapshot
+        asked = self.asked
+        return (
+            snapshot.epoch,
+            snapshot.storage.version if asked.claims else 0,
+            snapshot.taints_version if self._topology.spread.by_taints else 0,
+            *[snapshot.images.version(name) for name in self._images],
+        )
+
+    def _build(self) -> None:
+        snapshot, asked = self._snapshot, self.asked
+        nodes = snapshot.ordered()
+        self._cursor = snapshot.log_start + len(snapshot.log)
+        self.filters = localchecks.filters(asked, snapshot)
+        self.scores = localchecks.scores(asked, snapshot, self.profile)
+        self._topology = Topology(asked, snapshot)
+        self._kin = snapshot.kin.version
+        self._built = self._versions()
+        self._tainted = taint_toleration.prepare_raw(asked)
+        self._liked = node_affinity.prepare_raw(asked)
+        self._groups: dict[GroupKey, Group] = {}
+        self._entries: dict[int, int] = {}
+        self._homes: dict[int, Group] = {}
+        self._refused: dict[NodeInfo, Said] | None = None
+        if self.filters.everywhere is not None:
+            return
+        for info in nodes if self._named is None else self._named_infos():
+            self._judge(info, fresh=True)
+        for group in self._groups.values():
+            heapify(group.heap)
+
+    def _named_infos(self) -> list[NodeInfo]:
+        nodes = self._snapshot.nodes
+        return [nodes[name] for name in self._named or () if name in nodes]
+
+    def update(self) -> None:
+        """Takes in what has changed since the last time."""
+        snapshot = self._snapshot
+        start = self._cursor - snapshot.log_start
+        news = len(snapshot.log) - start
+        stale = start < 0 or news > _SHORT + 2 * len(snapshot.nodes) or self._versions() != self._built
+        if stale or (self._kin != snapshot.kin.version and self._other_kin()) or self._unheard():
+            self._build()
+        elif news and self.filters.everywhere is None:
+            self._catch_up(start)
+        self._cursor = snapshot.log_start + len(snapshot.log)
+        if snapshot.nominated and self._topology and self.filters.everywhere is None:
+            for info in set(snapshot.nominated.values()):
+                self._judge(info)
+
+    def _unheard(self) -> bool:
+        """Whether a nominated pod has terms for which there is no count."""
+        return any(
+            not self._topology.covers(other)
+            for info in self._snapshot.nominated.values()
+            for _, other in info.nominated.values()
+        )
+
+    def _other_kin(self) -> bool:
+        self._kin = self._snapshot.kin.version
+        if not self._spreads_by_default:
+            return False
+        return self._snapshot.kin.selector(self.asked) != self._topology.selector
+
+    def _catch_up(self, start: int) -> None:
+        log = self._snapshot.log
+        topology, named = self._topology, self._named
+        if len(log) - start == 1 and not topology:
+            info, placed, _ = log[-1]
+            if (placed is None or not placed.terms) and named is None:
+                self._judge(info)
+                return
+        touched: dict[NodeInfo, bool] = {}
+        for info, placed, by in log[start:]:
+            if info.node is None:
+                continue
+            touched[info] = True
+            if placed is None or not (topology or placed.terms):
+                continue
+            if not topology.covers(placed):
+                self._build()
+                return
+            for moved in topology.change(info, placed, by):
+                touched.setdefault(moved, False)
+        for info in touched:
+            if named is None or info.name in named:
+                self._judge(info)
+
+    def _judge(self, info: NodeInfo, *, fresh: bool = False) -> None:
+        """Looks at one node again."""
+        if info.node is None:
+            return
+        rank = info.rank
+        why = self._refusal(info)
+        if self._refused is not None:
+            if why is not None:
+                self._refused[info] = why
+            else:
+                self._refused.pop(info, None)
+        home = self._homes.get(rank)
+        if why is not None:
+            if home is not None:
+                home.size -= 1
+                del self._homes[rank], self._entries[rank]
+            return
+        entry = rank - self.scores.total(info) * _SPAN
+        group = self._group(info)
+        if home is not group:
+            if home is not None:
+                home.size -= 1
+            group.size += 1
+            self._homes[rank] = group
+        elif self._entries.get(rank) == entry:
+            return
+        self._entries[rank] = entry
+        if fresh:
+            group.heap.append(entry)
+        else:
+            heappush(group.heap, entry)
+
+    def _group(self, info: NodeInfo) -> Group:
+        topology = self._topology
+        key = (
+            self._tainted(info) if info.taints else 0,
+            self._liked(info) if self._liked is not None else 0,
+            bool(topology.spread.soft) and topology.spread.ignores(info),
+            topology.place(info) if topology else _UNTOPICAL,
+        )
+        group = self._groups.get(key)
+        if group is None:
+            if len(self._groups) > 256:
+                self._groups = {one: found for one, found in self._groups.items() if found.size}
+            group = self._groups[key] = Group(key)
+        return group
+
+    def _first(self, group: Group) -> int:
+        """The entry of the best node of the group."""
+        heap, entries, homes = group.heap, self._entries, self._homes
+        while True:
+            entry = heap[0]
+            rank = entry % _SPAN
+            if entries.get(rank) == entry and homes[rank] is group:
+                break
+            heappop(heap)
+        if len(heap) > 4 * group.size + 64:
+            group.heap = [entries[rank] for rank, home in homes.items() if home is group]
+            heapify(group.heap)
+        return entry
+
+    def feasible(self) -> list[Group]:
+        """The groups of nodes that can take the pod."""
+        topology = self._topology
+        groups = [group for group in self._groups.values() if group.size]
+        if not topology:
+            return groups
+        return [group for group in groups if topology.refusal(group.place) is None]
+
+    def best(self) -> NodeInfo | None:
+        """The node with the highest score, the first of these by name; None where no node can take the pod."""
+        groups = self.feasible()
+        if not groups:
+            return None
+        if len(groups) == 1:
+            return self._snapshot.ordered()[self._first(groups[0]) % _SPAN]
+        totals = [0] * len(groups)
+        for column in self.compared(groups).values():
+            totals = [total + more for total, more in zip(totals, column, strict=True)]
+        best = min(self._first(group) - total * _SPAN for group, total in zip(groups, totals, strict=True))
+        return self._snapshot.ordered()[best % _SPAN]
+
+    def compared(self, groups: Sequence[Group]) -> dict[str, list[int]]:
+        """Of each plugin that compares nodes with each other, the weighted score of each group."""
+        topology, weights = self._topology, self.profile.weights
+        found = {taint_toleration.NAME: taint_toleration.normalised([one.tainted for one in groups])}
+        if self._liked is not None:
+            found[node_affinity.NAME] = node_affinity.normalised([one.liked for one in groups])
+        if topology.spread.soft:
+            places, sizes = [one.place for one in groups], [one.size for one in groups]
+            raw = topology.spread.raw(places, sizes, [one.ignored for one in groups])
+            found[pod_topology_spread.NAME] = pod_topology_spread.normalised(raw)
+        if topology.affinity.preferences:
+            liked = [topology.affinity.raw(one.place) for one in groups]
+            found[inter_pod_affinity.NAME] = inter_pod_affinity.normalised(liked)
+        return {name: [weights.get(name, 0) * one for one in column] for name, column in found.items()}
+
+    @property
+    def choices(self) -> int:
+        """How many nodes can take the pod."""
+        return sum(group.size for group in self.feasible())
+
+    def takes(self, info: NodeInfo) -> bool:
+        """Whether this one node can take the pod."""
+        home = self._homes.get(info.rank)
+        if home is None:
+            return False
+        return not self._topology or self._topology.refusal(home.place) is None
+
+    def members(self, group: Group) -> list[NodeInfo]:
+        nodes = self._snapshot.ordered()
+        return [nodes[rank] for rank, home in self._homes.items() if home is group]
+
+    def refusals(self) -> Iterator[tuple[NodeInfo, Said]]:
+        """Why each node that cannot take the pod cannot."""
+        nodes = self._snapshot.ordered()
+        if self.filters.everywhere is not None:
+            yield from ((info, self.filters.everywhere) for info in nodes)
+            return
+        if self._refused is None:
+            self._refused = self._all_refused()
+        yield from self._refused.items()
+        if self._topology:
+            for group in self._groups.values():
+                why = self._topology.refusal(group.place) if group.size else None
+                if why is not None:
+                    said = Said(*why)
+                    yield from ((info, said) for info in self.members(group))
+
+    def _all_refused(self) -> dict[NodeInfo, Said]:
+        found = {}
+        for info in self._snapshot.ordered():
+            if info.rank in self._homes:
+                continue
+            if self._named is not None and info.name not in self._named:
+                found[info] = _NOT_NAMED
+                continue
+            why = self._refusal(info)
+            if why is not None:
+                found[info] = why
+        return found
+
+    def _refusal(self, info: NodeInfo) -> Said | None:
+        """Why the node for itself cannot take the pod: with those that are nominated to it, and without them."""
+        why = self._refusal_with_nominated(info) if info.nominated else None
+        return why or self.filters.refusal(info)
+
+    def _refusal_with_nominated(self, info: NodeInfo) -> Said | None:
+        """Why the node cannot take the pod beside those that are nominated to it and no less important."""
+        beside = [(pod, other) for pod, other in info.nominated.values() if other.priority >= self.asked.priority]
+        if not beside:
+            return None
+        crowded, change = info.copy(), Counter[PodClass]()
+        for pod, other in beside:
+            crowded.add(pod, other)
+            change[other] += 1
+        return self.refusal_if(crowded, change)
+
+    def refusal_if(self, info: NodeInfo, change: Counter[PodClass]) -> Said | None:
+        """Why the node could not take the pod if it were so; `change` is what it has more or less than now."""
+        why = self.filters.refusal(info)
+        if why is None and self._topology:
+            told = self._topology.refusal_with(info, change)
+            why = Said(*told) if told is not None else None
+        return why
+
+
+_SHORT = 256
+"""Changes up to which an answer is brought up to date and not made anew, on the smallest fleet."""
