@@ -11,8 +11,9 @@ from nodeagent.checkpoint import Checkpoint
 from nodeagent.config import Config
 from nodeagent.lease import Lease
 from nodeagent.link import Link
-from nodeagent.network.cni import NetworkFailure
+from nodeagent.network.commands import NetworkFailure
 from nodeagent.network.feed import Feed
+from nodeagent.network.state import NetworkState
 from nodeagent.node import Machine, facts, labels, status
 from nodeagent.pods.checks import Reach
 from nodeagent.pods.node import Directories
@@ -37,7 +38,7 @@ NETWORK_RETRY_SECONDS = 5.0
 class Agent:
     """`lay_network` makes the pod network for a CIDR; it may raise `NetworkFailure`, and is tried again.
 
-    `prepare` ends when pods may be started.
+    `prepare` ends when pods may be started. `network_changed` is told what is known of the network of all nodes.
     """
 
     def __init__(
@@ -48,11 +49,13 @@ class Agent:
         machine: Callable[[], Machine],
         lay_network: Callable[[str], Awaitable[None]],
         prepare: Callable[[], Awaitable[None]],
+        network_changed: Callable[[NetworkState], None] | None = None,
         simulation: Reach | None = None,
     ) -> None:
         self._config, self._runtime, self._machine = config, runtime, machine
         self._lay_network, self._prepare = lay_network, prepare
-        self.network = Feed(config.data, lambda _: None)
+        self._network_changed = network_changed or _ignored
+        self.network = Feed(config.data, self._network_changed)
         service = Service(runtime, lambda: self.workers.states)
         lease = Lease(config.run)
         self.link = Link(
@@ -83,6 +86,7 @@ class Agent:
 
     async def run(self) -> None:
         """Until cancelled; containers run on."""
+        self._network_changed(self.network.state)
         self._accept(self.link.accepted)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.link.run(self._accept), name="link")
@@ -165,6 +169,10 @@ class Agent:
         if time - self._away_since >= AWAY_LONG_SECONDS and not self._said_away:
             self._said_away = True
             log.error("the container runtime does not answer, no pod can be started: %s", failure)
+
+
+def _ignored(_: NetworkState) -> None:
+    """Simulated nodes have no network of their own."""
 
 
 def now() -> datetime:

@@ -12,6 +12,7 @@ from nodeagent.agent import AWAY_SECONDS, Agent
 from nodeagent.archives import ArchiveFolder
 from nodeagent.config import Config, load_config
 from nodeagent.network import cni
+from nodeagent.network.forwarding import Forwarding
 from nodeagent.node import machine
 from nodeagent.runtime.containerd import OwnContainerd
 from nodeagent.runtime.cri import CriRuntime
@@ -36,14 +37,16 @@ async def serve(path: Path) -> None:
         address = own.address if own else Path(config.containerd)
         runtime = CriRuntime(address, config.node, own.cgroup_root if own else "wherry")
         archives = ArchiveFolder(config.images, runtime, lambda _: agent.images_came()) if config.images else None
+        forwarding = Forwarding(config.node, own.bridge if own else config.bridge)
         agent = Agent(
             config,
             runtime,
             machine=lambda: machine(config),
-            lay_network=lambda cidr: cni.lay(*_network(config, own, cidr)),
+            lay_network=lambda cidr: _lay(config, own, forwarding, cidr),
+            network_changed=forwarding.update,
             prepare=lambda: _first_images(runtime, archives, config.pause_image),
         )
-        rooms: dict[str, Coroutine[Any, Any, None]] = {"agent": agent.run()}
+        rooms: dict[str, Coroutine[Any, Any, None]] = {"agent": agent.run(), "forwarding": forwarding.run()}
         if own is not None:
             rooms["containerd"] = own.supervise()
         if archives is not None:
@@ -104,6 +107,11 @@ def _own(config: Config) -> OwnContainerd | None:
         return OwnContainerd(config.data, pause_image=config.pause_image)
     except ValueError as error:
         raise BadConfiguration(f"data: {error}") from None
+
+
+async def _lay(config: Config, own: OwnContainerd | None, forwarding: Forwarding, cidr: str) -> None:
+    cni.lay(*_network(config, own, cidr))
+    await forwarding.lay([cidr])
 
 
 def _network(config: Config, own: OwnContainerd | None, cidr: str) -> tuple[cni.PodNetwork, Path]:

@@ -1,11 +1,10 @@
-"""The network of the pods of one node: the CNI configuration that containerd runs for each sandbox, and masquerading.
+"""The network of the pods of one node: the CNI configuration that containerd runs for each sandbox.
 
 Per pod the bridge plugin does only what must be done in the pod's namespace. Masquerading, which it would do with
-several calls of iptables for every pod, is one nftables table per node, laid once. Host ports are the portmap
-plugin's, which does need iptables (Debian's containernetworking-plugins depends on it).
+several calls of iptables for every pod, is in the node's own nftables table. Host ports are the portmap plugin's,
+which does need iptables (Debian's containernetworking-plugins depends on it).
 """
 
-import asyncio
 import ipaddress
 import json
 import re
@@ -17,10 +16,10 @@ from pathlib import Path
 import msgspec
 
 from nodeagent.files import write_if_changed
+from nodeagent.network.commands import NetworkFailure, run
 
 CONFLIST = "10-wherry.conflist"
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}")
-_COMMAND_SECONDS = 30.0
 
 
 class PodNetwork(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,10 +31,6 @@ class PodNetwork(msgspec.Struct, frozen=True, kw_only=True):
     """Where host-local notes which addresses are given out."""
     mtu: int = 0
     """0: as the node's own."""
-
-
-class NetworkFailure(Exception):
-    """A command that changes the node's network failed; the text is the command's own."""
 
 
 def conflist(network: PodNetwork) -> str:
@@ -61,26 +56,6 @@ def conflist(network: PodNetwork) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def masquerade(network: PodNetwork) -> str:
-    """The script for `nft -f -`: what pods send out of the pod network goes out with the node's address.
-
-    The table is replaced as a whole, so that laying it again changes nothing.
-    """
-    _checked(network)
-    name = network.bridge
-    return (
-        f"add table ip {name}\n"
-        f"delete table ip {name}\n"
-        f"table ip {name} {{\n"
-        "  chain postrouting {\n"
-        "    type nat hook postrouting priority srcnat; policy accept;\n"
-        f'    ip saddr {network.pod_cidr} ip daddr != {network.pod_cidr} ip daddr != 224.0.0.0/4 oifname != "{name}" '
-        "masquerade\n"
-        "  }\n"
-        "}\n"
-    )
-
-
 def _checked(network: PodNetwork) -> None:
     if not _NAME.fullmatch(network.bridge):
         raise ValueError(f"{network.bridge!r} is no name for a bridge: 1 to 15 letters, digits, '-', '_' or '.'")
@@ -89,13 +64,9 @@ def _checked(network: PodNetwork) -> None:
         raise ValueError(f"the pod CIDR {network.pod_cidr} has no room for a pod; use /24 or larger")
 
 
-async def lay(network: PodNetwork, conf_directory: Path, enter: Sequence[str] = ()) -> None:
-    """Has the configuration where containerd reads it, and the masquerading in the kernel. Repeating it is harmless.
-
-    `enter` is put before commands, to act in another network namespace. Raises `NetworkFailure`.
-    """
+def lay(network: PodNetwork, conf_directory: Path) -> None:
+    """Has the configuration where containerd reads it. Repeating it is harmless. Raises `ValueError`, `OSError`."""
     write_if_changed(conf_directory / CONFLIST, conflist(network))
-    await _run((*enter, "nft", "-f", "-"), masquerade(network))
 
 
 async def remove(bridge: str, enter: Sequence[str] = ()) -> None:
@@ -104,16 +75,16 @@ async def remove(bridge: str, enter: Sequence[str] = ()) -> None:
     Devices of pods go with the pods' network namespaces.
     """
     # Adding first makes deleting an absent table no error.
-    await _run((*enter, "nft", "-f", "-"), f"add table ip {bridge}\ndelete table ip {bridge}\n")
+    await run((*enter, "nft", "-f", "-"), f"add table inet {bridge}\ndelete table inet {bridge}\n")
     with suppress(NetworkFailure):  # there is none
-        await _run((*enter, "ip", "link", "delete", bridge))
+        await run((*enter, "ip", "link", "delete", bridge))
     for program in ("iptables", "ip6tables"):
         try:
-            rules = await _run((*enter, program, "-w", "-t", "nat", "-S"))
+            rules = await run((*enter, program, "-w", "-t", "nat", "-S"))
         except NetworkFailure:
             continue  # not installed, or no such table in this kernel
         for arguments in leftovers(rules.splitlines(), bridge):
-            await _run((*enter, program, "-w", "-t", "nat", *arguments))
+            await run((*enter, program, "-w", "-t", "nat", *arguments))
 
 
 def leftovers(rules: Sequence[str], network: str) -> list[list[str]]:
@@ -144,25 +115,3 @@ def _network_of(rule: Sequence[str]) -> str:
     comment = rule[rule.index("--comment") + 1] if "--comment" in rule else ""
     found = re.search(r'name: "([^"]*)"', comment)
     return found[1] if found else ""
-
-
-async def _run(command: Sequence[str], text: str = "") -> str:
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-    except FileNotFoundError as error:
-        raise NetworkFailure(f"{command[0]} is not installed; on Debian: apt-get install nftables iproute2") from error
-    try:
-        async with asyncio.timeout(_COMMAND_SECONDS):
-            output, fault = await process.communicate(text.encode())
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        raise NetworkFailure(f"`{' '.join(command)}` did not end within {_COMMAND_SECONDS:.0f} s") from None
-    if process.returncode != 0:
-        raise NetworkFailure(f"`{' '.join(command)}` failed: {fault.decode(errors='replace').strip()}")
-    return output.decode(errors="replace")

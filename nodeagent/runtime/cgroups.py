@@ -1,5 +1,6 @@
 """Removal of cgroups that we made. Only empty ones go: the kernel refuses the others."""
 
+import os
 from pathlib import Path
 
 
@@ -32,9 +33,10 @@ def processes_in(path: str) -> list[int]:
     """Those in the cgroup and below it, in any hierarchy."""
     found: set[int] = set()
     for hierarchy in hierarchies():
-        for file in (hierarchy / path.lstrip("/")).rglob("cgroup.procs"):
+        # `walk`, for that takes it well when a cgroup goes while it is looked at.
+        for directory, _, _ in os.walk(hierarchy / path.lstrip("/")):
             try:
-                found.update(map(int, file.read_text().split()))
+                found.update(map(int, Path(directory, "cgroup.procs").read_text().split()))
             except OSError:
                 continue  # gone meanwhile
     return sorted(found)

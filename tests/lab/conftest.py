@@ -30,7 +30,7 @@ def remains() -> None:
     used = {link.get("master") for link in links}
     for name in {link["ifname"] for link in links if link["ifname"].startswith("wherry-")} - used:
         subprocess.run(["ip", "link", "delete", name], check=True)
-        subprocess.run(["nft", "delete", "table", "ip", name], stderr=subprocess.DEVNULL)
+        subprocess.run(["nft", "delete", "table", "inet", name], stderr=subprocess.DEVNULL)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from nodeagent.network import cni
+from nodeagent.network.forwarding import Forwarding
 from nodeagent.runtime import cgroups, containerd_cleanup, processes
 from nodeagent.runtime.containerd import OwnContainerd
 from nodeagent.runtime.cri import CriRuntime
@@ -55,7 +56,8 @@ async def containerd(
     network = cni.PodNetwork(bridge=own.bridge, pod_cidr=pod_cidr, data_directory=own.layout.cni_data)
     runtime = CriRuntime(own.address, node, own.cgroup_root)
     try:
-        await cni.lay(network, own.layout.cni_conf, enter)
+        cni.lay(network, own.layout.cni_conf)
+        await Forwarding(node, own.bridge, enter).lay([pod_cidr])
         await own.start()
         if load:
             for archive in sorted(images().glob("*.tar")):

@@ -322,7 +322,7 @@ async def test_after_a_power_cut_all_is_known_and_can_be_replaced() -> None:
     async with containerd(pod_cidr="10.196.0.0/24") as lab:
         before = await _some_pods(lab)
         await power_off(lab.own)
-        await cni.lay(lab.network, lab.own.layout.cni_conf)
+        cni.lay(lab.network, lab.own.layout.cni_conf)
         await lab.own.start()
         assert [each.ready for each in await lab.runtime.list_sandboxes()] == [False, False]
         after = await lab.runtime.list_containers()

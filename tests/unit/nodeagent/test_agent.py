@@ -14,7 +14,7 @@ from nodeagent.agent import Agent
 from nodeagent.checkpoint import Checkpoint
 from nodeagent.config import Config
 from nodeagent.link import Link
-from nodeagent.network.cni import NetworkFailure
+from nodeagent.network.commands import NetworkFailure
 from nodeagent.node import Machine, simulated_machine
 from nodeagent.runtime.fake import FakeRuntime
 from nodeagent.simulation import SIMULATED

@@ -4,7 +4,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from nodeagent.network.cni import PodNetwork, conflist, leftovers, masquerade
+from nodeagent.network.cni import PodNetwork, conflist, leftovers
 
 NETWORK = PodNetwork(bridge="wherry0", pod_cidr="10.42.3.0/24", data_directory=Path("/data/cni"))
 
@@ -32,10 +32,6 @@ def test_an_mtu_is_set_only_where_it_is_given() -> None:
     assert json.loads(conflist(msgspec.structs.replace(NETWORK, mtu=1400)))["plugins"][0]["mtu"] == 1400
 
 
-def test_traffic_among_the_nodes_own_pods_is_not_masqueraded() -> None:
-    assert "ip saddr 10.42.3.0/24 ip daddr != 10.42.3.0/24" in masquerade(NETWORK)
-
-
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -50,8 +46,6 @@ def test_what_cannot_be_is_refused(changes: dict[str, object], said: str) -> Non
     network = msgspec.structs.replace(NETWORK, **changes)
     with pytest.raises(ValueError, match=said):
         conflist(network)
-    with pytest.raises(ValueError, match=said):
-        masquerade(network)
 
 
 def portmap_rules(*networks: str) -> list[str]:
