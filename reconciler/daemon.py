@@ -18,6 +18,8 @@ from reconciler.api import certificate, kubeconfig, measuring
 from reconciler.api.audit import AuditLog
 from reconciler.api.auth import load_token, load_users
 from reconciler.api.certificate import CannotCertify
+from reconciler.api.issuing import Issuer
+from reconciler.api.podtokens import PodMinter
 from reconciler.api.server import ApiServer, addresses
 from reconciler.api.streams.handlers import Streams
 from reconciler.box import Box
@@ -97,10 +99,12 @@ async def serve(config: Config, kubeconfig_path: Path, box: Box | None = None) -
                 cluster, controllers(settings, lambda: link.usage, lambda node: link.leases.silence(node)), now
             )
             scheduler = SchedulerLoop(cluster, now, loop.has_made)
+            issuer = Issuer(config.data / "pki", cluster.cache)
             link = Link(
                 cluster,
                 Settings(broker=address, cluster=config.cluster, node_grace_seconds=config.node_grace_seconds),
                 clock=now,
+                minter=PodMinter(issuer, cluster.cache, now),
             )
             upkeep = Upkeep(cluster.store)
             metrics = registry(
@@ -115,7 +119,7 @@ async def serve(config: Config, kubeconfig_path: Path, box: Box | None = None) -
                 },
                 lambda: link.usage,
             )
-            async with _serving(_api(config, cluster, sync, metrics, git, link), kubeconfig_path):
+            async with _serving(_api(config, cluster, sync, metrics, git, link, issuer), kubeconfig_path):
                 rooms = {
                     "manifests": sync.run() if git is None else _after(git.ready, sync.run),
                     "controllers": _following(sync, loop.run),
@@ -146,9 +150,7 @@ def _folder(config: Config, git: GitSync | None) -> Path:
 
 
 async def _authority(config: Config) -> str:
-    """Whom pods have to trust for the API, where they can reach it. Raises `CannotCertify`."""
-    if config.api.is_local:
-        return ""
+    """Whom pods have to trust for the API. Raises `CannotCertify`."""
     host, _ = split_address(config.api.listen, "api.listen")
     reached = addresses(host, config.api.names)
     held = await asyncio.to_thread(certificate.ensure, config.data / "pki", reached, now())
@@ -278,6 +280,7 @@ def _api(
     metrics: "CollectorRegistry",
     git: GitSync | None,
     link: Link,
+    issuer: Issuer,
 ) -> ApiServer:
     host, port = split_address(config.api.listen, "api.listen")
 
@@ -302,6 +305,7 @@ def _api(
     return ApiServer(
         cluster,
         directory=config.data / "pki",
+        issuer=issuer,
         token=load_token(config.data / "token"),
         host=host,
         port=port,

@@ -122,9 +122,12 @@ class ClaimedVolume(Record, frozen=True, kw_only=True):
 
 
 class Config(Record, frozen=True):
-    """`desired/config/<kind>/<namespace>/<name>` (retained): content of a ConfigMap or Secret, or a claim's volume."""
+    """`desired/config/<kind>/<namespace>/<name>` (retained): content of a ConfigMap or Secret, or a claim's volume.
 
-    kind: Literal["ConfigMap", "Secret", "PersistentVolumeClaim"]
+    Of the kind `Token` it holds the tokens of one pod, whose uid is the name; see `schemas.podtokens`.
+    """
+
+    kind: Literal["ConfigMap", "Secret", "PersistentVolumeClaim", "Token"]
     namespace: str
     name: str
     data: dict[str, bytes] = field(default_factory=dict)
@@ -141,7 +144,7 @@ class Config(Record, frozen=True):
 
 
 def config_key(kind: str, namespace: str, name: str) -> str:
-    """`configmap/<namespace>/<name>`, `secret/…` or `persistentvolumeclaim/…`."""
+    """`configmap/<namespace>/<name>`, `secret/…`, `persistentvolumeclaim/…` or `token/…`."""
     return f"{kind.lower()}/{namespace}/{name}"
 
 

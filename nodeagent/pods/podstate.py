@@ -13,6 +13,7 @@ from nodeagent.pods.observed import Observed
 from nodeagent.pods.sandboxconfig import GRACE, START_TIME
 from nodeagent.volumes.plan import Planned
 from nodeagent.volumes.plan import config_keys as volume_config_keys
+from schemas import podtokens
 from schemas.core.container import Container, Lifecycle
 from schemas.core.pod import Pod, PodSpec
 from schemas.core.podstatus import PodStatus
@@ -59,7 +60,7 @@ def _start_time(observed: Observed) -> datetime | None:
 
 
 def config_keys(pod: Pod) -> frozenset[str]:
-    """Every ConfigMap and Secret whose change concerns this pod."""
+    """Every ConfigMap and Secret whose change concerns this pod, and its tokens."""
     namespace, spec = pod.metadata.namespace, pod.spec
     keys = volume_config_keys(spec.volumes, namespace)
     keys |= {config_key("Secret", namespace, secret.name) for secret in spec.image_pull_secrets}
@@ -75,7 +76,7 @@ def config_keys(pod: Pod) -> frozenset[str]:
                 keys.add(config_key("ConfigMap", namespace, value.config_map_key_ref.name))
             if value and value.secret_key_ref:
                 keys.add(config_key("Secret", namespace, value.secret_key_ref.name))
-    return frozenset(keys)
+    return frozenset(keys | {podtokens.key_of(pod)})
 
 
 def orphan(observed: Observed) -> Pod:

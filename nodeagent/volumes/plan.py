@@ -11,11 +11,14 @@ from msgspec import field
 from nodeagent.pods.environment import ConfigKind
 from nodeagent.pods.fieldpaths import FieldFault, PodFacts, resource
 from nodeagent.pods.fieldpaths import field as field_value
+from schemas import podtokens
+from schemas.core.pod import Pod
 from schemas.core.volume import (
     DownwardAPIVolumeFile,
     KeyToPath,
     NFSVolumeSource,
     PersistentVolumeClaimVolumeSource,
+    ServiceAccountTokenProjection,
     Volume,
     VolumeProjection,
 )
@@ -161,6 +164,8 @@ def _files(volume: Volume, facts: PodFacts, configs: Mapping[str, Config]) -> di
             files |= _from_config(source, mode, facts, configs)
         for item in _downward_items(volume):
             files[item.path] = _downward(item, mode, facts)
+        for projection in podtokens.projections(volume):
+            files[projection.path] = _token(projection, mode, facts.pod, configs)
         for path in files:
             _check_path(path)
     except FieldFault as fault:
@@ -194,7 +199,7 @@ def _downward_items(volume: Volume) -> Iterable[DownwardAPIVolumeFile]:
 
 
 def _refuse_unsupported(projection: VolumeProjection) -> None:
-    if not (projection.config_map or projection.secret):
+    if not (projection.config_map or projection.secret or projection.service_account_token):
         kind = next((name for name in projection.__struct_fields__ if getattr(projection, name)), "an empty source")
         raise FieldFault(f"{kind.replace('_', ' ')} cannot be projected on this node; see docs/support.md")
 
@@ -225,6 +230,16 @@ def _downward(item: DownwardAPIVolumeFile, mode: int, facts: PodFacts) -> File:
     else:
         raise FieldFault(f"downward API file {item.path} names neither fieldRef nor resourceFieldRef")
     return File(text.encode(), mode if item.mode is None else item.mode)
+
+
+def _token(projection: ServiceAccountTokenProjection, mode: int, pod: Pod, configs: Mapping[str, Config]) -> File:
+    """Where the pod has a group of its own (`fsGroup`), only that one reads it."""
+    config = configs.get(podtokens.key_of(pod))
+    token = config.data.get(podtokens.asked_by(projection).key) if config is not None else None
+    if token is None:
+        raise FieldFault(f'failed to fetch token: none was made for serviceaccount "{pod.spec.service_account_name}"')
+    rights = pod.spec.security_context
+    return File(token, mode if rights is None or rights.fs_group is None else 0o600)
 
 
 def _check_path(path: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,16 @@ from uuid import uuid4
 
 import msgspec
 
-from reconciler.api import rs256, signingkey, tokens
+from reconciler.api import rs256, signing, signingkey, tokens
 from reconciler.api.rs256 import PrivateKey, PublicKey
 from reconciler.api.status import bad_request, not_found
-from reconciler.api.tokens import TokenSpec
+from reconciler.api.tokens import Claims, TokenSpec
 from reconciler.store.view import View
 from schemas.core.config import ServiceAccount
 from schemas.kinds import BY_NAME
+
+_MANY = 24
+"""Tokens at once for which a process of its own pays."""
 
 
 class Issuer:
@@ -44,12 +48,19 @@ class Issuer:
         account = self._view.get(ServiceAccount, namespace, name)
         if account is None:
             raise not_found(BY_NAME["ServiceAccount"], name)
-        key = await self.key()
         claims = tokens.claims(account, spec, self._view, datetime.now(UTC), str(uuid4()))
-        part = tokens.signed_part(key.public, claims)
-        blind = secrets.randbelow(key.public.n - 2) + 2
-        signature = await asyncio.to_thread(rs256.sign, key, part, blind)
-        return tokens.token(part, signature), claims
+        (text,) = await self.signed([claims])
+        return text, claims
+
+    async def signed(self, said: Sequence[Claims]) -> list[str]:
+        """The tokens that say this. Raises `CannotCertify`."""
+        key = await self.key()
+        parts = [tokens.signed_part(key.public, claims) for claims in said]
+        if len(parts) > _MANY:
+            signatures = await asyncio.to_thread(signing.sign_all, self._directory, parts)
+        else:
+            signatures = [await asyncio.to_thread(rs256.sign, key, part, _blind(key)) for part in parts]
+        return [tokens.token(part, signature) for part, signature in zip(parts, signatures, strict=True)]
 
     async def answer(self, namespace: str, name: str, document: dict[str, Any], manager: str) -> dict[str, Any]:
         """What `POST …/serviceaccounts/NAME/token` answers to a `TokenRequest`."""
@@ -71,10 +82,10 @@ class Issuer:
             },
             "spec": {
                 "audiences": claims.aud,
-                "expirationSeconds": claims.exp - claims.iat,
+                "expirationSeconds": claims.asked_seconds,
                 "boundObjectRef": {k: v for k, v in msgspec.to_builtins(ref).items() if v} if ref else None,
             },
-            "status": {"token": token, "expirationTimestamp": _time(claims.exp)},
+            "status": {"token": token, "expirationTimestamp": _time(claims.iat + claims.asked_seconds)},
         }
 
 
@@ -95,6 +106,10 @@ def _entry(asked: TokenSpec, manager: str, time: str) -> dict[str, Any]:
         "fieldsV1": {"f:spec": {step: below for step, below in fields.items() if below is not None}},
         "subresource": "token",
     }
+
+
+def _blind(key: PrivateKey) -> int:
+    return secrets.randbelow(key.public.n - 2) + 2
 
 
 def _time(seconds: int) -> str:

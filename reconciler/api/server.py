@@ -73,6 +73,7 @@ class ApiServer:
         webhook: Receive | None = None,
         users: Mapping[str, User] | None = None,
         audit: AuditLog | None = None,
+        issuer: Issuer | None = None,
     ) -> None:
         self.resources = Resources(cluster)
         self.host, self.port = host, port
@@ -81,7 +82,7 @@ class ApiServer:
         self._approve, self._metrics = approve, metrics
         self._streams = tuple(streams)
         self._webhook = Webhook(webhook) if webhook else None
-        self.issuer = Issuer(directory, cluster.cache)
+        self.issuer = issuer or Issuer(directory, cluster.cache)
         self.gate = Gate(cluster.cache, Authenticator(cluster.cache, token, users or {}, self.issuer), audit)
         self._certificate: Certificate | None = None
         self._runner: web.AppRunner | None = None

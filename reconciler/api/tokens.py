@@ -28,6 +28,10 @@ ISSUER = "https://kubernetes.default.svc.cluster.local"
 
 MAX_BYTES = 16 * 1024
 DEFAULT_SECONDS = 3600
+_EXTENDED_IF = 3607
+_EXTENDED_SECONDS = 365 * 24 * 3600 + 7
+"""The token that every pod gets holds for a year, as in Kubernetes: programs may read their file but once, and a node
+may be away for long. It is void with its pod all the same."""
 _LEAST_SECONDS = 600
 _MOST_SECONDS = 1 << 32
 _LEEWAY = timedelta(seconds=60)
@@ -49,6 +53,8 @@ class Bound(msgspec.Struct, frozen=True, omit_defaults=True):
     pod: Named | None = None
     secret: Named | None = None
     node: Named | None = None
+    warnafter: int = 0
+    """When whoever reads the token from a file should have read a newer one; until then it was asked for."""
 
 
 class Claims(msgspec.Struct, frozen=True):
@@ -62,6 +68,11 @@ class Claims(msgspec.Struct, frozen=True):
     nbf: int
     sub: str
     bound: Bound = field(name="kubernetes.io")
+
+    @property
+    def asked_seconds(self) -> int:
+        """For how long it was asked for."""
+        return (self.bound.warnafter or self.exp) - self.iat
 
 
 class BoundObject(msgspec.Struct, frozen=True, rename="camel"):
@@ -105,11 +116,14 @@ def completed(spec: TokenSpec) -> TokenSpec:
 def claims(account: ServiceAccount, spec: TokenSpec, view: View, now: datetime, jti: str) -> Claims:
     """What a token for a completed request says. Raises the 400, 404 or 409 where it cannot be bound so."""
     metadata = account.metadata
-    bound = Bound(metadata.namespace, Named(metadata.name, metadata.uid), **_bound(account, spec, view))
-    issued = int(now.timestamp())
+    issued, seconds = int(now.timestamp()), spec.expiration_seconds or DEFAULT_SECONDS
+    bonds = _bound(account, spec, view)
+    extended = seconds == _EXTENDED_IF and spec.audiences == (ISSUER,) and "pod" in bonds
+    warn = issued + seconds if extended else 0
+    bound = Bound(metadata.namespace, Named(metadata.name, metadata.uid), **bonds, warnafter=warn)
     return Claims(
         aud=spec.audiences,
-        exp=issued + (spec.expiration_seconds or DEFAULT_SECONDS),
+        exp=issued + (_EXTENDED_SECONDS if extended else seconds),
         iat=issued,
         iss=ISSUER,
         jti=jti,

@@ -4,10 +4,9 @@ A name is made from the owner and the revision of the view, not by chance: a pla
 the pod can name it.
 """
 
-import hashlib
 from collections.abc import Iterator
 
-from reconciler.store.planning import SUFFIX_ALPHABET, SUFFIX_LENGTH
+from reconciler.store.planning import SUFFIX_LENGTH, suffix_of
 from reconciler.store.view import View
 from schemas.core.pod import Pod
 from schemas.meta import Object
@@ -31,9 +30,4 @@ def free_name(prefix: str, namespace: str, suffixes: Iterator[str], view: View) 
 
 
 def _suffix(uid: str, revision: int, attempt: int) -> str:
-    number = int.from_bytes(hashlib.sha256(f"{uid}/{revision}/{attempt}".encode()).digest()[:8], "big")
-    letters = []
-    for _ in range(SUFFIX_LENGTH):
-        number, index = divmod(number, len(SUFFIX_ALPHABET))
-        letters.append(SUFFIX_ALPHABET[index])
-    return "".join(letters)
+    return suffix_of(f"{uid}/{revision}/{attempt}")

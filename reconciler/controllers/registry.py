@@ -44,7 +44,7 @@ class ControllerSettings(Record, frozen=True):
     node_eviction_seconds: float = EVERY_SECONDS
     """Between two nodes of a zone whose pods are evicted because they are lost."""
     authority: str = ""
-    """The certificate (PEM) of the API's authority, where pods can reach the API."""
+    """The certificate (PEM) of the API's authority, for pods to trust."""
 
 
 def controllers(

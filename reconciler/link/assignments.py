@@ -4,13 +4,14 @@ A node is told the pods that are bound to it, the ConfigMaps, Secrets and claime
 directories of deleted volumes to remove; nothing else.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 from msgspec import field, structs
 
 from reconciler.controllers.volumes import localpath
 from reconciler.store.view import View
+from schemas import podtokens
 from schemas.core.config import ConfigMap, Secret
 from schemas.core.container import Container, EphemeralContainer
 from schemas.core.node import Node
@@ -43,8 +44,12 @@ class Desired(msgspec.Struct, frozen=True):
         return Digest(store, revision, generations, hashes, self.pod_cidr, dict(self.discard))
 
 
-def desired(node: str, view: View) -> Desired:
-    """Everything that this node shall hold now.
+def no_token(pod: Pod) -> Config | None:
+    return None
+
+
+def desired(node: str, view: View, token: Callable[[Pod], Config | None] = no_token) -> Desired:
+    """Everything that this node shall hold now. `token` gives the body of a pod's tokens.
 
     Pods that are ending stay until the node has reported them removed, and ended ones until they are deleted:
     their logs and exit codes are on the node.
@@ -52,6 +57,7 @@ def desired(node: str, view: View) -> Desired:
     pods = view.pods_on(node)
     named = frozenset(ref for pod in pods for ref in uses(pod))
     configs = [config for ref in sorted(named) if (config := _config(ref, view))]
+    configs += [config for pod in pods if (config := token(pod))]
     stored = view.get(Node, "", node)
     return Desired(
         pods={pod.metadata.uid: _assignment(pod) for pod in pods},
@@ -63,7 +69,10 @@ def desired(node: str, view: View) -> Desired:
 
 
 def uses(pod: Pod) -> set[Ref]:
-    """The ConfigMaps, Secrets and claims that the pod names, optional ones included, whether they exist or not."""
+    """The ConfigMaps, Secrets and claims that the pod names, optional ones included, whether they exist or not.
+
+    And the ServiceAccount whose token it mounts.
+    """
     namespace = pod.metadata.namespace
     return {Ref(kind, namespace, name) for kind, name in _named(pod) if name}
 
@@ -78,6 +87,8 @@ def _named(pod: Pod) -> Iterator[tuple[str, str]]:
         yield from _named_by_volume(volume)
     for reference in spec.image_pull_secrets:
         yield "Secret", reference.name
+    if podtokens.asked(pod):
+        yield "ServiceAccount", spec.service_account_name
 
 
 def _named_by_container(container: Container | EphemeralContainer) -> Iterator[tuple[str, str]]:

@@ -28,6 +28,7 @@ from reconciler.link.leases import Leases
 from reconciler.link.outbound import Outbound
 from reconciler.link.retained import DIGEST
 from reconciler.link.rpc import Rpc
+from reconciler.link.tokens import Minter, PodTokens
 from reconciler.store.cluster import Cluster
 from reconciler.store.view import Event
 from schemas.configuration import BadConfiguration, BrokerAddress
@@ -81,7 +82,10 @@ class Statistics(msgspec.Struct, frozen=True):
 class Link:
     """`run` it for as long as the reconciler lives. `usage` is the newest of the metrics of each node."""
 
-    def __init__(self, cluster: Cluster, settings: Settings, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, cluster: Cluster, settings: Settings, *, clock: Callable[[], datetime], minter: Minter | None = None
+    ) -> None:
+        """`minter` signs the tokens of pods; without one they get none."""
         self._cluster, self._settings = cluster, settings
         self._url = settings.broker.shown()
         self._root = f"wherry/{VERSION}/{settings.cluster}"
@@ -89,7 +93,10 @@ class Link:
         self._network = network_digest(settings.cluster)
         self._inbox = Inbox(cluster, clock, self._presence_changed, self._acknowledged, self._clear)
         self._outbound = Outbound(
-            cluster.cache, lambda: (cluster.store.id, cluster.store.revision), self._inbox.online.get
+            cluster.cache,
+            lambda: (cluster.store.id, cluster.store.revision),
+            self._inbox.online.get,
+            partial(PodTokens, cluster.cache, minter, clock) if minter is not None else None,
         )
         self._fanout = Fanout(cluster.cache, lambda: (cluster.store.id, cluster.store.revision))
         self.leases = Leases(cluster.cache, self._outbound.told)

@@ -14,10 +14,11 @@ from msgspec import structs
 
 from reconciler.controllers.volumes import localpath
 from reconciler.link import retained
-from reconciler.link.assignments import Desired, desired
+from reconciler.link.assignments import Desired, desired, no_token
 from reconciler.link.retained import Retained
+from reconciler.link.tokens import PodTokens
 from reconciler.store.view import Event, View
-from schemas.core.config import ConfigMap, Secret
+from schemas.core.config import ConfigMap, Secret, ServiceAccount
 from schemas.core.node import Node
 from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
 from schemas.core.pod import Pod
@@ -48,8 +49,16 @@ class _Told:
 class Outbound:
     """`begin` when the broker's retained messages are known, `end` when the link is lost."""
 
-    def __init__(self, view: View, store: Callable[[], tuple[str, int]], online: Callable[[str], bool | None]) -> None:
+    def __init__(
+        self,
+        view: View,
+        store: Callable[[], tuple[str, int]],
+        online: Callable[[str], bool | None],
+        tokens: Callable[[Callable[[str], None]], PodTokens] | None = None,
+    ) -> None:
+        """`tokens` makes the tokens of pods, given what to call with a node that has to be told anew."""
         self._view, self._store, self._online = view, store, online
+        self._tokens = tokens(self.touch) if tokens is not None else None
         self._publish: Publish | None = None
         self._room: Callable[[], Awaitable[None]] = _at_once
         self._nodes: dict[str, _Told] = {}
@@ -93,6 +102,8 @@ class Outbound:
                 told.digest = None
         elif payload:
             told.bodies[rest] = retained.hash_of(payload)
+            if self._tokens is not None and rest.startswith(retained.TOKENS):
+                self._tokens.learn(payload)
         if self._publish is not None:
             self.touch(node)
 
@@ -112,6 +123,8 @@ class Outbound:
 
     def events(self, events: Sequence[Event]) -> None:
         """A listener of the cache."""
+        if self._tokens is not None:
+            self._tokens.events(events)
         for event in events:
             if changes_assignments(event):
                 for node in self._concerned(event):
@@ -126,20 +139,34 @@ class Outbound:
         while True:
             await self._wake.wait()
             while self._dirty and self._publish is not None:
-                node = next(iter(self._dirty))
-                del self._dirty[node]
-                self._bring_up_to_date(node, self._publish)
-                self.settled(node)
-                await self._room()
-                await asyncio.sleep(0)
+                await self._pass(tuple(self._dirty))
             self._wake.clear()
+
+    async def _pass(self, nodes: tuple[str, ...]) -> None:
+        await self._provide(nodes)
+        for node in nodes:
+            await self._provide((node,))  # for pods that came meanwhile
+            if self._publish is None:
+                return
+            self._dirty.pop(node, None)
+            self._bring_up_to_date(node, self._publish)
+            self.settled(node)
+            await self._room()
+            await asyncio.sleep(0)
+
+    async def _provide(self, nodes: tuple[str, ...]) -> None:
+        if self._tokens is not None:
+            await self._tokens.provide(nodes)
+
+    def _desired(self, node: str) -> Desired:
+        return desired(node, self._view, self._tokens.config if self._tokens is not None else no_token)
 
     def unacknowledged(self) -> int:
         return sum(1 for told in self._nodes.values() if _pending(told))
 
     def _bring_up_to_date(self, node: str, publish: Publish) -> None:
         told = self._of(node)
-        wanted = desired(node, self._view)
+        wanted = self._desired(node)
         self._index(node, told, wanted)
         if self._view.get(Node, "", node) is None and not wanted.pods:
             if self._online(node) is False:  # else it will register, or it is not known yet whether it will
@@ -178,7 +205,7 @@ class Outbound:
         told.resend_after = min(2 * told.resend_after, MAX_RESEND_SECONDS)
         self.resends += 1
         log.info("node has not acknowledged, sending again node=%s revision=%d", node, told.digest.revision)
-        bodies = retained.bodies_of(desired(node, self._view))
+        bodies = retained.bodies_of(self._desired(node))
         for message in retained.publications(Retained(), told.digest, bodies):
             self._publish(node, message.rest, message.payload)
         self._watch_acknowledgement(node, told)
@@ -193,7 +220,7 @@ class Outbound:
                 found.add(object_.spec.node_name)
             elif isinstance(object_, Node):
                 found.add(object_.metadata.name)
-            elif isinstance(object_, ConfigMap | Secret | PersistentVolumeClaim):
+            elif isinstance(object_, ConfigMap | Secret | ServiceAccount | PersistentVolumeClaim):
                 found |= self._users.get(ref_of(object_), set())
             elif isinstance(object_, PersistentVolume):
                 found |= self._of_volume(object_)
@@ -228,6 +255,8 @@ def _told_of(object_: Object) -> tuple[object, ...]:
         return (object_.spec.pod_cidr,)
     if isinstance(object_, ConfigMap | Secret):
         return (msgspec.json.encode(object_),)
+    if isinstance(object_, ServiceAccount):
+        return (object_.metadata.uid,)
     if isinstance(object_, PersistentVolumeClaim):
         return object_.spec.volume_name, object_.status.phase
     if isinstance(object_, PersistentVolume):

@@ -16,6 +16,7 @@ from schemas.messages import Digest, encode
 DIGEST = "desired"
 PODS = "desired/pods/"
 CONFIGS = "desired/config/"
+TOKENS = "desired/config/token/"
 
 Bodies = dict[str, bytes]
 """Payloads by topic, below the node's own."""

@@ -5,6 +5,7 @@ object ends (https://kubernetes.io/docs/reference/using-api/api-concepts/). Obje
 that they have in the view; the commit gives them their next one.
 """
 
+import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple, cast
@@ -59,6 +60,16 @@ _UNCOUNTED = frozenset(
 """Kinds with a spec whose generation Kubernetes does not count."""
 _COUNTED = frozenset({"EndpointSlice", "PodTemplate", "PriorityClass"})
 """Kinds without a spec that have a generation all the same."""
+
+
+def suffix_of(seed: str) -> str:
+    """Five characters that follow from the seed, where chance would keep a plan from being replayed."""
+    number = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big")
+    letters = []
+    for _ in range(SUFFIX_LENGTH):
+        number, index = divmod(number, len(SUFFIX_ALPHABET))
+        letters.append(SUFFIX_ALPHABET[index])
+    return "".join(letters)
 
 
 class Mint(NamedTuple):

@@ -38,7 +38,6 @@ def _is(*words: Json) -> Callable[[Json], bool]:
     return lambda value: value in words
 
 
-_NO_TOKEN = "no token of a service account is given to pods yet; the pod runs without one"
 _STORAGE = "volumes of this kind are not attached yet; the pod would run without its data"
 _REMOVED = "Kubernetes itself no longer has this kind of volume, or leaves it to a CSI driver"
 
@@ -71,10 +70,9 @@ POD = (
         lambda constraint: constraint.when_unsatisfiable == "ScheduleAnyway",
         "with `whenUnsatisfiable: ScheduleAnyway`",
     ),
-    _warn("PodSpec.automountServiceAccountToken", _NO_TOKEN, _is(True), "where `true`"),
     _warn(
         "PodSpec.enableServiceLinks",
-        "Services have no addresses yet, so no variables about them are set",
+        "no variables about Services are set yet; ask the cluster's DNS",
         lambda _: False,
         "without a warning, for `true` is the default",
     ),
@@ -103,7 +101,6 @@ POD = (
         "only the default runtime is used yet; the pod would lack the isolation or the devices of its class",
     ),
     _refuse("PodSpec.schedulingGroup", "pods are placed one by one yet; the pod could start without its group"),
-    _warn("PodSpec.serviceAccountName", _NO_TOKEN, lambda name: name != "default", "for any other than `default`"),
     _warn("PodSpec.subdomain", "it is part of the pod's host name, but no DNS record is made of it yet"),
 )
 
@@ -253,7 +250,6 @@ VOLUMES = (
     ),
     _refuse("VolumeProjection.clusterTrustBundle", "trust bundles are not served; the file would be missing"),
     _refuse("VolumeProjection.podCertificate", "certificates of pods are not signed; the file would be missing"),
-    _refuse("VolumeProjection.serviceAccountToken", "tokens are not given to pods yet; the file would be missing"),
 )
 
 _NOT_HELD_TO = "stored and shown; nothing is held to it yet"
@@ -311,8 +307,6 @@ OTHERS = (
     ),
     _warn("NodeSpec.configSource", "Kubernetes itself has ignored it since 1.22"),
     _warn("NodeSpec.externalID", "Kubernetes itself ignores it"),
-    _warn("ServiceAccount.automountServiceAccountToken", _NO_TOKEN, _is(True), "where `true`"),
-    _warn("ServiceAccount.imagePullSecrets", "only those named in the pod itself are used yet"),
     _warn("ServiceAccount.secrets", "no Secret holds a token; `kubectl create token` makes one"),
 )
 

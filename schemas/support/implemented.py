@@ -138,10 +138,10 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
             "fsGroup fsGroupChangePolicy runAsGroup runAsNonRoot runAsUser supplementalGroups sysctls"
         ),
         "PodSpec": (
-            "activeDeadlineSeconds affinity containers dnsConfig dnsPolicy hostAliases hostIPC hostNetwork hostPID "
+            "activeDeadlineSeconds affinity automountServiceAccountToken containers dnsConfig dnsPolicy hostAliases hostIPC hostNetwork hostPID "
             "hostname hostnameOverride imagePullSecrets initContainers nodeName nodeSelector overhead priority "
             "readinessGates restartPolicy schedulerName schedulingGates securityContext serviceAccount "
-            "setHostnameAsFQDN shareProcessNamespace terminationGracePeriodSeconds tolerations volumes"
+            "serviceAccountName setHostnameAsFQDN shareProcessNamespace terminationGracePeriodSeconds tolerations volumes"
         ),
         "PodTemplate": f"{_EVERY_KIND} template",
         "PodTemplateSpec": "metadata spec",
@@ -177,7 +177,8 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
             "allowPrivilegeEscalation capabilities privileged readOnlyRootFilesystem runAsGroup runAsNonRoot runAsUser"
         ),
         "Service": _WITH_STATUS,
-        "ServiceAccount": _EVERY_KIND,
+        "ServiceAccount": f"{_EVERY_KIND} automountServiceAccountToken imagePullSecrets",
+        "ServiceAccountTokenProjection": "audience expirationSeconds path",
         "SleepAction": "seconds",
         "StatefulSet": f"{_WITH_STATUS} spec",
         "StatefulSetOrdinals": "start",
@@ -204,6 +205,6 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "VolumeNodeAffinity": "required",
         "VolumeResourceRequirements": "limits requests",
         "VolumeMount": "mountPath mountPropagation name readOnly subPath subPathExpr",
-        "VolumeProjection": "configMap downwardAPI secret",
+        "VolumeProjection": "configMap downwardAPI secret serviceAccountToken",
     }.items()
 }

@@ -119,9 +119,9 @@ LIMITS = "spec.containers[0].resources.limits"
         ),
         pytest.param(volume(emptyDir={"sizeLimit": "1Gi", "medium": "Memory"}), [], id="a size in memory"),
         pytest.param(
-            volume(projected={"sources": [{"serviceAccountToken": {"path": "t"}}]}),
-            [("error", "spec.volumes[0].projected.sources[0].serviceAccountToken")],
-            id="a token",
+            volume(projected={"sources": [{"podCertificate": {"keyType": "ED25519", "signerName": "example.com/s"}}]}),
+            [("error", "spec.volumes[0].projected.sources[0].podCertificate")],
+            id="a certificate",
         ),
         pytest.param(
             pod({"resources": {"limits": {"example.com/gpu": 1}}}),
@@ -143,8 +143,8 @@ LIMITS = "spec.containers[0].resources.limits"
         ),
         pytest.param(pod(hostUsers=False), [("error", "spec.hostUsers")], id="user namespaces"),
         pytest.param(
-            pod(serviceAccountName="robot"),
-            [("warning", "spec.serviceAccountName")],
+            pod(serviceAccountName="robot", automountServiceAccountToken=True),
+            [],
             id="a service account",
         ),
         pytest.param(pod(serviceAccountName="default"), [], id="the default service account"),

@@ -83,7 +83,12 @@ def test_volumes_are_planned(volume: dict[str, Any], planned: Planned) -> None:
         pytest.param({"iscsi": {"targetPortal": "x", "iqn": "y", "lun": 0}}, "not supported on this node", id="kind"),
         pytest.param(
             {"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}},
-            "service account token cannot be projected",
+            'failed to fetch token: none was made for serviceaccount ""',
+            id="token",
+        ),
+        pytest.param(
+            {"projected": {"sources": [{"podCertificate": {"keyType": "ED25519", "signerName": "x/y"}}]}},
+            "pod certificate cannot be projected",
             id="projection",
         ),
     ],
@@ -103,3 +108,14 @@ def test_the_configs_that_volumes_show_are_known() -> None:
         ]
     ).spec.volumes
     assert config_keys(volumes, "default") == {"configmap/default/cm", "secret/default/sec"}
+
+
+@pytest.mark.parametrize(
+    ("group", "mode"), [pytest.param({}, 0o644, id="all"), pytest.param({"fsGroup": 7}, 0o600, id="group")]
+)
+def test_a_token_is_a_file(group: dict[str, int], mode: int) -> None:
+    sources = [{"serviceAccountToken": {"path": "token", "audience": "vault", "expirationSeconds": 600}}]
+    one = pod(volumes=[{"name": "v", "projected": {"sources": sources}}], securityContext=group)
+    config = Config("Token", "default", one.metadata.uid, {"600:vault": b"secret", "3600:": b"other"})
+    planned = plan_volumes(PodFacts(one, NodeFacts(name="n")), {config.key: config})
+    assert planned == (Content("v", {"token": File(b"secret", mode)}),)

@@ -293,3 +293,47 @@ def test_a_controller_hears_ahead_how_many_of_its_pods_come_in() -> None:
     assert [pod.metadata.name for pod in let_in] == ["p0", "p1"]
     assert 'pods "p2" is forbidden: exceeded quota: q' in why
     assert ahead(pods, _view()) == (pods, "")
+
+
+MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+
+def test_every_pod_gets_the_token_of_its_account_where_nothing_else_is_mounted() -> None:
+    containers = [
+        {"name": "c", "image": "x"},
+        {"name": "d", "image": "x", "volumeMounts": [{"name": "own", "mountPath": MOUNT}]},
+    ]
+    found = _completed(_pod(containers=containers, volumes=[{"name": "own", "emptyDir": {}}]))
+    own, token = found.spec.volumes
+    assert (own.name, token.name[:-5], len(token.name)) == ("own", "kube-api-access-", 21)
+    sources = token.projected.sources
+    assert (sources[0].service_account_token.expiration_seconds, sources[1].config_map.name) == (
+        3607,
+        "kube-root-ca.crt",
+    )
+    assert sources[2].downward_api.items[0].path == "namespace"
+    assert [[mount.name for mount in one.volume_mounts] for one in found.spec.containers] == [[token.name], ["own"]]
+    assert _completed(found) == found
+
+
+@pytest.mark.parametrize(
+    ("pod", "account", "mounted"),
+    [
+        pytest.param({}, {}, True, id="nobody says"),
+        pytest.param({}, {"automountServiceAccountToken": False}, False, id="the account says no"),
+        pytest.param(
+            {"automountServiceAccountToken": True}, {"automountServiceAccountToken": False}, True, id="the pod says yes"
+        ),
+        pytest.param({"automountServiceAccountToken": False}, {}, False, id="the pod says no"),
+    ],
+)
+def test_a_token_is_mounted_unless_pod_or_account_say_no(
+    pod: dict[str, Any], account: dict[str, Any], mounted: bool
+) -> None:
+    found = _completed(_pod(**pod), _of("ServiceAccount", "default", **account))
+    assert bool(found.spec.volumes) == mounted
+
+
+def test_a_pod_that_is_there_gets_no_volume_later() -> None:
+    there = _pod()
+    assert _completed(there, there).spec.volumes == ()

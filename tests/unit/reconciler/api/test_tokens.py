@@ -1,6 +1,7 @@
 import base64
 import json
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,13 +11,18 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.api import rs256, tokens
+from reconciler.api import rs256, signing, tokens
+from reconciler.api.certificate import CannotCertify
+from reconciler.api.issuing import Issuer
+from reconciler.api.podtokens import PodMinter
 from reconciler.api.rs256 import PrivateKey, PublicKey
 from reconciler.api.status import StatusError
 from reconciler.api.tokens import BadToken, BoundObject, Claims, TokenSpec
 from reconciler.store.cache import Cache
 from schemas.core.config import ServiceAccount
+from schemas.core.pod import Pod
 from schemas.meta import Object, ref_of
+from schemas.podtokens import Asked
 from tests.unit.reconciler.api.builders import NOW, object_of
 
 GENERATED = rsa.generate_private_key(public_exponent=65537, key_size=1024)
@@ -187,3 +193,41 @@ def test_claims_are_written_as_kubernetes_writes_them() -> None:
     assert datetime.fromtimestamp(said["exp"], NOW.tzinfo) == NOW + timedelta(hours=1)
     assert isinstance(msgspec.convert(said, Claims), Claims)
     assert ref_of(ROBOT).name == "robot"
+
+
+def test_the_token_that_every_pod_gets_holds_for_a_year_and_tells_when_it_should_be_read_again() -> None:
+    spec = tokens.completed(TokenSpec((), 3607, BoundObject("Pod", "v1", "web", "p1")))
+    assert isinstance(ROBOT, ServiceAccount)
+    said = tokens.claims(ROBOT, spec, view(), NOW, "jti")
+    assert (said.exp - said.iat, said.bound.warnafter - said.iat, said.asked_seconds) == (31536007, 3607, 3607)
+    unbound = tokens.claims(ROBOT, tokens.completed(TokenSpec((), 3607)), view(), NOW, "jti")
+    assert (unbound.exp - unbound.iat, unbound.bound.warnafter) == (3607, 0)
+
+
+def test_many_are_signed_by_a_process_of_its_own_with_the_same_outcome(tmp_path: Path) -> None:
+    numbers = (NUMBERS.public_numbers.n, NUMBERS.public_numbers.e, NUMBERS.d, NUMBERS.p, NUMBERS.q)
+    stored = dict(zip(("n", "e", "d", "p", "q"), (f"{number:x}" for number in numbers), strict=True))
+    (tmp_path / "service-accounts.json").write_bytes(msgspec.json.encode(stored))
+    parts = [b"one.part", b"another.part"]
+    assert signing.sign_all(tmp_path, parts) == [rs256.sign(KEY, part, 12345) for part in parts]
+    with pytest.raises(CannotCertify, match="there is no key"):
+        signing.sign_all(tmp_path / "nowhere", parts)
+
+
+async def test_the_minter_makes_what_the_api_takes_and_reads_it_again(tmp_path: Path) -> None:
+    numbers = (NUMBERS.public_numbers.n, NUMBERS.public_numbers.e, NUMBERS.d, NUMBERS.p, NUMBERS.q)
+    stored = dict(zip(("n", "e", "d", "p", "q"), (f"{number:x}" for number in numbers), strict=True))
+    (tmp_path / "service-accounts.json").write_bytes(msgspec.json.encode(stored))
+    issuer = Issuer(tmp_path, view())
+    minter = PodMinter(issuer, view(), lambda: NOW)
+    assert isinstance(POD, Pod)
+    (minted,) = await minter.mint([(POD, Asked("", 3607))])
+    assert minted is not None
+    assert issuer.public_key is not None
+    user = tokens.user_of(tokens.read(minted.text.decode(), issuer.public_key), view(), NOW)
+    assert user.name == "system:serviceaccount:shop:robot"
+    assert minter.read("p1", minted.text) == minted
+    assert minter.read("p2", minted.text) is None
+    assert minter.read("p1", b"rubbish") is None
+    assert NOW.timestamp() + 290 * 86400 < minted.due < NOW.timestamp() + 300 * 86400
+    assert await PodMinter(issuer, view(sa=None), lambda: NOW).mint([(POD, Asked("", 3607))]) == [None]
