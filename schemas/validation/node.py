@@ -1,14 +1,19 @@
 """Rules of Nodes."""
 
-from schemas import names
+from schemas import maintenance, names
 from schemas.core.node import Node
 from schemas.validation import address, resources
-from schemas.validation.report import Faults, duplicate, unsupported, well_formed
+from schemas.validation.report import Faults, duplicate, invalid, unsupported, well_formed
 
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
 def node(declared: Node) -> Faults:
+    windows = declared.metadata.annotations.get(maintenance.ANNOTATION, "")
+    try:
+        maintenance.parse(windows)
+    except ValueError as error:
+        yield invalid(("metadata", "annotations", maintenance.ANNOTATION), windows, str(error))
     seen: set[tuple[str, str]] = set()
     for index, taint in enumerate(declared.spec.taints):
         at = ("metadata", "taints", index)
