@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 DEMO := .demo
 CORPUS ?= ../shared/corpus
 
-.PHONY: help setup demo demo-stop test check format bench generate lock corpus
+.PHONY: help setup demo demo-stop test soak check format bench generate lock corpus
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -24,6 +24,9 @@ test: setup ## Run all tests, on real containerd and Mosquitto
 	@$(BIN)/python -m tests.preflight
 	@$(BIN)/pytest
 
+soak: setup ## Hold the scheduler to its reference on 2,000 made-up clusters of each sort
+	@WHERRY_EXAMPLES=2000 $(BIN)/pytest -q --timeout 0 tests/unit/reconciler/scheduler/test_properties.py
+
 check: setup ## Lint, format, types, layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -35,7 +38,7 @@ format: setup ## Format the code
 	@$(BIN)/ruff check --fix .
 
 bench: setup ## Measure; one JSON object a line
-	@for name in cold_start edit_to_running footprint resync validate; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
+	@for name in cold_start edit_to_running footprint resync scheduler validate; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
 corpus: setup ## Hold the manifests in CORPUS against the official schemas, and print the counts
 	@$(BIN)/python -m tests.corpus $(CORPUS)

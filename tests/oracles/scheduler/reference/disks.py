@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from schemas.core.node import Node
-from schemas.core.persistence import PersistentVolumeClaim
+from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
 from schemas.core.pod import Pod
 from schemas.core.volume import Volume
 from tests.oracles.scheduler.reference.demands import Demands
@@ -93,5 +93,11 @@ def _attached(pod: Pod, world: World) -> Iterator[tuple[str, str]]:
 
 
 def _driver(claim: PersistentVolumeClaim, world: World) -> str:
-    found = world.classes.get(claim.spec.storage_class_name or "")
+    found = world.classes.get(class_name(claim))
     return found.provisioner if found is not None else ""
+
+
+def class_name(one: PersistentVolume | PersistentVolumeClaim) -> str:
+    """Of a class as it is named now, or as it was before there was a field for it."""
+    older = one.metadata.annotations.get("volume.beta.kubernetes.io/storage-class", "")
+    return older or one.spec.storage_class_name or ""

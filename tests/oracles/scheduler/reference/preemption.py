@@ -37,8 +37,8 @@ def preempted(asked: Demands, refused: Mapping[str, Refusal], world: World) -> D
     head = counted(number, Counter(reason for one in refused.values() for reason in one.reasons))
     if why_not := _not_eligible(pod, refused, world):
         kept = world.nominated.get(key_of(pod)) if why_not == _WAITS else None
-        found = _unschedulable(f"{head} preemption: {why_not}", refused)
-        return found._replace(nominated=kept.node) if kept is not None else found
+        waits = _unschedulable(f"{head} preemption: {why_not}", refused)
+        return waits._replace(nominated=kept.node) if kept is not None else waits
     candidates, useless = [], Counter[str]()
     for name, why in refused.items():
         found = _HELPLESS if why.lasting else dry_run(asked, name, world)

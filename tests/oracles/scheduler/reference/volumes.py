@@ -13,7 +13,7 @@ from schemas.core.pod import Pod
 from schemas.selectors import matches
 from schemas.storage import StorageClass
 from tests.oracles.scheduler.reference.demands import Demands
-from tests.oracles.scheduler.reference.disks import claim_names
+from tests.oracles.scheduler.reference.disks import claim_names, class_name
 from tests.oracles.scheduler.reference.matching import term_meets
 from tests.oracles.scheduler.reference.nodefilters import Filter
 from tests.oracles.scheduler.reference.refusals import Impossible, Refusal
@@ -46,7 +46,7 @@ def _claims(pod: Pod, world: World) -> list[PersistentVolumeClaim]:
 
 
 def _class(claim: PersistentVolumeClaim, world: World) -> StorageClass | None:
-    return world.classes.get(claim.spec.storage_class_name or "")
+    return world.classes.get(class_name(claim))
 
 
 def _is_bound(claim: PersistentVolumeClaim) -> bool:
@@ -133,7 +133,7 @@ def _serves(claim: PersistentVolumeClaim, volume: PersistentVolume) -> bool:
     return (
         volume.status.phase == "Available"
         and (claim.spec.selector is None or matches(claim.spec.selector, volume.metadata.labels))
-        and volume.spec.storage_class_name == (claim.spec.storage_class_name or "")
+        and class_name(volume) == class_name(claim)
         and set(claim.spec.access_modes) <= set(volume.spec.access_modes)
     )
 

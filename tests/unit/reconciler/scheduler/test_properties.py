@@ -21,7 +21,7 @@ from tests.oracles.scheduler.reference.demands import Demands
 from tests.oracles.scheduler.reference.verdict import refusal
 from tests.oracles.scheduler.reference.world import World
 
-EXAMPLES = int(os.environ.get("WHERRY_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("WHERRY_EXAMPLES", "8"))
 SEEDS = st.integers(0, 2**32 - 1)
 NODES, PODS = st.integers(1, 60), st.integers(1, 300)
 MIXED = st.one_of(st.just(frozenset(KINDS)), st.frozensets(st.sampled_from(KINDS), min_size=1, max_size=4))

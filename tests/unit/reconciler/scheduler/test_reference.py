@@ -6,12 +6,8 @@ from tests.oracles.scheduler.answers import Reference
 from tests.oracles.scheduler.cases import read
 from tests.oracles.scheduler.judging import differences
 from tests.unit.reconciler.recordings import recorded
+from tests.unit.reconciler.scheduler.test_recorded import MIXES
 
-MIXES = (
-    *("default_spread", "host_ports", "image_locality", "mixed", "node_affinity", "node_affinity_preferred"),
-    *("node_name", "pod_affinity", "pod_affinity_preferred", "pod_anti_affinity", "priority_preemption", "resources"),
-    *("scheduling_gates", "scoring", "sequence", "taints", "topology_spread", "unschedulable", "volumes"),
-)
 SHARE = 6
 """One case in so many; `python -m tests.oracles.scheduler DIR --reference` plays all."""
 
