@@ -46,8 +46,9 @@ from schemas.core.node import Node
 from schemas.daemon import AlreadyRunning, ended, lock, run_until, stop_process, stop_signal
 from schemas.meta import ObjectMeta
 
-if TYPE_CHECKING:
 from schemas.storage import StorageClass
+
+if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 log = logging.getLogger(__name__)

@@ -34,6 +34,7 @@ from reconciler.api.representation import PLAIN, Form, encode, encode_list, enco
 from reconciler.api.scale import Scaled, scale_of, scaled, table_of
 from reconciler.api.status import StatusError, bad_request, method_not_allowed
 from reconciler.api.target import BINDINGS, FINALIZE, Target
+from reconciler.api.watch.connection import Connection
 from reconciler.store.cluster import Cluster
 from schemas import events
 from schemas.meta import Object
@@ -136,12 +137,7 @@ class Resources:
         response.content_type = JSON
         response.enable_chunked_encoding()
         await response.prepare(request)
-
-        def cut() -> None:
-            if request.transport is not None:
-                request.transport.abort()
-
-        await watch.run(self.hub, wanted, response.write, cut)
+        await watch.run(self.hub, wanted, Connection(request, response))
         return response
 
     async def _create(self, request: web.Request, target: Target) -> web.StreamResponse:

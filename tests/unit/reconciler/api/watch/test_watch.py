@@ -1,7 +1,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from reconciler.api.options import Continue, ListOptions, Selection, WatchOption
 from reconciler.api.reads import as_of, list_page
 from reconciler.api.representation import PLAIN, Form
 from reconciler.api.status import StatusError
+from reconciler.api.watch import hub, lines
 from reconciler.store.cache import Cache
 from reconciler.store.history import Bounds
 from schemas import events
@@ -51,8 +52,17 @@ class Client:
     def __init__(self) -> None:
         self.lines: list[Any] = []
         self.cut_off = False
+        self.pushed = 0
         self.held: asyncio.Event | None = None
         self._arrived = asyncio.Event()
+
+    def push(self, data: bytes) -> bool:
+        if self.held is not None:
+            return False
+        self.pushed += 1
+        self.lines += map(json.loads, data.splitlines())
+        self._arrived.set()
+        return True
 
     async def send(self, data: bytes) -> None:
         if self.held is not None:
@@ -85,7 +95,7 @@ async def watching(
 ) -> AsyncIterator[Client]:
     client = Client()
     request = watch.Request(CONFIG_MAP, CONFIG_MAP, selection, WatchOptions(**options), form)
-    task = asyncio.create_task(watch.run(world.hub, request, client.send, client.cut))
+    task = asyncio.create_task(watch.run(world.hub, request, client))
     try:
         yield client
     finally:
@@ -155,7 +165,7 @@ async def test_initial_events_end_with_a_bookmark() -> None:
 async def test_a_watch_ends_when_its_time_is_over_with_a_last_bookmark() -> None:
     world, client = World(), Client()
     request = watch.Request(CONFIG_MAP, CONFIG_MAP, LABELLED, WatchOptions(None, 1, bookmarks=True), PLAIN)
-    running = asyncio.create_task(watch.run(world.hub, request, client.send, client.cut))
+    running = asyncio.create_task(watch.run(world.hub, request, client))
     await asyncio.sleep(0)
     revision = world.put("unseen")
     async with asyncio.timeout(5):
@@ -165,7 +175,7 @@ async def test_a_watch_ends_when_its_time_is_over_with_a_last_bookmark() -> None
 
 
 async def test_a_client_that_does_not_keep_up_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "LONGEST_QUEUE", 3)
+    monkeypatch.setattr(hub, "LONGEST_QUEUE", 3)
     world = World()
     async with watching(world, revision=0) as slow, watching(world, revision=0) as quick:
         slow.held = asyncio.Event()
@@ -177,10 +187,72 @@ async def test_a_client_that_does_not_keep_up_is_cut_off(monkeypatch: pytest.Mon
         assert not quick.cut_off
 
 
+async def test_a_client_that_was_behind_gets_what_waited_and_then_what_comes_as_all_do() -> None:
+    world = World()
+    async with watching(world, revision=0) as slow, watching(world, revision=0) as quick:
+        await asyncio.sleep(0)
+        slow.held = asyncio.Event()
+        for name in "abc":
+            world.put(name)
+        await quick.count(3)
+        assert (slow.lines, slow.pushed) == ([], 0)
+        slow.held.set()
+        assert await slow.count(3) == [("ADDED", name) for name in "abc"]
+        slow.held = None
+        while not slow.pushed:
+            world.put("d")
+            await asyncio.sleep(0)
+        told = await slow.until(lambda lines: len(lines) >= 4)
+    assert [line["object"]["metadata"]["resourceVersion"] for line in told] == [
+        str(revision) for revision in range(1, len(told) + 1)
+    ]
+
+
+async def test_many_watches_take_turns_and_each_gets_all_in_order() -> None:
+    world = World()
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(watching(world, revision=0)) for _ in range(2 * hub.AT_ONCE + 1)]
+        await asyncio.sleep(0)
+        for number in range(hub.BATCH + 9):
+            world.put(f"c{number}")
+        for client in clients:
+            found = await client.count(hub.BATCH + 9)
+            assert found == [("ADDED", f"c{number}") for number in range(hub.BATCH + 9)]
+    assert len(world.hub) == 0
+
+
+async def test_the_end_of_a_quiet_watch_needs_no_bookmark() -> None:
+    world, client = World(), Client()
+    options = WatchOptions(None, 1, bookmarks=True)
+    running = asyncio.create_task(
+        watch.run(world.hub, watch.Request(BY_NAME["Secret"], BY_NAME["Secret"], EVERYTHING, options, PLAIN), client)
+    )
+    await asyncio.sleep(0)
+    world.put("of another kind")
+    await running
+    assert client.lines == []
+
+
+async def test_the_first_line_alone_names_the_columns() -> None:
+    world = World()
+    async with watching(world, form=Form("Table"), revision=0) as early:
+        await asyncio.sleep(0)
+        world.put("a")
+        await early.until(lambda lines: len(lines) == 1)
+        async with watching(world, form=Form("Table"), revision=1) as late:
+            await asyncio.sleep(0)
+            world.put("b")
+            world.put("c")
+            await early.until(lambda lines: len(lines) == 3)
+            await late.until(lambda lines: len(lines) == 2)
+    assert [bool(line["object"].get("columnDefinitions")) for line in early.lines] == [True, False, False]
+    assert [bool(line["object"].get("columnDefinitions")) for line in late.lines] == [True, False]
+
+
 async def test_closing_the_hub_ends_all_watches() -> None:
     world, client = World(), Client()
     request = watch.Request(CONFIG_MAP, CONFIG_MAP, EVERYTHING, WatchOptions(), PLAIN)
-    running = asyncio.create_task(watch.run(world.hub, request, client.send, client.cut))
+    running = asyncio.create_task(watch.run(world.hub, request, client))
     await asyncio.sleep(0)
     world.put("a")
     world.hub.close()
@@ -191,13 +263,13 @@ async def test_closing_the_hub_ends_all_watches() -> None:
 
 async def test_a_change_is_encoded_once_for_all_that_want_it_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = []
-    line = watch.line
+    line = lines.line
 
-    def counting(type_: watch.Type, object_: Object, form: Form, *, columns: bool) -> bytes:
+    def counting(type_: lines.Type, object_: Object, form: Form, *, columns: bool) -> bytes:
         encoded.append(object_.metadata.name)
         return line(type_, object_, form, columns=columns)
 
-    monkeypatch.setattr(watch, "line", counting)
+    monkeypatch.setattr(lines, "line", counting)
     world = World()
     async with watching(world) as first, watching(world) as second, watching(world, form=Form("Metadata")) as third:
         await asyncio.sleep(0)
@@ -231,7 +303,7 @@ def test_list_and_watch_together_always_know_the_present(
     if listed_after >= len(steps):
         return
     for event in world.cache.since(start):
-        match watch.seen(event, selection):
+        match lines.seen(event, selection):
             case "DELETED":
                 del known[event.object.metadata.name]
             case "ADDED" | "MODIFIED":
@@ -321,18 +393,6 @@ async def test_a_bookmark_is_of_the_kind_that_the_client_knows() -> None:
     world, client = World(), Client()
     world.put("a")
     shown = events.KIND
-    request = watch.Request(BY_NAME["Event"], shown, EVERYTHING, WatchOptions(None, 1, bookmarks=True), PLAIN)
-    await asyncio.gather(watch.run(world.hub, request, client.send, client.cut), *later(world))
+    options = WatchOptions(None, 1, bookmarks=True, initial_events=True)
+    await watch.run(world.hub, watch.Request(BY_NAME["Event"], shown, EVERYTHING, options, PLAIN), client)
     assert [line["object"]["apiVersion"] for line in client.lines] == ["events.k8s.io/v1"]
-
-
-def later(world: World) -> list[asyncio.Task[None]]:
-    """A change of something else, when the watch is open."""
-
-    async def change() -> None:
-        async with asyncio.timeout(5):
-            while not len(world.hub):
-                await asyncio.sleep(0)
-        world.put("b")
-
-    return [asyncio.create_task(change())]
