@@ -8,6 +8,8 @@ from schemas.core.pod import Pod
 from schemas.meta import Object
 
 UNSCHEDULABLE, GATED, ERROR = "Unschedulable", "SchedulingGated", "SchedulerError"
+DISRUPTION_TARGET, PREEMPTED = "DisruptionTarget", "PreemptionByScheduler"
+"""Type and reason of the condition that a victim bears."""
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
@@ -15,9 +17,10 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
 
     `reason` and `message` are those of the condition `PodScheduled`, empty where the pod was placed. With
     `nominated_node` there is room on that node once the `victims` (which are yet to be asked to end) and those that are
-    ending already have gone. Where a pod that was placed has claims that are not bound yet (`waits`), `objects` are its
-    claims and their volumes as they are to be written first; the pod is bound when they are. `blocked_by` names the
-    plugins that refused a node, so that only what concerns them wakes the pod.
+    ending already have gone; the `displaced`, less important, were nominated to it and are no longer. Where a pod that
+    was placed has claims that are not bound yet (`waits`), `objects` are its claims and their volumes as they are to be
+    written first; the pod is bound when they are. `blocked_by` names the plugins that refused a node, so that only what
+    concerns them wakes the pod.
     """
 
     node: str = ""
@@ -25,6 +28,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     message: str = ""
     nominated_node: str = ""
     victims: tuple[Pod, ...] = ()
+    displaced: tuple[Pod, ...] = ()
     waits: bool = False
     objects: tuple[Object, ...] = ()
     blocked_by: frozenset[str] = frozenset()

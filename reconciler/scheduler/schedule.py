@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from msgspec import structs
 
 from reconciler.scheduler import messages
-from reconciler.scheduler.decision import ERROR, GATED, UNSCHEDULABLE, Decision
+from reconciler.scheduler.decision import DISRUPTION_TARGET, ERROR, GATED, PREEMPTED, UNSCHEDULABLE, Decision
 from reconciler.scheduler.localchecks import Said
 from reconciler.scheduler.nodeinfo import NodeInfo
 from reconciler.scheduler.plugins import node_affinity, volume_binding
@@ -20,6 +20,7 @@ from reconciler.scheduler.profile import PLAIN, Profile
 from reconciler.scheduler.snapshot import Snapshot
 from reconciler.scheduler.standing import Standing
 from reconciler.scheduler.storage import SELECTED_NODE
+from schemas import conditions
 from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
 from schemas.core.pod import Pod
 from schemas.core.reference import ObjectReference
@@ -66,9 +67,18 @@ def _decide(pod: Pod, snapshot: Snapshot, profile: Profile) -> Decision:
         fault = node_affinity.fault(standing.asked) if standing.choices > 1 else ""
         return Decision(reason=ERROR, message=fault) if fault else _placed(pod, best, standing, snapshot)
     decision = _refused(pod, held, standing, snapshot)
-    if decision.nominated_node:
-        snapshot.nominate(pod, decision.nominated_node)
-    return decision
+    return _nominated(pod, decision, snapshot) if decision.nominated_node else decision
+
+
+def _nominated(pod: Pod, decision: Decision, snapshot: Snapshot) -> Decision:
+    """Holds the place. Less important pods that hold one there may no longer fit beside it, and look elsewhere."""
+    name, priority = decision.nominated_node, pod.spec.priority or 0
+    there = snapshot.nodes[name].nominated.values()
+    displaced = tuple(other for other, asked in there if asked.priority < priority)
+    for other in displaced:
+        snapshot.withdraw(other)
+    snapshot.nominate(pod, name)
+    return structs.replace(decision, displaced=displaced) if displaced else decision
 
 
 def _placed(pod: Pod, info: NodeInfo, standing: Standing, snapshot: Snapshot) -> Decision:
@@ -146,4 +156,11 @@ def _room_is_made(held: NodeInfo, standing: Standing, refused: Iterable[tuple[No
     if any(info is held and said.refusal.lasting for info, said in refused):
         return False
     priority = standing.asked.priority
-    return any(one.asked.terminating and one.asked.priority < priority for one in held.pods.values())
+    return any(
+        one.asked.terminating and one.asked.priority < priority and _was_preempted(one.pod) for one in held.pods.values()
+    )
+
+
+def _was_preempted(pod: Pod) -> bool:
+    told = conditions.find(pod.status.conditions, DISRUPTION_TARGET)
+    return told is not None and (told.status, told.reason) == ("True", PREEMPTED)

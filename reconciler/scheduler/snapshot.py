@@ -58,7 +58,7 @@ class Snapshot:
         self.images, self.kin, self.storage = Images(), Kinship(), Storage()
         self.namespaces: dict[str, Mapping[str, str]] = {}
         self.budgets: dict[Key, PodDisruptionBudget] = {}
-        self.claim_users: dict[Key, int] = {}
+        self.claim_users: dict[Key, dict[NodeInfo, int]] = {}
         self.nominated: dict[str, NodeInfo] = {}
         self.classes: dict[bytes, PodClass] = {}
         self.with_terms: dict[bytes, PodClass] = {}
@@ -151,7 +151,7 @@ class Snapshot:
                 self.with_terms[asked.key] = asked
         asked.nodes[info] = asked.nodes.get(info, 0) + 1
         if asked.claims:
-            self._use(asked, 1)
+            self._use(asked, info, 1)
         self._changed(info, asked, 1)
 
     def node_of(self, uid: str) -> str:
@@ -207,16 +207,19 @@ class Snapshot:
                 self.classes.pop(asked.key, None)
                 self.with_terms.pop(asked.key, None)
         if asked.claims:
-            self._use(asked, -1)
+            self._use(asked, info, -1)
         self._changed(info, asked, -1)
         if info.node is None and not info.pods:
             self._unknown.pop(info.name, None)
 
-    def _use(self, asked: PodClass, by: int) -> None:
+    def _use(self, asked: PodClass, info: NodeInfo, by: int) -> None:
         for name, _ in asked.claims:
             key = (asked.namespace, name)
-            self.claim_users[key] = self.claim_users.get(key, 0) + by
-            if not self.claim_users[key]:
+            users = self.claim_users.setdefault(key, {})
+            users[info] = users.get(info, 0) + by
+            if not users[info]:
+                del users[info]
+            if not users:
                 del self.claim_users[key]
 
     def _info(self, name: str) -> NodeInfo:

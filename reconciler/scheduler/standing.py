@@ -68,6 +68,7 @@ class Standing:
         return (
             snapshot.epoch,
             snapshot.storage.version if asked.claims else 0,
+            sum(len(snapshot.claim_users.get((asked.namespace, name), ())) for name, _ in asked.claims),
             snapshot.taints_version if self._topology.spread.by_taints else 0,
             *[snapshot.images.version(name) for name in self._images],
         )

@@ -23,10 +23,9 @@ _IN_USE = Refusal(
 
 
 class Users(Protocol):
-    """How many placed pods use a claim, and the nodes as they are."""
+    """On which nodes placed pods use a claim."""
 
-    claim_users: dict[Key, int]
-    nodes: dict[str, NodeInfo]
+    claim_users: dict[Key, dict[NodeInfo, int]]
 
 
 def prepare(asked: PodClass, storage: Storage, users: Users) -> Check | Refusal | None:
@@ -45,17 +44,18 @@ def prepare(asked: PodClass, storage: Storage, users: Users) -> Check | Refusal 
         if asked.disks and any(_conflict(disk, other) for disk in asked.disks for other in _disks(info)):
             return _TAKEN
         for key in alone:
-            present = users.nodes.get(info.name)
-            elsewhere = users.claim_users.get(key, 0) - (_users(present, key) if present is not None else 0)
-            if elsewhere + _users(info, key):
+            there = users.claim_users.get(key)
+            if there and any(one.name != info.name and one.node is not None for one in there):
+                return _IN_USE
+            if there and _uses(info, key):
                 return _IN_USE
         return None
 
     return check
 
 
-def _users(info: NodeInfo, key: Key) -> int:
-    return sum(
+def _uses(info: NodeInfo, key: Key) -> bool:
+    return any(
         one.asked.namespace == key[0] and any(name == key[1] for name, _ in one.asked.claims)
         for one in info.pods.values()
         if one.asked.claims
