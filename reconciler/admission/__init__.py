@@ -101,6 +101,8 @@ def amendment(settings: AdmissionSettings) -> Callable[[Object, Object, View], O
     given = services.ranges(settings.service_cidr, settings.node_ports)
 
     def amend(new: Object, old: Object, view: View) -> Object:
+        if why := storage.growth(new, old, view):
+            raise refused(new, why)
         return services.allocated(new, old, view, given) if isinstance(new, Service) else new
 
     return amend

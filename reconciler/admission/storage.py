@@ -1,4 +1,4 @@
-"""DefaultStorageClass: the class of a claim that names none. StorageObjectInUseProtection: what is in use stays. Pure.
+"""DefaultStorageClass, StorageObjectInUseProtection and PersistentVolumeClaimResize. Pure.
 
 A claim that names the empty class wants none at all, and is left alone.
 """
@@ -8,6 +8,7 @@ from msgspec import structs
 from reconciler.store.view import View
 from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
 from schemas.meta import Object
+from schemas.quantity import exact
 from schemas.storage import StorageClass
 
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
@@ -15,6 +16,9 @@ _OLDER = "volume.beta.kubernetes.io/storage-class"
 CLAIM_PROTECTION = "kubernetes.io/pvc-protection"
 VOLUME_PROTECTION = "kubernetes.io/pv-protection"
 """Finalizers; the protection controllers take them off what is not used any more."""
+_FIXED = (
+    "only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize"
+)
 
 
 def complete(object_: Object, view: View) -> Object:
@@ -41,6 +45,24 @@ def _classed(object_: PersistentVolumeClaim, view: View) -> PersistentVolumeClai
     if found is None:
         return object_
     return structs.replace(object_, spec=structs.replace(object_.spec, storage_class_name=found.metadata.name))
+
+
+def growth(new: Object, old: Object, view: View) -> str:
+    """Why a claim may not grow; empty where it may, or does not."""
+    if not isinstance(new, PersistentVolumeClaim) or not isinstance(old, PersistentVolumeClaim):
+        return ""
+    if _size(new) <= _size(old):
+        return ""
+    name = old.metadata.annotations.get(_OLDER) or old.spec.storage_class_name or ""
+    found = view.get(StorageClass, "", name) if name else None
+    if found is not None and found.allow_volume_expansion:
+        return ""
+    return _FIXED
+
+
+def _size(claim: PersistentVolumeClaim) -> int:
+    resources = claim.spec.resources
+    return exact(resources.requests.get("storage", 0)) if resources is not None else 0
 
 
 def default_class(view: View) -> StorageClass | None:

@@ -14,11 +14,14 @@ from reconciler.controllers.volumes.binding import COMPONENT, bound, claim_told,
 from reconciler.controllers.volumes.facts import (
     BIND_COMPLETED,
     OLDER_PROVISIONER,
+    PROVISIONED_BY,
     PROVISIONER,
     SELECTED_NODE,
     belongs,
     class_name,
+    granted,
     names_a_class,
+    requested,
     waits_for_consumer,
 )
 from reconciler.controllers.volumes.matching import best, mismatch
@@ -31,6 +34,10 @@ from schemas.storage import StorageClass
 NO_CLASS = "no persistent volumes available for this claim and no storage class is set"
 _LOST = "Bound claim has lost {}. Data on the volume is lost!"
 _MISBOUND = "Two claims are bound to the same volume, this one is bound incorrectly"
+_NOT_GROWN = (
+    "Ignoring the PVC: didn't find a plugin capable of expanding the volume; waiting for an external controller to "
+    "process this PVC."
+)
 _IN_TREE = "kubernetes.io/"
 """Provisioners of this prefix are Kubernetes' own; none of them is here."""
 
@@ -53,6 +60,8 @@ def _was_bound(claim: PersistentVolumeClaim, view: View, now: datetime) -> Itera
         yield from _lost(claim, "ClaimLost", _LOST.format("its PersistentVolume"))
     elif volume.spec.claim_ref is None or volume.spec.claim_ref.uid == claim.metadata.uid:
         yield from bound(volume, claim, now)
+        if PROVISIONED_BY not in volume.metadata.annotations and requested(claim) > granted(claim):
+            yield from said_once(Emit(claim, "Warning", "ExternalExpanding", _NOT_GROWN, "volume_expand"), view)
     else:
         yield from _lost(claim, "ClaimMisbound", _MISBOUND)
 

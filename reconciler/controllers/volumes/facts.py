@@ -45,6 +45,11 @@ def requested(claim: PersistentVolumeClaim) -> int:
     return _storage({} if resources is None else resources.requests)
 
 
+def granted(claim: PersistentVolumeClaim) -> int:
+    """What a bound claim has been told that it has."""
+    return _storage(claim.status.capacity)
+
+
 def capacity(volume: PersistentVolume) -> int:
     return _storage(volume.spec.capacity)
 

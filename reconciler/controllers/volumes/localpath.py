@@ -23,6 +23,7 @@ from reconciler.controllers.volumes.facts import (
     capacity,
     class_name,
     class_of,
+    granted,
     requested,
 )
 from reconciler.store.changes import Change, Create, Delete, Emit, Update, UpdateStatus
@@ -190,8 +191,7 @@ def _grown(claim: PersistentVolumeClaim, view: View) -> Iterator[Change]:
     wanted, size = requested(claim), {"storage": resources.requests["storage"]}
     if capacity(volume) < wanted:
         yield Update(structs.replace(volume, spec=structs.replace(volume.spec, capacity=size)))
-    before = structs.replace(volume.spec, capacity=claim.status.capacity)
-    if capacity(structs.replace(volume, spec=before)) < wanted:
+    if granted(claim) < wanted:
         yield UpdateStatus(structs.replace(claim, status=structs.replace(claim.status, capacity=size)))
         yield _event(claim, "Normal", "VolumeResizeSuccessful", "Resize volume succeeded")
 

@@ -85,6 +85,10 @@ are executable. A path that is not in git is data: it is kept in a PersistentVol
 warning; where the name has an ending, or the mount is read-only, it was meant to be a file, and that is an error.
 Paths in a home (`~`) are errors.
 
+**Named volumes are PersistentVolumeClaims.** With the class that a cluster has by default each is a directory on the
+node that its first pod came to, and its pods run there from then on ([storage.md](storage.md)). A volume that is no
+longer in the file is deleted with its data; `labels: {wherry.dev/prune: "false"}` at the volume keeps it.
+
 **Volumes start empty.** Docker copies what the image has at that path into a new volume; Kubernetes does not.
 
 **Limits set nothing aside.** Kubernetes requests what is limited unless told otherwise, and a box would be full where

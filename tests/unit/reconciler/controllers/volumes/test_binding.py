@@ -3,11 +3,12 @@
 import pytest
 from msgspec import structs
 
+from reconciler.admission import AdmissionSettings, amendment
 from reconciler.admission.storage import DEFAULT_CLASS
 from reconciler.controllers.volumes import binder
-from reconciler.store.changes import Conflict, Delete, Update
+from reconciler.store.changes import Conflict, Delete, Refused, Update
 from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
-from schemas.meta import Ref, ref_of
+from schemas.meta import Object, Ref, ref_of
 from tests.unit.reconciler.controllers.volumes.builders import (
     CONTROLLERS,
     ROX,
@@ -119,7 +120,7 @@ def test_a_claim_gets(
         ),
     ],
 )
-def test_a_claim_that_waits_is_told_why_once(objects: list[PersistentVolume], event: str) -> None:
+def test_a_claim_that_waits_is_told_why_once(objects: list[Object], event: str) -> None:
     world = World(CONTROLLERS)
     world.create(*(objects or [claim()]))
     world.settle()
@@ -207,6 +208,33 @@ def test_a_claim_whose_volume_has_gone_is_lost_and_a_volume_taken_from_it_misbou
     assert [(one.phase, one.capacity) for one in found] == [("Lost", {})] * 2
     assert "ClaimLost: Bound claim has lost its PersistentVolume. Data on the volume is lost!" in said(world, "c")
     assert "ClaimMisbound: Two claims are bound to the same volume, this one is bound incorrectly" in said(world, "d")
+
+
+@pytest.mark.parametrize(
+    ("class_", "refused"),
+    [
+        pytest.param("", True, id="none"),
+        pytest.param("fixed", True, id="one that does not"),
+        pytest.param("grows", False, id="one that does"),
+    ],
+)
+def test_a_claim_grows_only_where_its_class_lets_it(class_: str, refused: bool) -> None:
+    world = World(CONTROLLERS)
+    grows = structs.replace(storage_class("grows", "example.com/disks"), allow_volume_expansion=True)
+    world.create(grows, storage_class("fixed", "example.com/disks"))
+    world.create(volume(size="9Gi", class_=class_), claim(class_=class_))
+    world.settle()
+    before = world.get(PersistentVolumeClaim, "default", "c")
+    larger = structs.replace(before, spec=claim(size="10Gi", class_=class_, volume_name="v").spec)
+    amend = amendment(AdmissionSettings())
+    assert amend(before, larger, world.cache) == before
+    if refused:
+        with pytest.raises(Refused, match="the storageclass that provisions the pvc must support resize"):
+            amend(larger, before, world.cache)
+        return
+    world.apply((Update(amend(larger, before, world.cache)),))
+    world.settle()
+    assert any(one.startswith("ExternalExpanding: Ignoring the PVC") for one in said(world, "c"))
 
 
 def test_two_claims_that_reach_for_one_volume_are_told_apart_by_the_store() -> None:
