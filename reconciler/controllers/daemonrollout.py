@@ -69,11 +69,20 @@ def _pair(node: str, pods: Sequence[Pod], hash_: str) -> _Pair | None:
     return _Pair(node, new[0] if new else None, old[0] if old else None)
 
 
-def rollout(owner: DaemonSet, pods: Mapping[str, Sequence[Pod]], hash_: str, desired: int, now: datetime) -> Rollout:
-    """The next step of an update; `pods` are those of each node."""
+def rollout(
+    owner: DaemonSet,
+    pods: Mapping[str, Sequence[Pod]],
+    waiting: Sequence[Pod],
+    hash_: str,
+    desired: int,
+    now: datetime,
+) -> Rollout:
+    """The next step of an update; `pods` are those of each node, `waiting` available old ones of further nodes."""
     if owner.spec.update_strategy.type == "OnDelete":
         return Rollout()
-    pairs = [_pair(node, pods[node], hash_) for node in sorted(pods)]
+    pairs = [_pair(node, pods[node], hash_) for node in pods]
+    pairs += [_Pair(pod.spec.node_name, None, pod) for pod in waiting]
+    pairs.sort(key=lambda pair: pair.node if pair is not None else "")
     allowed, seconds = limits(owner, desired), owner.spec.min_ready_seconds
     step = _surging if allowed.surge else _replacing
     return step(pairs, allowed, lambda pod: podstate.available(pod, seconds, now))

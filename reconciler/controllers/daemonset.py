@@ -11,7 +11,8 @@ import msgspec
 from msgspec import structs
 
 from reconciler.admission.ahead import ahead
-from reconciler.controllers import podstate
+from reconciler.controllers import daemoncalm, podstate
+from reconciler.controllers.daemoncalm import Calm
 from reconciler.controllers.daemonpods import Fitness, by_node, failures, fitness, is_new, new_pod, node_of, replaced_in
 from reconciler.controllers.daemonrollout import allows_surge, rollout
 from reconciler.controllers.history import POD_LABEL, History, forgotten, history
@@ -52,9 +53,11 @@ def _is_another(event: Event) -> bool:
 
 
 class _Found(msgspec.Struct, frozen=True):
-    """What there is: the nodes with their fitness, the pods on each, and the hash of the present template."""
+    """What there is: nodes that are calm, with those of their pods that are old, and of all others fitness and pods."""
 
     owner: DaemonSet
+    calm: Calm
+    waiting: Sequence[Pod]
     nodes: Mapping[str, Fitness]
     pods: Mapping[str, Sequence[Pod]]
     hash: str
@@ -62,28 +65,34 @@ class _Found(msgspec.Struct, frozen=True):
 
     @property
     def desired(self) -> int:
-        return sum(fit.runs for fit in self.nodes.values())
+        return len(self.calm.pods) + sum(fit.runs for fit in self.nodes.values())
 
 
 def reconcile(ref: Ref, view: View, now: datetime) -> Plan:
     owner = view.get(DaemonSet, ref.namespace, ref.name)
     if owner is None or owner.metadata.deletion_timestamp is not None:
+        daemoncalm.forget(ref)
         return NOTHING
-    claimed = claim(owner, owner.spec.selector, Pod, view)
+    known = daemoncalm.calm(owner, view)
+    claimed = claim(owner, owner.spec.selector, Pod, view, there=known.others)
     past = history(owner, POD_LABEL, view)
     judge = fitness(owner)
+    hash_ = past.present.metadata.labels.get(POD_LABEL, "")
     found = _Found(
         owner,
-        {node.metadata.name: judge(node) for node in view.list(Node)},
+        known,
+        known.old(hash_),
+        {node.metadata.name: judge(node) for node in view.list(Node) if node.metadata.name not in known.pods},
         by_node(pod for pod in claimed.owned if not (podstate.ended(pod) and pod.metadata.deletion_timestamp)),
-        past.present.metadata.labels.get(POD_LABEL, ""),
+        hash_,
         now,
     )
+    daemoncalm.remember(owner, known, found.nodes, found.pods, now, view)
     created, deleted = _decided(found)
     pods, refusal = ahead(tuple(_new_pods(found, dict([*created.items()][:BURST]), view)), view)
     changes: list[Change] = [*claimed.changes, *past.changes, *_deletions(owner, deleted[:BURST])]
     changes += _creations(owner, pods, refusal)
-    changes += _forgotten(past, claimed.owned, owner)
+    changes += _forgotten(past, (*claimed.owned, *known.pods.values()), owner)
     status = _status(found, past.collisions, {node_of(pod) for pod in pods})
     if status != owner.status:
         # Counts follow from the pods at any time: they need not be on disk.
@@ -103,8 +112,8 @@ def _decided(found: _Found) -> tuple[dict[str, int], list[Pod]]:
     if created or deleted or _has_lost_pods(found):
         return created, deleted
     here = {name: pods for name, pods in found.pods.items() if name in found.nodes}
-    step = rollout(found.owner, here, found.hash, found.desired, found.now)
-    useless = [name for name in step.surged if not found.nodes[name].runs]
+    step = rollout(found.owner, here, found.waiting, found.hash, found.desired, found.now)
+    useless = [name for name in step.surged if name in found.nodes and not found.nodes[name].runs]
     deleted = [*step.deleted, *(pod for name in useless for pod in found.pods[name])]
     return {name: 0 for name in step.surged if name not in useless}, deleted
 
@@ -173,7 +182,9 @@ def _deletions(owner: DaemonSet, pods: Sequence[Pod]) -> Iterator[Change]:
 def _status(found: _Found, collisions: int | None, created: Collection[str]) -> DaemonSetStatus:
     """The status that follows from the pods as they are after the plan, those that end included."""
     owner, now = found.owner, found.now
-    current = ready = available = updated = misscheduled = 0
+    current = ready = available = len(found.calm.pods)
+    updated = current - len(found.waiting)
+    misscheduled = 0
     for name, fit in found.nodes.items():
         pods = found.pods.get(name, ())
         if not fit.runs:
@@ -205,8 +216,10 @@ def _forgotten(past: History, pods: Sequence[Pod], owner: DaemonSet) -> Sequence
     limit = owner.spec.revision_history_limit
     if limit is None:
         return ()
-    live = {pod.metadata.labels.get(POD_LABEL) for pod in pods}
     old = past.revisions[:-1]
+    if len(old) <= limit:
+        return ()
+    live = {pod.metadata.labels.get(POD_LABEL) for pod in pods}
     expendable = [one for one in old if one.metadata.labels.get(POD_LABEL) not in live]
     return forgotten(expendable, max(0, limit - (len(old) - len(expendable))))
 

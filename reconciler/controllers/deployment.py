@@ -50,7 +50,7 @@ def _adopters(orphan: Object | None, view: View) -> set[Ref]:
         return set()
     return {
         ref_of(candidate)
-        for candidate in view.list(Deployment, orphan.metadata.namespace)
+        for candidate in view.selecting(Deployment, orphan.metadata.namespace, orphan.metadata.labels)
         if selectors.matches(candidate.spec.selector, orphan.metadata.labels)
     }
 

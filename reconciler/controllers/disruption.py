@@ -71,8 +71,14 @@ def _of_pod(event: Event, view: View) -> Iterator[Ref]:
     versions = [pod for pod in (event.old, event.new) if isinstance(pod, Pod)]
     if len(versions) == 2 and _counted(versions[0]) == _counted(versions[1]):
         return
-    for budget in view.list(PodDisruptionBudget, event.object.metadata.namespace):
-        if any(matches(budget.spec.selector, pod.metadata.labels) for pod in versions):
+    for pod in versions:
+        yield from _budgets_of(pod, view)
+
+
+def _budgets_of(pod: Pod, view: View) -> Iterator[Ref]:
+    labels = pod.metadata.labels
+    for budget in view.selecting(PodDisruptionBudget, pod.metadata.namespace, labels):
+        if matches(budget.spec.selector, labels):
             yield ref_of(budget)
 
 
@@ -84,7 +90,9 @@ def _counted(pod: Pod) -> object:
 def _of_scaled(event: Event, view: View) -> Iterable[Ref]:
     if event.old is not None and event.new is not None and _replicas(event.old) == _replicas(event.new):
         return ()
-    return [ref_of(budget) for budget in view.list(PodDisruptionBudget, event.object.metadata.namespace)]
+    uid = event.object.metadata.uid
+    owners = (uid, *(one.metadata.uid for one in view.owned_by(ReplicaSet, uid)))
+    return {ref for owner in owners for pod in view.owned_by(Pod, owner) for ref in _budgets_of(pod, view)}
 
 
 def _replicas(object_: Object) -> int:
@@ -96,7 +104,7 @@ def reconcile(ref: Ref, view: View, now: datetime) -> Plan:
     budget = view.get(PodDisruptionBudget, ref.namespace, ref.name)
     if budget is None or budget.metadata.deletion_timestamp is not None:
         return NOTHING
-    pods = [pod for pod in view.list(Pod, ref.namespace) if matches(budget.spec.selector, pod.metadata.labels)]
+    pods = podstate.selected(budget.spec.selector, ref.namespace, view)
     try:
         expected = _expected(budget, pods, view)
     except _Uncountable as why:

@@ -82,7 +82,7 @@ def _published(pod: Pod) -> object:
 
 
 def _services_of(pod: Pod, view: View) -> Iterator[Ref]:
-    for service in view.list(Service, pod.metadata.namespace):
+    for service in view.selecting(Service, pod.metadata.namespace, pod.metadata.labels):
         if _selects(service, pod):
             yield ref_of(service)
 
@@ -96,7 +96,7 @@ def reconcile(ref: Ref, view: View, now: datetime) -> Plan:
     service = view.get(Service, ref.namespace, ref.name)
     if service is None or not service.spec.selector or service.spec.type == "ExternalName":
         return NOTHING
-    pods = [pod for pod in view.list(Pod, ref.namespace) if _selects(service, pod) and _reachable(pod)]
+    pods = [pod for pod in view.pods_with(ref.namespace, service.spec.selector) if _reachable(pod)]
     existing = [
         one
         for one in view.owned_by(EndpointSlice, service.metadata.uid)

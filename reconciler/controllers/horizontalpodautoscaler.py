@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 from msgspec import structs
 
-from reconciler.controllers import hpabehaviour
+from reconciler.controllers import hpabehaviour, podstate
 from reconciler.controllers.hpabehaviour import At, Bounded, History
 from reconciler.controllers.hpameasures import Measured, Usage, measured, name_of
 from reconciler.controllers.hpametrics import Tolerance
@@ -21,7 +21,7 @@ from reconciler.manifests.ownership import owned_fields
 from reconciler.provenance import SOURCE
 from reconciler.store.changes import Change, Emit, Update, UpdateStatus
 from reconciler.store.view import Event, View
-from schemas import conditions, selectors
+from schemas import conditions
 from schemas.apps import Deployment, ReplicaSet, StatefulSet
 from schemas.autoscaling import (
     HorizontalPodAutoscaler,
@@ -145,8 +145,7 @@ def _pods(target: Scaled, view: View) -> Sequence[Pod]:
     selector = target.spec.selector
     if not isinstance(selector, LabelSelector):
         selector = LabelSelector(match_labels=selector)
-    inside = view.list(Pod, target.metadata.namespace)
-    return [pod for pod in inside if selectors.matches(selector, pod.metadata.labels)]
+    return podstate.selected(selector, target.metadata.namespace, view)
 
 
 def _is_declared(target: Scaled) -> bool:

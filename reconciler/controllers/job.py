@@ -51,7 +51,7 @@ def _jobs_of(pod: Object, view: View) -> Iterator[Ref]:
     if controller_of(pod) is not None:
         yield from _controlling(pod)
     elif pod.metadata.labels:
-        for candidate in view.list(Job, pod.metadata.namespace):
+        for candidate in view.selecting(Job, pod.metadata.namespace, pod.metadata.labels):
             if selectors.matches(candidate.spec.selector, pod.metadata.labels):
                 yield ref_of(candidate)
 

@@ -118,7 +118,7 @@ def claimed(job: Job, view: View) -> tuple[tuple[Pod, ...], tuple[Update, ...]]:
             owned.append(pod)
         elif not dying and pod.metadata.deletion_timestamp is None:
             changes.append(Update(_released(pod, job)))
-    for pod in () if dying else orphans(Pod, job.metadata.namespace, view):
+    for pod in () if dying else orphans(Pod, job.metadata.namespace, job.spec.selector, view):
         if pod.metadata.deletion_timestamp is None and selectors.matches(job.spec.selector, pod.metadata.labels):
             adopted = _with(_adopted(pod.metadata, controller_reference(job)), pod)
             owned.append(adopted)

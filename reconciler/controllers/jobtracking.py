@@ -39,7 +39,7 @@ def _is_expected(pod: Pod, view: View) -> bool:
     owner = controller_of(pod)
     if owner is None:
         going = pod.metadata.deletion_timestamp is not None
-        jobs = () if going else view.list(Job, pod.metadata.namespace)
+        jobs = () if going else view.selecting(Job, pod.metadata.namespace, pod.metadata.labels)
         return any(selectors.matches(job.spec.selector, pod.metadata.labels) for job in jobs)
     job = view.get(Job, pod.metadata.namespace, owner.name) if owner.kind == "Job" else None
     return job is not None and job.metadata.uid == owner.uid and outcome(job) is None

@@ -5,7 +5,7 @@ object that nobody controls is adopted.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 from msgspec import structs
@@ -13,7 +13,7 @@ from msgspec import structs
 from reconciler.controllers import podstate
 from reconciler.store.cache import KIND_OF
 from reconciler.store.changes import Update
-from reconciler.store.view import Event, View
+from reconciler.store.view import AnySelecting, Event, View
 from schemas import selectors
 from schemas.apps import ControllerRevision, ReplicaSet
 from schemas.core.pod import Pod
@@ -46,9 +46,11 @@ def controls(owner: Object, dependent: Object) -> bool:
     return found is not None and found.uid == owner.metadata.uid
 
 
-def orphans(type_: type[Dependent], namespace: str, view: View) -> Iterable[Dependent]:
-    """Objects of the namespace that nobody owns."""
-    return (found for found in view.owned_by(type_, "") if found.metadata.namespace == namespace)
+def orphans(type_: type[Dependent], namespace: str, selector: LabelSelector | None, view: View) -> Iterable[Dependent]:
+    """Objects of the namespace that nobody owns; of pods those alone that the selector may pick."""
+    if type_ is Pod and selector is not None:  # Of them there may be many, of others hardly any.
+        return cast(Iterable[Dependent], view.orphans(namespace, selector.match_labels))
+    return (one for one in view.owned_by(type_, "") if one.metadata.namespace == namespace)
 
 
 def claim(
@@ -57,20 +59,24 @@ def claim(
     type_: type[Dependent],
     view: View,
     belongs: Callable[[Dependent], bool] = lambda _: True,
+    there: Sequence[Dependent] | None = None,
 ) -> Claim[Dependent]:
-    """What the owner controls, by reference and selector; what does not belong to it by its name is passed over."""
+    """What the owner controls, by reference and selector; what does not belong to it by its name is passed over.
+
+    `there`: those that name it as an owner, as far as they are to be looked at; None for all.
+    """
     dying = owner.metadata.deletion_timestamp is not None
     owned: list[Dependent] = []
     changes: list[Update] = []
-    for dependent in view.owned_by(type_, owner.metadata.uid):
-        if not controls(owner, dependent) or not belongs(dependent):
+    for dependent in view.owned_by(type_, owner.metadata.uid) if there is None else there:
+        if not belongs(dependent) or not controls(owner, dependent):
             continue
         if selectors.matches(selector, dependent.metadata.labels):
             owned.append(dependent)
         elif not dying and _takes_part(dependent):
             changes.append(Update(_released(dependent, owner)))
     if not dying:
-        for orphan in _adoptable(selector, orphans(type_, owner.metadata.namespace, view)):
+        for orphan in _adoptable(selector, orphans(type_, owner.metadata.namespace, selector, view)):
             if belongs(orphan):
                 adopted = _adopted(orphan, owner)
                 owned.append(adopted)
@@ -79,7 +85,7 @@ def claim(
 
 
 def keepers(
-    event: Event, type_: type[Object], view: View, selects: Callable[[Any, Mapping[str, str]], bool]
+    event: Event, type_: type[AnySelecting], view: View, selects: Callable[[Any, Mapping[str, str]], bool]
 ) -> set[Ref]:
     """Which objects of a type have to look again at what they control: those that had or have the object of the event.
 
@@ -89,7 +95,7 @@ def keepers(
     found = {ref for each in (event.old, event.new) if each is not None for ref in _controlling(each, kind)}
     new = event.new
     if new is not None and controller_of(new) is None and new.metadata.labels:
-        candidates = view.list(type_, new.metadata.namespace)
+        candidates = view.selecting(type_, new.metadata.namespace, new.metadata.labels)
         found.update(ref_of(one) for one in candidates if selects(one, new.metadata.labels))
     return found
 

@@ -5,9 +5,19 @@ Rules of the Kubernetes controllers (https://kubernetes.io/docs/concepts/workloa
 
 from datetime import datetime, timedelta
 
-from schemas import conditions
+from reconciler.store.view import View
+from schemas import conditions, selectors
 from schemas.core.pod import Pod
 from schemas.core.podstatus import PodCondition
+from schemas.meta import LabelSelector
+
+
+def selected(selector: LabelSelector | None, namespace: str, view: View) -> list[Pod]:
+    """The pods of the namespace that the selector picks."""
+    if selector is None:
+        return []
+    candidates = view.pods_with(namespace, selector.match_labels)
+    return [pod for pod in candidates if selectors.matches(selector, pod.metadata.labels)]
 
 
 def ended(pod: Pod) -> bool:

@@ -59,7 +59,7 @@ def _sets_of(pod: Object, view: View) -> Iterator[Ref]:
     if controller_of(pod) is not None:
         yield from _controlling(pod, view)
     elif pod.metadata.labels:
-        for candidate in view.list(ReplicaSet, pod.metadata.namespace):
+        for candidate in view.selecting(ReplicaSet, pod.metadata.namespace, pod.metadata.labels):
             if selectors.matches(candidate.spec.selector, pod.metadata.labels):
                 yield ref_of(candidate)
 

@@ -7,12 +7,13 @@ name, and what no commit has touched since is handed out again as it is.
 import logging
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar, cast
+from typing import TypeVar, cast, get_args
 
 from reconciler.store.claims import claims
 from reconciler.store.codec import at_version
 from reconciler.store.history import Bounds, History
-from reconciler.store.view import AnyObject, Event
+from reconciler.store.labels import Askers, Bearers, Labels, Selecting, may_select
+from reconciler.store.view import AnyObject, AnySelecting, Event
 from schemas.core.pod import Pod
 from schemas.kinds import KINDS
 from schemas.meta import Object, Ref, ref_of
@@ -62,6 +63,8 @@ class Cache:
         self._by_uid: dict[str, Object] = {}
         self._owned: dict[tuple[str, str], dict[Ref, Object]] = {}  # (owner's uid, kind)
         self._on_node: dict[str, dict[Ref, Pod]] = {}
+        self._pods_by_label, self._orphans_by_label = Bearers(), Bearers()
+        self._askers: dict[str, Askers] = {KIND_OF[type_]: Askers() for type_ in get_args(Selecting)}
         self._claimed: dict[str, Ref] = {}
         self._history: History[tuple[Event, ...]] = History(revision, bounds)
         self._listeners: list[Listener] = []
@@ -79,7 +82,7 @@ class Cache:
 
     def get(self, type_: type[AnyObject], namespace: str, name: str) -> AnyObject | None:
         shelf = self._shelves[KIND_OF[type_]].get(namespace)
-        return cast(AnyObject | None, shelf.objects.get(name)) if shelf else None
+        return cast("AnyObject | None", shelf.objects.get(name)) if shelf else None
 
     def list(self, type_: type[AnyObject], namespace: str | None = None) -> Sequence[AnyObject]:
         shelves = self._shelves[KIND_OF[type_]]
@@ -89,10 +92,10 @@ class Cache:
             found = next(iter(shelves.values())).listed()
         else:
             found = tuple(object_ for _, shelf in sorted(shelves.items()) for object_ in shelf.listed())
-        return cast(Sequence[AnyObject], found)
+        return cast("Sequence[AnyObject]", found)
 
     def owned_by(self, type_: type[AnyObject], uid: str) -> Sequence[AnyObject]:
-        return cast(Sequence[AnyObject], _by_name(self._owned.get((uid, KIND_OF[type_]), {})))
+        return cast("Sequence[AnyObject]", _by_name(self._owned.get((uid, KIND_OF[type_]), {})))
 
     def by_uid(self, uid: str) -> Object | None:
         return self._by_uid.get(uid)
@@ -102,6 +105,29 @@ class Cache:
 
     def holder(self, claim: str) -> Ref | None:
         return self._claimed.get(claim)
+
+    def pods_with(self, namespace: str, labels: Labels) -> Sequence[Pod]:
+        if not labels:
+            return self.list(Pod, namespace)
+        return self._bearing(self._pods_by_label.of(namespace, labels), namespace, labels)
+
+    def orphans(self, namespace: str, labels: Labels) -> Sequence[Pod]:
+        if not labels:
+            return tuple(one for one in self.owned_by(Pod, "") if one.metadata.namespace == namespace)
+        return self._bearing(self._orphans_by_label.of(namespace, labels), namespace, labels)
+
+    def _bearing(self, names: Iterable[str], namespace: str, labels: Labels) -> Sequence[Pod]:
+        shelf = self._shelves["Pod"].get(namespace)
+        objects = cast("dict[str, Pod]", shelf.objects if shelf is not None else {})
+        found = (objects[name] for name in sorted(names))
+        return tuple(pod for pod in found if labels.items() <= pod.metadata.labels.items())
+
+    def selecting(self, type_: type[AnySelecting], namespace: str, labels: Labels) -> Sequence[AnySelecting]:
+        kind = KIND_OF[type_]
+        shelf = self._shelves[kind].get(namespace)
+        objects = cast("dict[str, AnySelecting]", shelf.objects if shelf is not None else {})
+        found = (objects[name] for name in sorted(self._askers[kind].of(namespace, labels)))
+        return tuple(one for one in found if may_select(one, labels))
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         self._listeners.append(listener)
@@ -153,8 +179,13 @@ class Cache:
         self._by_uid[new.metadata.uid] = new
         for uid in _owners(new):
             self._owned.setdefault((uid, ref.kind), {})[ref] = new
-        if isinstance(new, Pod) and new.spec.node_name:
-            self._on_node.setdefault(new.spec.node_name, {})[ref] = new
+        if isinstance(new, Pod):
+            self._pods_by_label.put(new, old)
+            self._label_orphan(new, old if isinstance(old, Pod) else None)
+            if new.spec.node_name:
+                self._on_node.setdefault(new.spec.node_name, {})[ref] = new
+        elif ref.kind in self._askers:
+            self._askers[ref.kind].put(cast("Selecting", new), cast("Selecting | None", old))
         self._claimed.update(dict.fromkeys(claims(new), ref))
 
     def _drop(self, ref: Ref, old: Object) -> None:
@@ -163,6 +194,18 @@ class Cache:
         if not shelves[ref.namespace].objects:
             del shelves[ref.namespace]
         self._unlink(ref, old, None)
+        if isinstance(old, Pod):
+            self._pods_by_label.drop(old)
+            self._label_orphan(None, old)
+        elif ref.kind in self._askers:
+            self._askers[ref.kind].drop(cast("Selecting", old))
+
+    def _label_orphan(self, new: Pod | None, old: Pod | None) -> None:
+        was = old is not None and not old.metadata.owner_references
+        if new is not None and not new.metadata.owner_references:
+            self._orphans_by_label.put(new, old if was else None)
+        elif old is not None and was:
+            self._orphans_by_label.drop(old)
 
     def _unlink(self, ref: Ref, old: Object, new: Object | None) -> None:
         """Takes the old version out of the indexes where the new one will not stand in its place."""

@@ -8,7 +8,8 @@ from typing import cast
 
 from reconciler.store.cache import KIND_OF
 from reconciler.store.claims import claims
-from reconciler.store.view import AnyObject, View
+from reconciler.store.labels import Labels, may_select
+from reconciler.store.view import AnyObject, AnySelecting, View
 from schemas.core.pod import Pod
 from schemas.meta import Object, Ref, ref_of
 
@@ -42,7 +43,7 @@ class Draft:
         return self.touched[ref] if ref in self.touched else self._base.find(ref)
 
     def get(self, type_: type[AnyObject], namespace: str, name: str) -> AnyObject | None:
-        return cast(AnyObject | None, self.find(Ref(KIND_OF[type_], namespace, name)))
+        return cast("AnyObject | None", self.find(Ref(KIND_OF[type_], namespace, name)))
 
     def list(self, type_: type[AnyObject], namespace: str | None = None) -> Sequence[AnyObject]:
         def in_namespace(object_: AnyObject) -> bool:
@@ -70,11 +71,26 @@ class Draft:
         held = self._base.holder(claim)
         return None if held in self.touched else held
 
+    def pods_with(self, namespace: str, labels: Labels) -> Sequence[Pod]:
+        def bears(pod: Pod) -> bool:
+            return pod.metadata.namespace == namespace and labels.items() <= pod.metadata.labels.items()
+
+        return self._merged(Pod, self._base.pods_with(namespace, labels), bears)
+
+    def orphans(self, namespace: str, labels: Labels) -> Sequence[Pod]:
+        return tuple(pod for pod in self.pods_with(namespace, labels) if not pod.metadata.owner_references)
+
+    def selecting(self, type_: type[AnySelecting], namespace: str, labels: Labels) -> Sequence[AnySelecting]:
+        def asks(object_: AnySelecting) -> bool:
+            return object_.metadata.namespace == namespace and may_select(object_, labels)
+
+        return self._merged(type_, self._base.selecting(type_, namespace, labels), asks)
+
     def _merged(
         self, type_: type[AnyObject], base: Sequence[AnyObject], belongs: Callable[[AnyObject], bool]
     ) -> Sequence[AnyObject]:
         kind = KIND_OF[type_]
-        touched = {ref: cast(AnyObject | None, object_) for ref, object_ in self.touched.items() if ref.kind == kind}
+        touched = {ref: cast("AnyObject | None", object_) for ref, object_ in self.touched.items() if ref.kind == kind}
         if not touched:
             return base
         found = {ref: object_ for object_ in base if (ref := ref_of(object_)) not in touched}

@@ -5,10 +5,12 @@ from typing import Literal, Protocol, TypeVar
 
 import msgspec
 
+from reconciler.store.labels import Labels, Selecting
 from schemas.core.pod import Pod
 from schemas.meta import Object, Ref
 
 AnyObject = TypeVar("AnyObject", bound=Object)
+AnySelecting = TypeVar("AnySelecting", bound=Selecting)
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -53,6 +55,15 @@ class View(Protocol):
 
     def pods_on(self, node: str) -> Sequence[Pod]:
         """Pods bound to the node, ended and ending ones included."""
+
+    def pods_with(self, namespace: str, labels: Labels) -> Sequence[Pod]:
+        """Pods of the namespace that bear all of the labels, by name; for no labels all of them."""
+
+    def orphans(self, namespace: str, labels: Labels) -> Sequence[Pod]:
+        """Of `pods_with` those that nobody owns."""
+
+    def selecting(self, type_: type[AnySelecting], namespace: str, labels: Labels) -> Sequence[AnySelecting]:
+        """Those of the namespace whose selector may match these labels, by name: all that do, and some that do not."""
 
     def holder(self, claim: str) -> Ref | None:
         """The Service that has this address or node port; see `reconciler.store.claims`."""
