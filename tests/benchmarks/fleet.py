@@ -17,8 +17,10 @@ Json = dict[str, Any]
 
 ZONE, HOSTNAME = "topology.kubernetes.io/zone", "kubernetes.io/hostname"
 ZONES = 10
+TEMPLATES, MOST_APART = 5, 4000
+"""Templates of a mix, of which each has as many pods; more where no two pods of one may be on a node."""
 APPS = 20
-"""Templates of a mix, of which each has as many pods."""
+"""Templates that Services and ReplicaSets are there for."""
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 _SIZES = (("4", "8Gi"), ("8", "16Gi"), ("16", "64Gi"))
@@ -26,13 +28,13 @@ _AMOUNTS = (("100m", "64Mi"), ("250m", "128Mi"), ("50m", "256Mi"), ("500m", "512
 
 
 def nodes(number: int) -> Iterator[Node]:
-    """Of three sizes in ten zones; every tenth is tainted, every fifth would rather not."""
+    """Of three sizes in ten zones; one in ten is tainted in each zone, and one in five would rather not."""
     for index in range(number):
         cpu, memory = _SIZES[index % 3]
         taints: list[Json] = []
-        if index % 10 == 9:
+        if index // ZONES % 10 == 9:
             taints.append({"key": "dedicated", "value": "batch", "effect": "NoSchedule"})
-        if index % 5 == 0:
+        if index // ZONES % 5 == 0:
             taints.append({"key": "spot", "effect": "PreferNoSchedule"})
         name = f"n{index:05}"
         labels = {HOSTNAME: name, ZONE: f"z{index % ZONES}", "disk": ("hdd", "ssd")[index % 2]}
@@ -60,9 +62,11 @@ def surroundings(mix: str) -> Iterator[Object]:
         )
 
 
-def pods(mix: str, number: int) -> Iterator[Pod]:
+def pods(mix: str, number: int, templates: int = 0) -> Iterator[Pod]:
     """One template after the other, as when Deployments are scaled up one by one."""
-    each = -(-number // APPS)
+    apart = mix in ("affinity", "mixed")
+    templates = templates or (APPS if mix == "mixed" else TEMPLATES)
+    each = -(-number // max(templates, -(-number // MOST_APART) if apart else 1))
     for index in range(number):
         if index % each == 0:
             model = template(mix, index // each)
