@@ -21,7 +21,7 @@ from reconciler.scheduler.plugins import (
     volume_restrictions,
     volume_zone,
 )
-from reconciler.scheduler.plugins.interface import Check, Refusal, Score
+from reconciler.scheduler.plugins.interface import Check, Column, Refusal, Score, Select
 from reconciler.scheduler.podclass import PodClass
 from reconciler.scheduler.profile import Profile
 from reconciler.scheduler.snapshot import Snapshot
@@ -35,10 +35,11 @@ class Said(NamedTuple):
 
 
 class Filters(NamedTuple):
-    """`everywhere`, where it is not None, refuses all nodes at once."""
+    """`everywhere`, where it is not None, refuses all nodes at once; `fits` says which nodes have room."""
 
     checks: Sequence[tuple[str, Check]]
     everywhere: Said | None
+    fits: Select
 
     def refusal(self, info: NodeInfo) -> Said | None:
         for name, check in self.checks:
@@ -46,6 +47,24 @@ class Filters(NamedTuple):
             if why is not None:
                 return Said(name, why)
         return None
+
+    def select(self, infos: Sequence[NodeInfo]) -> Sequence[NodeInfo]:
+        """Those that can take the pod. Nodes with the same taints are looked at once."""
+        infos = self.fits(infos)
+        for name, check in self.checks:
+            if name in _BY_TAINTS:
+                known: dict[int, bool] = {}
+                for info in infos:
+                    if info.taints not in known:
+                        known[info.taints] = check(info) is None
+                if not all(known.values()):
+                    infos = [info for info in infos if known[info.taints]]
+            elif name != node_resources_fit.NAME:
+                infos = [info for info in infos if check(info) is None]
+        return infos
+
+
+_BY_TAINTS = (node_unschedulable.NAME, taint_toleration.NAME)
 
 
 def filters(asked: PodClass, snapshot: Snapshot) -> Filters:
@@ -65,35 +84,55 @@ def filters(asked: PodClass, snapshot: Snapshot) -> Filters:
             (volume_binding.NAME, volume_binding.prepare(asked, storage)),
             (volume_zone.NAME, volume_zone.prepare(asked, storage)),
         ]
+    fits = node_resources_fit.prepare_select(asked)
     checks: list[tuple[str, Check]] = []
     for name, one in prepared:
         if isinstance(one, Refusal):
-            return Filters((), Said(name, one))
+            return Filters((), Said(name, one), fits)
         if one is not None:
             checks.append((name, one))
-    return Filters(checks, None)
+    return Filters(checks, None, fits)
 
 
 class Scores(NamedTuple):
-    """Weighted scores that one node has for itself."""
+    """Weighted scores that one node has for itself: name, weight, of one node, of many at once."""
 
-    plugins: Sequence[tuple[str, int, Score]]
+    plugins: Sequence[tuple[str, int, Score, Column | None]]
 
     def total(self, info: NodeInfo) -> int:
-        return sum([weight * score(info) for _, weight, score in self.plugins])
+        return sum([weight * score(info) for _, weight, score, _ in self.plugins])
+
+    def totals(self, infos: Sequence[NodeInfo]) -> list[int]:
+        found = [0] * len(infos)
+        for _, weight, score, column in self.plugins:
+            more = column(infos) if column is not None else [score(info) for info in infos]
+            found = [total + weight * one for total, one in zip(found, more, strict=True)]
+        return found
 
     def each(self, info: NodeInfo) -> dict[str, int]:
-        return {name: weight * score(info) for name, weight, score in self.plugins}
+        return {name: weight * score(info) for name, weight, score, _ in self.plugins}
 
 
 def scores(asked: PodClass, snapshot: Snapshot, profile: Profile) -> Scores:
-    prepared: list[tuple[str, Score | None]] = [
-        (node_resources_fit.NAME, node_resources_fit.prepare_score(asked, profile)),
-        (balanced_allocation.NAME, balanced_allocation.prepare_score(asked)),
+    nodes = len(snapshot.nodes)
+    prepared: list[tuple[str, Score | None, Column | None]] = [
         (
-            image_locality.NAME,
-            image_locality.prepare_score(asked, snapshot.images.find, len(snapshot.nodes)),
+            node_resources_fit.NAME,
+            node_resources_fit.prepare_score(asked, profile),
+            node_resources_fit.prepare_column(asked, profile),
         ),
+        (
+            balanced_allocation.NAME,
+            balanced_allocation.prepare_score(asked),
+            balanced_allocation.prepare_column(asked),
+        ),
+        (image_locality.NAME, image_locality.prepare_score(asked, snapshot.images.find, nodes), None),
     ]
-    weighed = [(name, profile.weights.get(name, 0), score) for name, score in prepared if score is not None]
-    return Scores([one for one in weighed if one[1]])
+    weights = profile.weights
+    return Scores(
+        [
+            (name, weights[name], score, column)
+            for name, score, column in prepared
+            if score is not None and weights.get(name)
+        ]
+    )

@@ -14,6 +14,10 @@ from schemas.core.pod import Pod
 _NOWHERE: Mapping[str, str] = {}
 
 
+BEST = 100
+"""The highest score before weights."""
+
+
 class PlacedPod:
     """A pod on a node, and the class of what it asks for."""
 
@@ -26,13 +30,15 @@ class PlacedPod:
 class NodeInfo:
     """A node; `node` is None until it is known. CPU in thousandths.
 
-    `scored_cpu` and `scored_memory` are what is taken when pods that request nothing count as small ones.
-    `taints` stands for all that taints say, equal where they are equal; `rank` is the place of its name in the fleet.
+    `evenness` is that of what is requested (see the function of this name). `scored_cpu` and `scored_memory` are what
+    is taken when pods that request nothing count as small ones. `taints` stands for all that taints and a cordon say,
+    0 where there are none; `rank` is the place of its name in the fleet.
     """
 
     __slots__ = (
         "allocatable",
         "cpu",
+        "evenness",
         "free_cpu",
         "free_memory",
         "free_pods",
@@ -59,6 +65,7 @@ class NodeInfo:
         self.labels: Mapping[str, str] = _NOWHERE
         self.rank = self.taints = 0
         self.allocatable: Amounts = {}
+        self.evenness = BEST
         self.cpu = self.memory = self.free_cpu = self.free_memory = self.free_pods = 0
         self.scored_cpu = self.scored_memory = 0
         self.requested: Amounts = {}
@@ -78,6 +85,7 @@ class NodeInfo:
         self.free_cpu = self.cpu - self.requested.get(CPU, 0)
         self.free_memory = self.memory - self.requested.get(MEMORY, 0)
         self.free_pods = self.allocatable.get(PODS, 0) - len(self.pods)
+        self._weigh()
 
     def put(self, placed: PlacedPod) -> None:
         self.pods[placed.pod.metadata.uid] = placed
@@ -98,6 +106,8 @@ class NodeInfo:
         requested = self.requested
         for name, amount in asked.amounts:
             requested[name] = requested.get(name, 0) + by * amount
+        if asked.amounts:
+            self._weigh()
         priorities = self.priorities
         left = priorities.get(asked.priority, 0) + by
         if left:
@@ -108,6 +118,9 @@ class NodeInfo:
             self.ports[port] += by
             if not self.ports[port]:
                 del self.ports[port]
+
+    def _weigh(self) -> None:
+        self.evenness = evenness(self, 0, 0)
 
     def copy(self) -> "NodeInfo":
         """The same node, on which it can be tried what would be."""
@@ -121,3 +134,15 @@ class NodeInfo:
     def add(self, pod: Pod, asked: PodClass) -> None:
         """Tries how it would be with the pod, too."""
         self.put(PlacedPod(pod, asked, self))
+
+
+def evenness(info: NodeInfo, cpu: int, memory: int) -> int:
+    """From 0 to 100, how evenly CPU and memory of the node are requested, with so much more of both."""
+    if not info.cpu or not info.memory:
+        return BEST
+    of_cpu, of_memory = (
+        (info.cpu - info.free_cpu + cpu) / info.cpu,
+        (info.memory - info.free_memory + memory) / info.memory,
+    )
+    deviation = abs((1.0 if of_cpu > 1 else of_cpu) - (1.0 if of_memory > 1 else of_memory)) / 2
+    return int((1 - deviation) * BEST)

@@ -157,7 +157,8 @@ def _room_is_made(held: NodeInfo, standing: Standing, refused: Iterable[tuple[No
         return False
     priority = standing.asked.priority
     return any(
-        one.asked.terminating and one.asked.priority < priority and _was_preempted(one.pod) for one in held.pods.values()
+        one.asked.terminating and one.asked.priority < priority and _was_preempted(one.pod)
+        for one in held.pods.values()
     )
 
 

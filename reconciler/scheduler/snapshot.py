@@ -17,7 +17,7 @@ from reconciler.scheduler.podclass import PodClass, key_of
 from reconciler.scheduler.storage import Key, Storage
 from schemas.apps import ReplicaSet, StatefulSet
 from schemas.core.config import Namespace
-from schemas.core.node import Node, Taint
+from schemas.core.node import Node
 from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
 from schemas.core.pod import Pod
 from schemas.core.replication import ReplicationController
@@ -236,7 +236,7 @@ class Snapshot:
         elif old.metadata.labels != node.metadata.labels:
             self._begin_epoch()
         info.known(node)
-        taints = self._taints.setdefault(_told(node.spec.taints), len(self._taints))
+        taints = self._taints.setdefault(_told(node), len(self._taints))
         if taints != info.taints:
             info.taints = taints
             self.taints_version += 1
@@ -272,8 +272,10 @@ class Snapshot:
             self.log_start += gone
 
 
-def _told(taints: Iterable[Taint]) -> tuple[tuple[str, str, str], ...]:
-    return tuple((one.key, one.effect, one.value) for one in taints)
+def _told(node: Node) -> tuple[tuple[str, str, str], ...]:
+    """What taints and a cordon say."""
+    cordon = (("", "", ""),) if node.spec.unschedulable else ()
+    return (*((one.key, one.effect, one.value) for one in node.spec.taints), *cordon)
 
 
 def _asks_the_same(placed: PlacedPod, pod: Pod) -> bool:

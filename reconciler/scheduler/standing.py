@@ -33,6 +33,11 @@ _SPAN = 1 << 24
 _NOT_NAMED = Said(node_affinity.NAME, node_affinity.NOT_NAMED)
 _UNTOPICAL: Place = ()
 
+_SHORT = 256
+"""Changes up to which an answer is brought up to date and not made anew, on the smallest fleet."""
+_MANY_GROUPS = 256
+"""From so many on, groups that have no nodes are forgotten."""
+
 GroupKey = tuple[int, int, bool, Place]
 """Taints that the pod would rather not have, weights of its preferred terms, ignored by the spread score, place."""
 
@@ -88,12 +93,11 @@ class Standing:
         self._entries: dict[int, int] = {}
         self._homes: dict[int, Group] = {}
         self._refused: dict[NodeInfo, Said] | None = None
+        self._by_taints: dict[int, Group] = {}
+        self._offsets: list[tuple[Group, int]] | None = None
         if self.filters.everywhere is not None:
             return
-        for info in nodes if self._named is None else self._named_infos():
-            self._judge(info, fresh=True)
-        for group in self._groups.values():
-            heapify(group.heap)
+        self._judge_all(nodes if self._named is None else self._named_infos())
 
     def _named_infos(self) -> list[NodeInfo]:
         nodes = self._snapshot.nodes
@@ -152,7 +156,21 @@ class Standing:
             if named is None or info.name in named:
                 self._judge(info)
 
-    def _judge(self, info: NodeInfo, *, fresh: bool = False) -> None:
+    def _judge_all(self, nodes: Sequence[NodeInfo]) -> None:
+        """Looks at all nodes for the first time."""
+        infos = self.filters.select(nodes)
+        if self._snapshot.nominated:
+            infos = [info for info in infos if not info.nominated or self._refusal(info) is None]
+        entries = [info.rank - total * _SPAN for info, total in zip(infos, self.scores.totals(infos), strict=True)]
+        self._entries = {info.rank: entry for info, entry in zip(infos, entries, strict=True)}
+        for info, entry in zip(infos, entries, strict=True):
+            group = self._homes[info.rank] = self._group(info)
+            group.heap.append(entry)
+        for group in self._groups.values():
+            group.size = len(group.heap)
+            heapify(group.heap)
+
+    def _judge(self, info: NodeInfo) -> None:
         """Looks at one node again."""
         if info.node is None:
             return
@@ -166,26 +184,34 @@ class Standing:
         home = self._homes.get(rank)
         if why is not None:
             if home is not None:
-                home.size -= 1
+                self._leave(home)
                 del self._homes[rank], self._entries[rank]
             return
         entry = rank - self.scores.total(info) * _SPAN
         group = self._group(info)
         if home is not group:
             if home is not None:
-                home.size -= 1
+                self._leave(home)
+            if not group.size:
+                self._offsets = None
             group.size += 1
             self._homes[rank] = group
         elif self._entries.get(rank) == entry:
             return
         self._entries[rank] = entry
-        if fresh:
-            group.heap.append(entry)
-        else:
-            heappush(group.heap, entry)
+        heappush(group.heap, entry)
+
+    def _leave(self, group: Group) -> None:
+        group.size -= 1
+        if not group.size:
+            self._offsets = None
 
     def _group(self, info: NodeInfo) -> Group:
         topology = self._topology
+        if not topology and self._liked is None:
+            group = self._by_taints.get(info.taints)
+            if group is not None:
+                return group
         key = (
             self._tainted(info) if info.taints else 0,
             self._liked(info) if self._liked is not None else 0,
@@ -194,9 +220,11 @@ class Standing:
         )
         group = self._groups.get(key)
         if group is None:
-            if len(self._groups) > 256:
+            if topology and len(self._groups) > _MANY_GROUPS:
                 self._groups = {one: found for one, found in self._groups.items() if found.size}
             group = self._groups[key] = Group(key)
+        if not topology and self._liked is None:
+            self._by_taints[info.taints] = group
         return group
 
     def _first(self, group: Group) -> int:
@@ -223,16 +251,25 @@ class Standing:
 
     def best(self) -> NodeInfo | None:
         """The node with the highest score, the first of these by name; None where no node can take the pod."""
-        groups = self.feasible()
-        if not groups:
+        offsets = self._offsets
+        if offsets is None:
+            offsets = self._compare()
+            if not self._topology:
+                self._offsets = offsets  # Nothing but the groups that have nodes can change them.
+        if not offsets:
             return None
-        if len(groups) == 1:
-            return self._snapshot.ordered()[self._first(groups[0]) % _SPAN]
+        best = min([self._first(group) + offset for group, offset in offsets])
+        return self._snapshot.ordered()[best % _SPAN]
+
+    def _compare(self) -> list[tuple[Group, int]]:
+        """The feasible groups, and what is added to the entries of each."""
+        groups = self.feasible()
+        if len(groups) < 2:
+            return [(group, 0) for group in groups]
         totals = [0] * len(groups)
         for column in self.compared(groups).values():
             totals = [total + more for total, more in zip(totals, column, strict=True)]
-        best = min(self._first(group) - total * _SPAN for group, total in zip(groups, totals, strict=True))
-        return self._snapshot.ordered()[best % _SPAN]
+        return [(group, -total * _SPAN) for group, total in zip(groups, totals, strict=True)]
 
     def compared(self, groups: Sequence[Group]) -> dict[str, list[int]]:
         """Of each plugin that compares nodes with each other, the weighted score of each group."""
@@ -317,7 +354,3 @@ class Standing:
             told = self._topology.refusal_with(info, change)
             why = Said(*told) if told is not None else None
         return why
-
-
-_SHORT = 256
-"""Changes up to which an answer is brought up to date and not made anew, on the smallest fleet."""

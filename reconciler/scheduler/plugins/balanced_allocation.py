@@ -4,12 +4,14 @@ https://kubernetes.io/docs/reference/scheduling/config/#scheduling-plugins; the 
 are with the pod than without it.
 """
 
-from reconciler.scheduler.nodeinfo import NodeInfo
-from reconciler.scheduler.plugins.interface import BEST, Score
+from collections.abc import Sequence
+
+from reconciler.scheduler.nodeinfo import NodeInfo, evenness
+from reconciler.scheduler.plugins.interface import BEST, Column, Score
 from reconciler.scheduler.podclass import PodClass
-from reconciler.scheduler.resources import CPU, MEMORY
 
 NAME = "NodeResourcesBalancedAllocation"
+_EVEN = 3 * BEST // 2
 
 
 def prepare_score(asked: PodClass) -> Score | None:
@@ -19,16 +21,36 @@ def prepare_score(asked: PodClass) -> Score | None:
         return None
 
     def score(info: NodeInfo) -> int:
-        used_cpu, used_memory = info.requested.get(CPU, 0), info.requested.get(MEMORY, 0)
-        after = _evenness(info, used_cpu + cpu, used_memory + memory)
-        return (3 * BEST // 2 + after - _evenness(info, used_cpu, used_memory)) // 2
+        return (_EVEN + evenness(info, cpu, memory) - info.evenness) // 2
 
     return score
 
 
-def _evenness(info: NodeInfo, cpu: int, memory: int) -> int:
-    if not info.cpu or not info.memory:
-        return BEST
-    of_cpu, of_memory = cpu / info.cpu, memory / info.memory
-    deviation = abs((1.0 if of_cpu > 1 else of_cpu) - (1.0 if of_memory > 1 else of_memory)) / 2
-    return int((1 - deviation) * BEST)
+def prepare_column(asked: PodClass) -> Column:
+    """The same of many nodes, without a call for each."""
+    cpu, memory = asked.cpu, asked.memory
+
+    def column(infos: Sequence[NodeInfo]) -> list[int]:
+        return [
+            (
+                _EVEN
+                + int(
+                    (
+                        1
+                        - abs(
+                            (info.cpu - info.free_cpu + cpu) / info.cpu
+                            - (info.memory - info.free_memory + memory) / info.memory
+                        )
+                        / 2
+                    )
+                    * BEST
+                )
+                - info.evenness
+            )
+            // 2
+            if info.free_cpu >= cpu and info.free_memory >= memory and info.cpu and info.memory
+            else (_EVEN + evenness(info, cpu, memory) - info.evenness) // 2
+            for info in infos
+        ]
+
+    return column

@@ -5,14 +5,13 @@ A filter's `prepare` returns None where the class asks nothing of the kind, a `R
 score of one node before its weight.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from reconciler.scheduler.nodeinfo import NodeInfo
+from reconciler.scheduler.nodeinfo import BEST, NodeInfo
 
-BEST = 100
-"""The highest score before weights."""
+__all__ = ["BEST", "Check", "Column", "Refusal", "Score", "Select"]
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):
@@ -24,3 +23,7 @@ class Refusal(msgspec.Struct, frozen=True, gc=False):
 
 Check = Callable[[NodeInfo], Refusal | None]
 Score = Callable[[NodeInfo], int]
+Select = Callable[[Sequence[NodeInfo]], list[NodeInfo]]
+"""A check of many nodes at once: those that it does not refuse."""
+Column = Callable[[Sequence[NodeInfo]], list[int]]
+"""A score of many nodes at once."""

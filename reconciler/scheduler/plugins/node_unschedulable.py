@@ -15,7 +15,7 @@ _REFUSAL = Refusal(("node(s) were unschedulable",), lasting=True)
 
 
 def _check(info: NodeInfo) -> Refusal | None:
-    return _REFUSAL if info.node is not None and info.node.spec.unschedulable else None
+    return _REFUSAL if info.taints and info.node is not None and info.node.spec.unschedulable else None
 
 
 def prepare(asked: PodClass) -> Check | None:
