@@ -11,8 +11,8 @@ from typing import Any
 from nodeagent.agent import AWAY_SECONDS, Agent
 from nodeagent.archives import ArchiveFolder
 from nodeagent.config import Config, load_config
-from nodeagent.network import cni
-from nodeagent.network.forwarding import Forwarding
+from nodeagent.network import cni, removal
+from nodeagent.network.nodenetwork import NodeNetwork
 from nodeagent.node import machine
 from nodeagent.runtime.containerd import OwnContainerd
 from nodeagent.runtime.cri import CriRuntime
@@ -37,16 +37,16 @@ async def serve(path: Path) -> None:
         address = own.address if own else Path(config.containerd)
         runtime = CriRuntime(address, config.node, own.cgroup_root if own else "wherry")
         archives = ArchiveFolder(config.images, runtime, lambda _: agent.images_came()) if config.images else None
-        forwarding = Forwarding(config.node, own.bridge if own else config.bridge)
+        network = _network(config, own)
         agent = Agent(
             config,
             runtime,
             machine=lambda: machine(config),
-            lay_network=lambda cidr: _lay(config, own, forwarding, cidr),
-            network_changed=forwarding.update,
+            lay_network=network.lay,
+            network_changed=network.update,
             prepare=lambda: _first_images(runtime, archives, config.pause_image),
         )
-        rooms: dict[str, Coroutine[Any, Any, None]] = {"agent": agent.run(), "forwarding": forwarding.run()}
+        rooms: dict[str, Coroutine[Any, Any, None]] = {"agent": agent.run(), "network": network.run()}
         if own is not None:
             rooms["containerd"] = own.supervise()
         if archives is not None:
@@ -82,7 +82,7 @@ async def cleanup(path: Path) -> None:
             print("removed the containers, containerd and the pod network of this node")
         else:
             await _remove_sandboxes(config)
-            await cni.remove(config.bridge)
+            await removal.remove(config.bridge)
             (SYSTEM_CNI / cni.CONFLIST).unlink(missing_ok=True)
             print("removed the containers and the pod network of this node")
     for point in mounts.mounted_below(config.run):
@@ -109,12 +109,9 @@ def _own(config: Config) -> OwnContainerd | None:
         raise BadConfiguration(f"data: {error}") from None
 
 
-async def _lay(config: Config, own: OwnContainerd | None, forwarding: Forwarding, cidr: str) -> None:
-    cni.lay(*_network(config, own, cidr))
-    await forwarding.lay([cidr])
-
-
-def _network(config: Config, own: OwnContainerd | None, cidr: str) -> tuple[cni.PodNetwork, Path]:
-    bridge = own.bridge if own else config.bridge
-    data = own.layout.cni_data if own else config.data / "cni"
-    return cni.PodNetwork(bridge=bridge, pod_cidr=cidr, data_directory=data), own.layout.cni_conf if own else SYSTEM_CNI
+def _network(config: Config, own: OwnContainerd | None) -> NodeNetwork:
+    if own is None:
+        data, conf = config.data / "cni", SYSTEM_CNI
+        return NodeNetwork(config.node, config.bridge, data_directory=data, conf_directory=conf)
+    layout = own.layout
+    return NodeNetwork(config.node, own.bridge, data_directory=layout.cni_data, conf_directory=layout.cni_conf)

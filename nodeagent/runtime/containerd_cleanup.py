@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nodeagent.network import cni
+from nodeagent.network import removal
 from nodeagent.runtime import cgroups, processes
 from nodeagent.runtime.connection import Connection
 from nodeagent.runtime.interface import RuntimeFailure
@@ -40,7 +40,7 @@ async def clean(own: "OwnContainerd") -> None:
     await own.stop()
     await end_all(own)
     cgroups.remove_cgroup(own.cgroup_root)
-    await cni.remove(own.bridge, own.enter)
+    await removal.remove(own.bridge, own.enter)
     if layout.root.exists():
         await asyncio.to_thread(shutil.rmtree, layout.root)
     log.info("removed containerd and all that it made directory=%s", layout.root)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from nodeagent.network import cni
+from nodeagent.network import cni, removal
 from nodeagent.network.forwarding import Forwarding
 from nodeagent.runtime import cgroups, containerd_cleanup, processes
 from nodeagent.runtime.containerd import OwnContainerd
@@ -76,7 +76,7 @@ async def power_off(own: OwnContainerd) -> None:
         await processes.kill([pid])
     await containerd_cleanup.end_all(own)
     cgroups.remove_cgroup(own.cgroup_root)
-    await cni.remove(own.bridge, own.enter)
+    await removal.remove(own.bridge, own.enter)
 
 
 def left_over(lab: Lab) -> list[str]:

@@ -1,0 +1,147 @@
+"""Keeps the routes to the pods of other nodes: brings into the kernel what `routes.plan` says, only when it changes.
+
+All routes are marked with a protocol number of their own; no other is touched.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Sequence
+from typing import Any
+from zlib import crc32
+
+from nodeagent.network.commands import NetworkFailure, run
+from nodeagent.network.routes import Link, Plan, plan
+from nodeagent.network.state import NetworkState
+
+log = logging.getLogger(__name__)
+
+VXLAN_ID, VXLAN_PORT = 87, 4789
+GATHER_SECONDS = 0.01
+RETRY_SECONDS = (1.0, 60.0)
+LOOK_SECONDS = 60.0
+"""How often our own addresses are looked at."""
+
+
+class Routing:
+    """`bridge` is the pods' own, which is no link to other nodes. `enter` is put before commands."""
+
+    def __init__(self, node: str, bridge: str, enter: Sequence[str] = ()) -> None:
+        self._node, self._bridge, self._enter = node, bridge, enter
+        self._tunnel, self._protocol = tunnel_name(bridge), protocol(bridge)
+        self._state = NetworkState()
+        self._done: Plan | None = None
+        self._changed = asyncio.Event()
+
+    def update(self, state: NetworkState) -> None:
+        if state.nodes != self._state.nodes:
+            self._changed.set()
+        self._state = state
+
+    async def run(self) -> None:
+        """Until cancelled; the routes stay."""
+        patience = RETRY_SECONDS[0]
+        while True:
+            try:
+                async with asyncio.timeout(LOOK_SECONDS if self._state.nodes else None):
+                    await self._changed.wait()
+                await asyncio.sleep(GATHER_SECONDS)
+                self._changed.clear()
+            except TimeoutError:
+                self._changed.clear()  # our own addresses may have changed
+            try:
+                await self._bring_up_to_date()
+                patience = RETRY_SECONDS[0]
+            except NetworkFailure as error:
+                log.error("no routes to the pods of other nodes, retry in %.0f s: %s", patience, error)
+                self._done = None
+                asyncio.get_running_loop().call_later(patience, self._changed.set)
+                patience = min(2 * patience, RETRY_SECONDS[1])
+
+    async def _bring_up_to_date(self) -> None:
+        wanted = plan(self._node, self._state.nodes, await self._links(), self._tunnel)
+        if wanted == self._done:
+            return
+        if wanted.peers:
+            await self._lay_tunnels(wanted)
+        elif self._done is None or self._done.peers:
+            await self._remove_tunnels()
+        stale = await self._present() - {route.destination for route in wanted.routes}
+        lines = [f"route del {destination} proto {self._protocol}" for destination in sorted(stale)]
+        lines += [
+            f"route replace {one.destination} via {one.via} dev {one.device} proto {self._protocol}"
+            + (" onlink" if one.onlink else "")
+            for one in wanted.routes
+        ]
+        await self._batch("ip", lines)
+        if self._done != wanted:
+            log.info("routes to other nodes routes=%d tunnels=%d", len(wanted.routes), len(wanted.peers))
+        self._done = wanted
+
+    async def _links(self) -> list[Link]:
+        """Those that lead to other machines: up, and none of ours."""
+        found = []
+        for each in await self._ip("addr", "show", "up"):
+            addresses = tuple(
+                f"{one['local']}/{one['prefixlen']}"
+                for one in each.get("addr_info", ())
+                if one.get("scope") == "global"
+            )
+            if addresses and each["ifname"] not in (self._bridge, self._tunnel):
+                found.append(Link(each["ifname"], addresses))
+        return found
+
+    async def _present(self) -> set[str]:
+        routes = await self._ip("route", "show", "proto", str(self._protocol))
+        routes += await self._ip("-6", "route", "show", "proto", str(self._protocol))
+        return {one["dst"] for one in routes}
+
+    async def _lay_tunnels(self, wanted: Plan) -> None:
+        name = self._tunnel
+        before = self._done
+        if before is None or (before.source, before.hardware) != (wanted.source, wanted.hardware):
+            await self._remove_tunnels()
+            options = f"id {VXLAN_ID} dstport {VXLAN_PORT} local {wanted.source} nolearning"
+            await self._batch(
+                "ip",
+                [
+                    f"link add {name} address {wanted.hardware} type vxlan {options}",
+                    *(f"addr add {one} dev {name}" for one in wanted.own),
+                    f"link set {name} up",
+                ],
+            )
+            before = None
+        gone = set(before.peers if before else ()) - set(wanted.peers)
+        fresh = set(wanted.peers) - set(before.peers if before else ())
+        await self._batch("bridge", [f"fdb del {one.hardware} dev {name} dst {one.address}" for one in gone])
+        await self._batch("bridge", [f"fdb replace {one.hardware} dev {name} dst {one.address} self" for one in fresh])
+        neighbours = [f"neigh del {at} dev {name}" for one in gone for at in one.gateways]
+        neighbours += [
+            f"neigh replace {at} lladdr {one.hardware} dev {name} nud permanent" for one in fresh for at in one.gateways
+        ]
+        await self._batch("ip", neighbours)
+
+    async def _remove_tunnels(self) -> None:
+        if any(each["ifname"] == self._tunnel for each in await self._ip("link", "show")):
+            await self._batch("ip", [f"link del {self._tunnel}"])
+
+    async def _ip(self, *arguments: str) -> list[Any]:
+        found: list[Any] = json.loads(await run((*self._enter, "ip", "-json", *arguments)) or "[]")
+        return found
+
+    async def _batch(self, program: str, lines: Sequence[str]) -> None:
+        if lines:
+            await run((*self._enter, program, "-batch", "-"), "\n".join(lines) + "\n")
+
+
+def tunnel_name(bridge: str) -> str:
+    """Of the device that all tunnels of the node leave by; at most 15 letters, as a device's name may have."""
+    return f"x{bridge}"[:15]
+
+
+def protocol(bridge: str) -> int:
+    """The number that marks our routes in the kernel's table: none that a routing daemon has, and ours alone.
+
+    `ip route show proto NUMBER` lists them.
+    """
+    return 100 + crc32(bridge.encode()) % 80
