@@ -138,10 +138,10 @@ class Stepping:
             pod = self.world.cache.get(Pod, ref.namespace, ref.name)
             if pod is None or not to_be_scheduled(pod):
                 continue
-            (outcome,) = schedule((pod,), self._pending.snapshot)
-            if not outcome.node:
-                self._pending.rest(pod)
-            changes += changes_of(pod, outcome, self.world.cache, self.world.now)
+            (decision,) = schedule((pod,), self._pending.snapshot)
+            if decision.waits or not decision.node:
+                self._pending.rest(pod, decision)
+            changes += changes_of(pod, decision, self.world.cache, self.world.now)
         self.world.apply(changes)
         return bool(changes)
 

@@ -18,6 +18,7 @@ import msgspec
 
 from reconciler.scheduler.binding import changes_of
 from reconciler.scheduler.decision import Decision
+from reconciler.scheduler.profile import PLAIN, Profile
 from reconciler.scheduler.queue import PendingPods, to_be_scheduled
 from reconciler.scheduler.schedule import schedule
 from reconciler.scheduler.snapshot import COUNTED, Snapshot
@@ -36,6 +37,7 @@ BATCH = 256
 """Pods bound in one commit at most."""
 FIRST_BACK_OFF = 0.005
 LONGEST_BACK_OFF = 60.0
+"""Seconds between tries to write, where nothing can be written."""
 LONGEST_WAIT = 0.5
 """For how long pods that are there wait for those that the controllers are still making."""
 
@@ -58,10 +60,11 @@ class SchedulerLoop:
         cluster: Cluster,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         made: Callable[[], Awaitable[None]] | None = None,
+        profile: Profile = PLAIN,
     ) -> None:
         """`made` returns when the controllers make no more pods for now."""
         self._cluster, self._cache, self._clock, self._made = cluster, cluster.cache, clock, made
-        self._pending = PendingPods(Snapshot())
+        self._pending = PendingPods(Snapshot(), profile)
         self._events: deque[Event] = deque()
         self._wake = asyncio.Event()
         self._busy = True
@@ -107,7 +110,13 @@ class SchedulerLoop:
     async def _rest(self) -> None:
         self._wake.clear()
         self._busy = False
-        await self._wake.wait()
+        due = self._pending.due
+        try:
+            # Without pods whose back-off runs there is nothing to wake up for but a change.
+            async with asyncio.timeout(None if due is None else max(0.0, due - time.monotonic())):
+                await self._wake.wait()
+        except TimeoutError:
+            pass  # A pod may be looked at again.
         self._busy = True
 
     async def _take_in(self) -> None:
@@ -115,7 +124,8 @@ class SchedulerLoop:
         while self._events:
             start = time.monotonic()
             while self._events and time.monotonic() - start < SLICE_SECONDS:
-                self._pending.take_in([self._events.popleft() for _ in range(min(50, len(self._events)))])
+                some = [self._events.popleft() for _ in range(min(50, len(self._events)))]
+                self._pending.take_in(some, time.monotonic())
             self._longest_step = max(self._longest_step, time.monotonic() - start)
             await asyncio.sleep(0)
 
@@ -134,21 +144,21 @@ class SchedulerLoop:
         """Decides upon a batch and writes it. Whether there was anything to decide."""
         decided: list[tuple[Pod, Decision]] = []
         start = time.monotonic()
-        while len(decided) < BATCH and (ref := self._pending.take()) is not None:
+        while len(decided) < BATCH and (ref := self._pending.take(start)) is not None:
             pod = self._present(ref)
             if pod is None:
                 continue
             before = time.monotonic()
-            (outcome,) = schedule((pod,), self._pending.snapshot)
-            decided.append((pod, outcome))
+            (decision,) = schedule((pod,), self._pending.snapshot, self._pending.profile)
+            decided.append((pod, decision))
             now = time.monotonic()
             self._longest_step = max(self._longest_step, now - before)
             if now - start > SLICE_SECONDS:
                 await asyncio.sleep(0)
                 start = time.monotonic()
-        for pod, outcome in decided:
-            if not outcome.node:
-                self._pending.rest(pod)
+        for pod, decision in decided:
+            if decision.waits or not decision.node:
+                self._pending.rest(pod, decision, start)
         if decided:
             await self._write(decided)
         return bool(decided)
@@ -162,7 +172,7 @@ class SchedulerLoop:
         while decided:
             now = self._clock().replace(microsecond=0)
             changes: list[Change] = [
-                change for pod, outcome in decided for change in changes_of(pod, outcome, self._cache, now)
+                change for pod, decision in decided for change in changes_of(pod, decision, self._cache, now)
             ]
             if not changes:
                 return
@@ -185,13 +195,19 @@ class SchedulerLoop:
                 self._back_off = min(LONGEST_BACK_OFF, self._back_off * 2)
                 return
             else:
-                self._scheduled += sum(bool(outcome.node) for _, outcome in decided)
+                self._scheduled += sum(bool(one.node) and not one.waits for _, one in decided)
                 self._back_off = FIRST_BACK_OFF
                 return
 
     def _forget(self, decided: Sequence[tuple[Pod, Decision]]) -> None:
-        for pod, _ in decided:
-            self._pending.snapshot.drop(pod)
+        snapshot = self._pending.snapshot
+        for pod, decision in decided:
+            snapshot.drop(pod)
+            for one in decision.objects:
+                found = self._cache.find(ref_of(one))
+                if found is not None:
+                    snapshot.put(found)
             present = self._present(ref_of(pod))
             if present is not None:
+                snapshot.put(present)
                 self._pending.add(present)

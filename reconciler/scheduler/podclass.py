@@ -25,7 +25,8 @@ _encode = msgspec.msgpack.Encoder().encode
 class PodClass:
     """What pods of one class ask for. `nodes` counts those that are placed; `pod` is one of them.
 
-    Those that are placed are of the same class as before: `node_name` is what a pod without a place demands.
+    Where a node lends its pods labels (region and zone), `variants` holds the classes that they are of there. Otherwise
+    those that are placed are of the same class as before: `node_name` is what a pod without a place demands.
     """
 
     __slots__ = (
@@ -47,6 +48,7 @@ class PodClass:
         "scored_memory",
         "terminating",
         "terms",
+        "variants",
     )
 
     def __init__(self, pod: Pod, key: bytes, node_name: str, *, terminating: bool) -> None:
@@ -64,6 +66,7 @@ class PodClass:
         self.claims = claims_of(pod)
         self.disks = tuple(one for one in pod.spec.volumes if _is_disk(one))
         self.nodes: dict[NodeInfo, int] = {}
+        self.variants: dict[tuple[str, ...], PodClass] = {}
 
 
 def key_of(pod: Pod, node_name: str = "", *, terminating: bool = False) -> bytes:

@@ -10,6 +10,8 @@ goes or has other labels, a namespace) begins a new `epoch` instead.
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from reconciler.scheduler.images import Images
 from reconciler.scheduler.kinship import OWNERS, Kinship
 from reconciler.scheduler.nodeinfo import NodeInfo, PlacedPod
@@ -43,6 +45,8 @@ COUNTED = (
     Pod,
 )
 """What a snapshot takes in, in the order in which it is best given."""
+TOPOLOGY = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone")
+"""Labels of a node that its pods bear too, so that what runs in them can read them."""
 _STORED = (PersistentVolume, PersistentVolumeClaim, StorageClass)
 _SHORTEST_LOG = 1024
 
@@ -142,6 +146,7 @@ class Snapshot:
         if asked is None:
             asked = self.class_of(pod, terminating=pod.metadata.deletion_timestamp is not None)
         else:
+            asked = self._labelled(asked, info)
             asked = self.classes.get(asked.key, asked)
         placed = self._pods[uid] = PlacedPod(pod, asked, info)
         info.put(placed)
@@ -153,6 +158,18 @@ class Snapshot:
         if asked.claims:
             self._use(asked, info, 1)
         self._changed(info, asked, 1)
+
+    def _labelled(self, asked: PodClass, info: NodeInfo) -> PodClass:
+        """The class that pods of this one are of on the node."""
+        lent = {key: info.labels[key] for key in TOPOLOGY if key in info.labels and key not in asked.labels}
+        if not lent:
+            return asked
+        values = (*lent, *lent.values())
+        found = asked.variants.get(values)
+        if found is None:
+            metadata = structs.replace(asked.pod.metadata, labels=lent | asked.labels)
+            found = asked.variants[values] = self.class_of(structs.replace(asked.pod, metadata=metadata))
+        return found
 
     def node_of(self, uid: str) -> str:
         """Where the pod counts, or an empty text."""

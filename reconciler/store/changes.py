@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from schemas.core.pod import Pod
 from schemas.core.reference import ObjectReference
 from schemas.faults import Fault
 from schemas.meta import Object, Ref
@@ -34,6 +35,15 @@ class UpdateStatus(msgspec.Struct, frozen=True):
 
     object: Object
     durable: bool = True
+
+
+class Bind(msgspec.Struct, frozen=True):
+    """A pod with its node, made of the very version that is there: labels, node and status in one.
+
+    `metadata.resourceVersion` must be the present one (else `Conflict`); all else is taken as it is.
+    """
+
+    object: Pod
 
 
 class Delete(msgspec.Struct, frozen=True):
@@ -73,7 +83,7 @@ class Emit(msgspec.Struct, frozen=True):
     commit: str = ""
 
 
-Change = Create | Update | UpdateStatus | Delete | Emit
+Change = Create | Update | UpdateStatus | Bind | Delete | Emit
 
 
 class ChangeError(Exception):

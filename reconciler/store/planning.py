@@ -10,10 +10,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple, cast
 
-from msgspec.structs import fields, replace
+from msgspec.structs import replace
 
 from reconciler.store.changes import (
     AlreadyExists,
+    Bind,
     Change,
     ChangeError,
     Create,
@@ -102,6 +103,10 @@ def plan(change: Change, view: View, now: datetime, mint: Mint, admit: Admit, am
             return _update(change.object, view, amend)
         case UpdateStatus():
             return _update_status(change, view)
+        case Bind():
+            ref, metadata = ref_of(change.object), change.object.metadata
+            present(view, ref, metadata.uid, metadata.resource_version)
+            return Planned(ref, ((ref, change.object),))
         case Delete():
             return Planned(change.ref, plan_delete(change, view, now), durable=change.ref.kind != "Event")
         case Emit():
@@ -207,7 +212,7 @@ def _asks_otherwise(old: Object, new: Object) -> bool:
         return False
     if isinstance(old, Pod) and isinstance(new, Pod) and not old.spec.node_name:
         old = replace(old, spec=replace(old.spec, node_name=new.spec.node_name))
-    names = (field.name for field in fields(old) if field.name not in ("api_version", "kind", "metadata", "status"))
+    names = (name for name in old.__struct_fields__ if name not in ("api_version", "kind", "metadata", "status"))
     return any(getattr(old, name) != getattr(new, name) for name in names)
 
 
