@@ -62,7 +62,7 @@ def _start_time(observed: Observed) -> datetime | None:
 def config_keys(pod: Pod) -> frozenset[str]:
     """Every ConfigMap and Secret whose change concerns this pod, and its tokens."""
     namespace, spec = pod.metadata.namespace, pod.spec
-    keys = volume_config_keys(spec.volumes, namespace)
+    keys = volume_config_keys(pod)
     keys |= {config_key("Secret", namespace, secret.name) for secret in spec.image_pull_secrets}
     for container in (*spec.init_containers, *spec.containers):
         for source in container.env_from:

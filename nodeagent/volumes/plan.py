@@ -17,12 +17,12 @@ from schemas.core.volume import (
     DownwardAPIVolumeFile,
     KeyToPath,
     NFSVolumeSource,
-    PersistentVolumeClaimVolumeSource,
     ServiceAccountTokenProjection,
     Volume,
     VolumeProjection,
 )
 from schemas.messages import Config, config_key
+from schemas.podclaims import claim_name
 from schemas.quantity import value
 
 DEFAULT_MODE = 0o644
@@ -95,13 +95,13 @@ class _Source(msgspec.Struct, frozen=True):
     optional: bool
 
 
-def config_keys(volumes: Iterable[Volume], namespace: str) -> set[str]:
-    """The ConfigMaps and Secrets that these volumes show, and the claims that they are."""
-    keys = set[str]()
-    for volume in volumes:
+def config_keys(pod: Pod) -> set[str]:
+    """The ConfigMaps and Secrets that the volumes of the pod show, and the claims that they are."""
+    keys, namespace = set[str](), pod.metadata.namespace
+    for volume in pod.spec.volumes:
         keys |= {config_key(source.kind, namespace, source.name) for source in _sources(volume)}
-        if volume.persistent_volume_claim:
-            keys.add(config_key(CLAIM, namespace, volume.persistent_volume_claim.claim_name))
+        if name := claim_name(pod, volume):
+            keys.add(config_key(CLAIM, namespace, name))
     return keys
 
 
@@ -120,8 +120,8 @@ def _plan(volume: Volume, facts: PodFacts, configs: Mapping[str, Config]) -> Pla
         return HostPath(volume.name, volume.host_path.path, volume.host_path.type)
     if volume.nfs:
         return _share(volume.name, volume.nfs, (), read_only=False)
-    if volume.persistent_volume_claim:
-        return _claimed(volume.name, volume.persistent_volume_claim, facts, configs)
+    if name := claim_name(facts.pod, volume):
+        return _claimed(volume, name, facts, configs)
     if volume.config_map or volume.secret or volume.downward_api or volume.projected:
         return Content(volume.name, _files(volume, facts, configs))
     if volume.empty_dir is not None or not _names_a_source(volume):
@@ -132,19 +132,18 @@ def _plan(volume: Volume, facts: PodFacts, configs: Mapping[str, Config]) -> Pla
     raise VolumeFault(volume.name, "this kind of volume is not supported on this node; see docs/support.md")
 
 
-def _claimed(
-    name: str, source: PersistentVolumeClaimVolumeSource, facts: PodFacts, configs: Mapping[str, Config]
-) -> Planned:
-    config = configs.get(config_key(CLAIM, facts.pod.metadata.namespace, source.claim_name))
+def _claimed(volume: Volume, claim: str, facts: PodFacts, configs: Mapping[str, Config]) -> Planned:
+    config = configs.get(config_key(CLAIM, facts.pod.metadata.namespace, claim))
     if config is None or config.volume is None:
-        text = f'PersistentVolumeClaim "{source.claim_name}" is not bound to a volume that this node can mount'
-        raise VolumeFault(name, text)
-    volume = config.volume
-    if volume.host_path:
-        return HostPath(name, volume.host_path.path, volume.host_path.type, source.read_only)
-    if volume.nfs:
-        return _share(name, volume.nfs, volume.mount_options, read_only=source.read_only)
-    return Local(name, volume.local, volume.provisioned, source.read_only)
+        text = f'PersistentVolumeClaim "{claim}" is not bound to a volume that this node can mount'
+        raise VolumeFault(volume.name, text)
+    found, source = config.volume, volume.persistent_volume_claim
+    read_only = source is not None and source.read_only
+    if found.host_path:
+        return HostPath(volume.name, found.host_path.path, found.host_path.type, read_only)
+    if found.nfs:
+        return _share(volume.name, found.nfs, found.mount_options, read_only=read_only)
+    return Local(volume.name, found.local, found.provisioned, read_only)
 
 
 def _share(name: str, source: NFSVolumeSource, options: tuple[str, ...], *, read_only: bool) -> Share:

@@ -34,7 +34,7 @@ from reconciler.controllers.nodelifecycle import nodelifecycle
 from reconciler.controllers.nodezones import EVERY_SECONDS, nodezones
 from reconciler.controllers.rootca import rootca
 from reconciler.controllers.silence import Silences
-from reconciler.controllers.volumes import binder, localpath, protection
+from reconciler.controllers.volumes import binder, ephemeral, localpath, protection
 from schemas.meta import Record
 
 
@@ -89,3 +89,4 @@ def controllers(
         horizontalpodautoscaler(usage),
         *((rootca(settings.authority),) if settings.authority else ()),
     )
+        ephemeral.CONTROLLER,

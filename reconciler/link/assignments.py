@@ -21,6 +21,7 @@ from schemas.core.podstatus import PodStatus
 from schemas.core.volume import Volume
 from schemas.messages import Assignment, ClaimedVolume, Config, Digest
 from schemas.meta import Ref
+from schemas.podclaims import claim_names
 
 COMMIT = "wherry.dev/commit"
 """Annotation: the commit of the manifests that an object comes from."""
@@ -85,6 +86,8 @@ def _named(pod: Pod) -> Iterator[tuple[str, str]]:
         yield from _named_by_container(debugger)
     for volume in spec.volumes:
         yield from _named_by_volume(volume)
+    for claim in claim_names(pod):
+        yield "PersistentVolumeClaim", claim
     for reference in spec.image_pull_secrets:
         yield "Secret", reference.name
     if podtokens.asked(pod):
@@ -109,8 +112,6 @@ def _named_by_volume(volume: Volume) -> Iterator[tuple[str, str]]:
         yield "ConfigMap", volume.config_map.name
     if volume.secret:
         yield "Secret", volume.secret.secret_name
-    if volume.persistent_volume_claim:
-        yield "PersistentVolumeClaim", volume.persistent_volume_claim.claim_name
     for source in volume.projected.sources if volume.projected else ():
         if source.config_map:
             yield "ConfigMap", source.config_map.name

@@ -210,7 +210,6 @@ CONTAINER = (
 
 VOLUMES = (
     _refuse("Volume.csi", _STORAGE),
-    _refuse("Volume.ephemeral", _STORAGE),
     _refuse("Volume.fc", _STORAGE),
     _refuse("Volume.flexVolume", _STORAGE),
     _refuse("Volume.image", "images are not mounted as volumes yet; the pod would run without its data"),

@@ -55,6 +55,7 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
             "reportingComponent reportingInstance series source type"
         ),
         "EventSeries": "count lastObservedTime",
+        "EphemeralVolumeSource": "volumeClaimTemplate",
         "EventSource": "component host",
         "ExecAction": "command",
         "GRPCAction": "port service",
@@ -122,6 +123,7 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
             "accessModes capacity claimRef hostPath local mountOptions nfs nodeAffinity persistentVolumeReclaimPolicy "
             "storageClassName volumeAttributesClassName"
         ),
+        "PersistentVolumeClaimTemplate": "metadata spec",
         "Pod": f"{_WITH_STATUS} spec",
         "PodDNSConfig": "nameservers options searches",
         "PodDNSConfigOption": "name value",
@@ -199,7 +201,7 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "TCPSocketAction": "host port",
         "Taint": "effect key timeAdded value",
         "Toleration": "effect key operator tolerationSeconds value",
-        "Volume": "configMap downwardAPI emptyDir hostPath name nfs persistentVolumeClaim projected secret",
+        "Volume": "configMap downwardAPI emptyDir ephemeral hostPath name nfs persistentVolumeClaim projected secret",
         "TopologySelectorLabelRequirement": "key values",
         "TopologySelectorTerm": "matchLabelExpressions",
         "VolumeNodeAffinity": "required",

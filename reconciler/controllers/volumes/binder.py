@@ -15,6 +15,7 @@ from reconciler.store.view import Event, View
 from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
 from schemas.core.pod import Pod
 from schemas.meta import Ref, ref_of
+from schemas.podclaims import claim_names
 from schemas.storage import StorageClass
 
 CLAIM, VOLUME = "PersistentVolumeClaim", "PersistentVolume"
@@ -30,7 +31,7 @@ def concerns(event: Event, view: View) -> Iterable[Ref]:
         case StorageClass():
             return () if event.new is None else _of_class(event.new, view)
         case Pod() as pod if event.old is None and not pod.spec.node_name:
-            return [ref for name in claims.claims_of(pod) if (ref := _unbound(pod.metadata.namespace, name, view))]
+            return [ref for name in claim_names(pod) if (ref := _unbound(pod.metadata.namespace, name, view))]
     return ()
 
 

@@ -29,6 +29,8 @@ from reconciler.store.changes import Change, Emit, Update
 from reconciler.store.view import View
 from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
 from schemas.core.pod import Pod
+from schemas.meta import controller_of
+from schemas.podclaims import claim_name
 from schemas.storage import StorageClass
 
 NO_CLASS = "no persistent volumes available for this claim and no storage class is set"
@@ -121,17 +123,17 @@ def _waits(claim: PersistentVolumeClaim, view: View) -> Emit:
 
 
 def users(claim: PersistentVolumeClaim, view: View) -> Iterator[Pod]:
-    """The pods that name the claim."""
-    return (pod for pod in view.list(Pod, claim.metadata.namespace) if claim.metadata.name in claims_of(pod))
+    """The pods whose volume the claim is."""
+    return (pod for pod in view.list(Pod, claim.metadata.namespace) if _uses(pod, claim))
 
 
-def claims_of(pod: Pod) -> set[str]:
-    """The names of the claims that the pod uses."""
-    return {
-        volume.persistent_volume_claim.claim_name
+def _uses(pod: Pod, claim: PersistentVolumeClaim) -> bool:
+    owner = controller_of(claim)
+    is_its_own = owner is not None and owner.uid == pod.metadata.uid
+    return any(
+        claim_name(pod, volume) == claim.metadata.name and (volume.ephemeral is None or is_its_own)
         for volume in pod.spec.volumes
-        if volume.persistent_volume_claim is not None
-    }
+    )
 
 
 def _provision(claim: PersistentVolumeClaim, view: View) -> Iterator[Change]:

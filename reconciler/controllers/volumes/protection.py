@@ -11,12 +11,13 @@ from msgspec import structs
 
 from reconciler.admission.storage import CLAIM_PROTECTION, VOLUME_PROTECTION
 from reconciler.controllers.interface import NOTHING, Controller, Plan
-from reconciler.controllers.volumes.claims import claims_of, users
+from reconciler.controllers.volumes.claims import users
 from reconciler.store.changes import Change, Update
 from reconciler.store.view import Event, View
 from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
 from schemas.core.pod import Pod
 from schemas.meta import Object, Ref, ref_of
+from schemas.podclaims import claim_names
 
 
 def _claim_concerns(event: Event, view: View) -> Iterable[Ref]:
@@ -25,7 +26,7 @@ def _claim_concerns(event: Event, view: View) -> Iterable[Ref]:
         return (ref_of(event.new),)
     if event.new is None and isinstance(event.old, Pod):
         namespace = event.old.metadata.namespace
-        return [Ref("PersistentVolumeClaim", namespace, name) for name in claims_of(event.old)]
+        return [Ref("PersistentVolumeClaim", namespace, name) for name in claim_names(event.old)]
     return ()
 
 

@@ -75,7 +75,9 @@ def test_a_pod_waits_for_a_claim_that_is_not_bound() -> None:
 
 def test_a_pod_looks_again_when_its_claim_is_bound() -> None:
     claim = {"name": "v", "persistentVolumeClaim": {"claimName": "data"}}
-    assert config_keys(pod(volumes=[claim]).spec.volumes, "default") == {"persistentvolumeclaim/default/data"}
+    own = {"name": "own", "ephemeral": {"volumeClaimTemplate": {"spec": {}}}}
+    asked = pod("web", volumes=[claim, own])
+    assert config_keys(asked) == {"persistentvolumeclaim/default/data", "persistentvolumeclaim/default/web-own"}
 
 
 @pytest.mark.parametrize(

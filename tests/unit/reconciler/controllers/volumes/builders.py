@@ -6,7 +6,7 @@ from msgspec import structs
 
 from reconciler.controllers import garbagecollector
 from reconciler.controllers.interface import Controller
-from reconciler.controllers.volumes import binder, localpath, protection
+from reconciler.controllers.volumes import binder, ephemeral, localpath, protection
 from reconciler.controllers.volumes.facts import SELECTED_NODE
 from reconciler.store.changes import Update
 from schemas.core.container import Container
@@ -27,6 +27,7 @@ from tests.unit.reconciler.controllers.world import World
 
 CONTROLLERS: Sequence[Controller] = (
     binder.CONTROLLER,
+    ephemeral.CONTROLLER,
     localpath.CONTROLLER,
     protection.CLAIMS,
     protection.VOLUMES,
