@@ -83,10 +83,10 @@ def controllers(
         disruption.CONTROLLER,
         resourcequota.CONTROLLER,
         binder.CONTROLLER,
+        ephemeral.CONTROLLER,
         localpath.CONTROLLER,
         protection.CLAIMS,
         protection.VOLUMES,
         horizontalpodautoscaler(usage),
         *((rootca(settings.authority),) if settings.authority else ()),
     )
-        ephemeral.CONTROLLER,
