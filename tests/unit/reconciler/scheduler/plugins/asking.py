@@ -19,10 +19,17 @@ REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
 
-def node(name: str = "n1", labels: Json | None = None, taints: Sequence[Json] = (), **amounts: str) -> Node:
-    """With room for whatever is not the point; `_` in the name of an amount is a dash."""
+def node(
+    name: str = "n1",
+    labels: Json | None = None,
+    taints: Sequence[Json] = (),
+    *,
+    more: Json | None = None,
+    **amounts: str,
+) -> Node:
+    """With room for whatever is not the point. `more` are amounts whose names are no Python names."""
     allocatable = {"cpu": "4", "memory": "8Gi", "pods": "110"}
-    allocatable |= {key.replace("_", "-"): amount for key, amount in amounts.items()}
+    allocatable |= amounts | (more or {})
     return made(
         Node,
         {
@@ -44,9 +51,9 @@ def pod(name: str = "p", on: str = "", labels: Json | None = None, namespace: st
     return made(Pod, {"metadata": metadata, "spec": whole})
 
 
-def asking(**requests: str) -> Json:
+def asking(more: Json | None = None, **requests: str) -> Json:
     """A container with these requests."""
-    return {"name": "c", "image": "app:1", "resources": {"requests": requests}}
+    return {"name": "c", "image": "app:1", "resources": {"requests": requests | (more or {})}}
 
 
 def refusals(asked: Pod, *objects: Object) -> dict[str, str]:

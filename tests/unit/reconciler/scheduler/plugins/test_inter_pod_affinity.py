@@ -90,9 +90,12 @@ def test_label_keys_tell_one_revision_from_another() -> None:
         pod("new", on="r", labels={"app": "web", "rev": "2"}),
     )
     own = {"app": "web", "rev": "2"}
-    term = {"selector": {"matchLabels": WEB}}
-    assert fits(pod(labels=own, affinity=apart(**term, matchLabelKeys=["rev"])), V1, V2, R, *others) == {"v1", "v2"}
-    assert fits(pod(labels=own, affinity=apart(**term, mismatchLabelKeys=["rev"])), V1, V2, R, *others) == {"r"}
+    web = {"matchLabels": WEB}
+    assert fits(pod(labels=own, affinity=apart(selector=web, matchLabelKeys=["rev"])), V1, V2, R, *others) == {
+        "v1",
+        "v2",
+    }
+    assert fits(pod(labels=own, affinity=apart(selector=web, mismatchLabelKeys=["rev"])), V1, V2, R, *others) == {"r"}
 
 
 def _namespace(name: str, **labels: str) -> Object:

@@ -18,7 +18,7 @@ from tests.unit.reconciler.scheduler.plugins.asking import Json, asking, fits, n
 
 def before(restart: str = "", **requests: str) -> Json:
     """An init container."""
-    return asking(**requests) | {"name": "i"} | ({"restartPolicy": restart} if restart else {})
+    return asking(dict(requests)) | {"name": "i"} | ({"restartPolicy": restart} if restart else {})
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,9 @@ def test_what_a_pod_needs(spec: Json, cpu: int) -> None:
 
 
 def test_all_that_is_short_is_told() -> None:
-    full = node(pods="1", **{"example.com/gpu": "1"})
-    there = pod("other", on="n1", containers=[asking(cpu="3", **{"example.com/gpu": "1"})])
-    asked = pod(containers=[asking(cpu="2", memory="1Gi", **{"example.com/gpu": "1"})])
+    full = node(pods="1", more={"example.com/gpu": "1"})
+    there = pod("other", on="n1", containers=[asking(cpu="3", more={"example.com/gpu": "1"})])
+    asked = pod(containers=[asking(cpu="2", memory="1Gi", more={"example.com/gpu": "1"})])
     assert refusals(asked, full, there) == {
         "n1": "NodeResourcesFit: Too many pods, Insufficient cpu, Insufficient example.com/gpu"
     }
@@ -96,14 +96,14 @@ def test_what_makes_cpu_and_memory_evener_is_better() -> None:
 
 FOO = "intel.com/foo"
 NODE_1 = (
-    node("n1", cpu="8", memory="1024M", **{FOO: "4"}),
-    pod("u1", on="n1", containers=[asking(cpu="1", memory="256M", **{FOO: "1"})]),
+    node("n1", cpu="8", memory="1024M", more={FOO: "4"}),
+    pod("u1", on="n1", containers=[asking(cpu="1", memory="256M", more={FOO: "1"})]),
 )
 NODE_2 = (
-    node("n2", cpu="8", memory="1024M", **{FOO: "8"}),
-    pod("u2", on="n2", containers=[asking(cpu="6", memory="512M", **{FOO: "2"})]),
+    node("n2", cpu="8", memory="1024M", more={FOO: "8"}),
+    pod("u2", on="n2", containers=[asking(cpu="6", memory="512M", more={FOO: "2"})]),
 )
-ASKED = pod(containers=[asking(cpu="2", memory="256M", **{FOO: "2"})])
+ASKED = pod(containers=[asking(cpu="2", memory="256M", more={FOO: "2"})])
 WEIGHTS = {FOO: 5, "memory": 1, "cpu": 3}
 
 

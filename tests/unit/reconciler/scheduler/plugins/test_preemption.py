@@ -46,7 +46,10 @@ def decided(asked: Pod, *objects: Object) -> Outcome:
     (found,) = schedule((asked,), Snapshot(objects))
     theirs = decide(asked, World(objects))
     victims = {one.metadata.name for one in found.victims}
-    assert (found.nominated_node, {f"default/{name}" for name in victims}) == (theirs.nominated, theirs.victims)
+    assert (found.nominated_node, frozenset(f"default/{name}" for name in victims)) == (
+        theirs.nominated,
+        theirs.victims,
+    )
     assert found.message == theirs.message
     return Outcome(found.nominated_node, victims, found.message.partition(" preemption: ")[2])
 
