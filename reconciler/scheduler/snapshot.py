@@ -297,9 +297,8 @@ def _told(node: Node) -> tuple[tuple[str, str, str], ...]:
 
 def _asks_the_same(placed: PlacedPod, pod: Pod) -> bool:
     """Whether the pod is as it was but for its status."""
-    old = placed.pod
-    return (
-        (old.metadata.deletion_timestamp is None) == (pod.metadata.deletion_timestamp is None)
-        and (old.metadata.labels is pod.metadata.labels or old.metadata.labels == pod.metadata.labels)
-        and (old.spec is pod.spec or placed.asked.key == key_of(pod, terminating=placed.asked.terminating))
-    )
+    old, terminating = placed.pod, pod.metadata.deletion_timestamp is not None
+    if (old.metadata.deletion_timestamp is not None) != terminating:
+        return False
+    same = old.spec is pod.spec and old.metadata.labels is pod.metadata.labels
+    return same or placed.asked.key == key_of(pod, terminating=terminating)
