@@ -31,8 +31,8 @@ def budget(allowed: int, **labels: str) -> Object:
     return made(PodDisruptionBudget, {"metadata": metadata, "spec": spec, "status": {"disruptionsAllowed": allowed}})
 
 
-def important(cpu: str = "4", **spec: str) -> Pod:
-    return pod("important", containers=[asking(cpu=cpu)], priority=1000, **spec)
+def important(cpu: str = "4", policy: str = "") -> Pod:
+    return pod("important", containers=[asking(cpu=cpu)], priority=1000, preemptionPolicy=policy)
 
 
 class Outcome(NamedTuple):
@@ -108,7 +108,7 @@ def test_why_it_does_not_help() -> None:
     still = "0/1 nodes are available: 1 Insufficient cpu."
     assert decided(important(), N1, equal, less("a", "n1", "0")) == ("", set(), still)
     never = "not eligible due to preemptionPolicy=Never."
-    assert decided(important(preemptionPolicy="Never"), N1, less("a", "n1", "4")) == ("", set(), never)
+    assert decided(important(policy="Never"), N1, less("a", "n1", "4")) == ("", set(), never)
 
 
 def test_a_place_that_is_kept_is_not_given_to_a_lesser_pod() -> None:
