@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from reconciler.store.changes import Emit
-from reconciler.store.events import event_ref
+from reconciler.store.events import present_event
 from reconciler.store.view import View
 from schemas.batch import CronJob
-from schemas.core.event import Event
 
 COMPONENT = "cronjob-controller"
 
@@ -22,8 +21,8 @@ def warned(about: CronJob, reason: str, message: str) -> Emit:
 
 def once(emit: Emit, view: View, since: datetime | None = None) -> Iterator[Emit]:
     """Nothing where the same was said before (`since`: after that time)."""
-    found = view.find(event_ref(emit))
-    if isinstance(found, Event):
+    found = present_event(emit, view)
+    if found is not None:
         last = found.last_timestamp
         if since is None or (last is not None and last >= since):
             return

@@ -9,7 +9,7 @@ from datetime import datetime
 from reconciler.controllers.interface import NOTHING, Controller, Plan
 from reconciler.store import view as store_view
 from reconciler.store.changes import Delete
-from reconciler.store.events import LIFETIME, expired
+from reconciler.store.events import LIFETIME, expired, last_seen
 from reconciler.store.view import View
 from schemas.core.event import Event
 from schemas.meta import Ref, ref_of
@@ -35,8 +35,7 @@ def reconcile(ref: Ref, view: View, now: datetime) -> Plan:
         return NOTHING
     if expired((found,), now):
         return Plan((Delete(ref, uid=found.metadata.uid),))
-    seen = found.last_timestamp or found.event_time or found.metadata.creation_timestamp or now
-    return Plan(requeue_after=max(1.0, (seen + LIFETIME - now).total_seconds()))
+    return Plan(requeue_after=max(1.0, last_seen(found) + LIFETIME.total_seconds() - now.timestamp()))
 
 
 CONTROLLER = Controller("eventttl", concerns, reconcile)

@@ -9,7 +9,7 @@ from reconciler.manifests.documents import SourceFault
 from reconciler.manifests.ledger import Ledger
 from reconciler.manifests.prune import HeldBack
 from reconciler.store.changes import Emit
-from reconciler.store.events import event_ref
+from reconciler.store.events import present_event
 from reconciler.store.view import View
 from schemas.core.reference import ObjectReference
 from schemas.meta import Object, Ref
@@ -61,7 +61,7 @@ class Reports:
         return self._untold(emits, view)
 
     def _untold(self, emits: Iterable[Emit], view: View) -> list[Emit]:
-        return [emit for emit in emits if not self.is_starting or view.find(event_ref(emit)) is None]
+        return [emit for emit in emits if not self.is_starting or present_event(emit, view) is None]
 
 
 def _event(fault: SourceFault, ledger: Ledger, view: View, commit: str) -> Emit:

@@ -1,12 +1,15 @@
-"""What a Service has for itself alone in the cluster: its addresses and the ports that it opens on nodes.
+"""What one object has for itself alone in the cluster: a Service its addresses and the ports that it opens on nodes,
+an Event what it says.
 
-Pure. A claim is an address or a port number as text; whoever holds it is found by the index of the view, so that
-nothing has to be kept beside the objects, and nothing can get lost.
+Pure. A claim is a text: an address, a port number, the digest of an Event; whoever holds it is found by the index of
+the view, so that nothing has to be kept beside the objects, and nothing can get lost.
 """
 
 import ipaddress
 from functools import lru_cache
 
+from reconciler.store.events import event_claim
+from schemas.core.event import Event
 from schemas.core.service import Service
 from schemas.meta import Object
 
@@ -15,6 +18,8 @@ HEADLESS = "None"
 
 def claims(object_: Object | None) -> frozenset[str]:
     """All that the object has for itself."""
+    if isinstance(object_, Event):
+        return frozenset((event_claim(object_),))
     if not isinstance(object_, Service):
         return frozenset()
     spec = object_.spec

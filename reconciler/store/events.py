@@ -1,7 +1,7 @@
 """Events as people read them: made from `Emit`, counted up when equal, and gone after an hour.
 
-The name of an Event is a digest of all that makes two of them equal, so that the earlier one is found without
-a search. Times are whole seconds, as everywhere in the API.
+Two are equal when they say the same of the same object; the view finds the earlier one without a search. Times are
+whole seconds, as everywhere in the API.
 """
 
 import re
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from reconciler.provenance import COMMIT, provenance, without_provenance
 from reconciler.store.changes import Emit
+from reconciler.store.view import View
 from schemas.core.event import Event, EventSource
 from schemas.core.reference import ObjectReference
 from schemas.meta import Object, ObjectMeta, Ref, ref_of
@@ -24,28 +25,52 @@ _NAME_LENGTH = 253
 _DEFAULT_NAMESPACE = "default"  # of events about what has no namespace
 
 
-def event_ref(emit: Emit) -> Ref:
-    """Where the Event of this, and of every equal one, lies."""
-    about = _reference(emit.regarding)
+def event_claim(said: Emit | Event) -> str:
+    """What an Event and all that equal it have in common: the index of the view finds the one that is there by it."""
+    if isinstance(said, Event):
+        about, message, component = said.involved_object, said.message, said.source.component if said.source else ""
+    else:
+        about, message, component = _reference(said.regarding), _cut(said.message), said.component
     equal = (about.kind, about.namespace, about.name, about.uid, about.field_path)
-    said = (emit.type, emit.reason, _cut(emit.message), emit.component)
-    digest = blake2b("\0".join(equal + said).encode(errors="replace"), digest_size=8).hexdigest()
+    text = "\0".join((*equal, said.type, said.reason, message, component))
+    return f"event {blake2b(text.encode(errors='replace'), digest_size=8).hexdigest()}"
+
+
+def present_event(emit: Emit, view: View) -> Event | None:
+    """The Event of this, or of an equal one, if it has been said of late."""
+    ref = view.holder(event_claim(emit))
+    found = view.find(ref) if ref is not None else None
+    return found if isinstance(found, Event) else None
+
+
+def event_name(emit: Emit, view: View, now: datetime) -> Ref:
+    """A name for a first one that is not taken. As in Kubernetes it ends in the time, so that lists by name are in the
+    order of what happened; what the reconciler itself says in one second follows its revision."""
+    about = _reference(emit.regarding)
     # What is no stored object, a file say, may have a name that no object may have.
     stem = re.sub(r"[^a-z0-9.-]+", "-", about.name.lower()).strip("-.") or about.kind.lower()
-    name = f"{stem[: _NAME_LENGTH - len(digest) - 1]}.{digest}"
-    return Ref("Event", about.namespace or _DEFAULT_NAMESPACE, name)
+    nanoseconds = int((emit.first or now).timestamp() * 1_000_000) * 1_000
+    if emit.first is None:
+        nanoseconds += view.revision % 1_000_000_000
+    while True:
+        end = f"{nanoseconds:016x}"
+        name = f"{stem[: _NAME_LENGTH - len(end) - 1]}.{end}"
+        ref = Ref("Event", about.namespace or _DEFAULT_NAMESPACE, name)
+        if view.find(ref) is None:
+            return ref
+        nanoseconds += 1
 
 
-def event_of(emit: Emit, present: Event | None, now: datetime, about: Object | None = None) -> Event:
+def event_of(emit: Emit, present: Event | Ref, now: datetime, about: Object | None = None) -> Event:
     """The Event to be written: the present one counted up, begun anew when it is over an hour old, or a first one.
 
-    A first one still lacks uid and creationTimestamp. What was counted elsewhere is taken as it is. `about` is the
-    object that the Event is about, as far as there is one: the Event says where that comes from.
+    A first one has the name that is given, and still lacks uid and creationTimestamp. What was counted elsewhere is
+    taken as it is. `about` is the object that the Event is about, as far as there is one: the Event says where that
+    comes from.
     """
-    if present is None:
-        ref = event_ref(emit)
+    if isinstance(present, Ref):
         present = Event(
-            metadata=ObjectMeta(name=ref.name, namespace=ref.namespace),
+            metadata=ObjectMeta(name=present.name, namespace=present.namespace),
             involved_object=_reference(emit.regarding),
             type=emit.type,
             reason=emit.reason,
@@ -76,19 +101,20 @@ def _told_whence(event: Event, emit: Emit, about: Object | None) -> Event:
 
 def expired(events: Iterable[Event], now: datetime) -> tuple[Ref, ...]:
     """Those to be deleted: older than an hour, and the oldest of those over the limit of 5,000."""
-    by_age = sorted(events, key=_last_seen)
+    by_age = sorted(events, key=last_seen)
     surplus = len(by_age) - MOST
     return tuple(
-        ref_of(event) for i, event in enumerate(by_age) if i < surplus or now.timestamp() - _last_seen(event) >= _HOUR
+        ref_of(event) for i, event in enumerate(by_age) if i < surplus or now.timestamp() - last_seen(event) >= _HOUR
     )
 
 
 _HOUR = LIFETIME.total_seconds()
 
 
-def _last_seen(event: Event) -> float:
-    seen = event.last_timestamp or event.event_time or event.metadata.creation_timestamp
-    return seen.timestamp() if seen else 0.0
+def last_seen(event: Event) -> float:
+    """When it was last told, in seconds since 1970; what somebody writes by hand may be about a time long ago."""
+    times = (event.last_timestamp, event.event_time, event.metadata.creation_timestamp)
+    return max((one.timestamp() for one in times if one), default=0.0)
 
 
 def _reference(regarding: Object | ObjectReference) -> ObjectReference:

@@ -8,7 +8,7 @@ that they have in the view; the commit gives them their next one.
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -24,10 +24,9 @@ from reconciler.store.changes import (
     UpdateStatus,
 )
 from reconciler.store.deletion import Write, is_over, plan_delete
-from reconciler.store.events import event_of, event_ref
+from reconciler.store.events import event_name, event_of, present_event
 from reconciler.store.preconditions import present
 from reconciler.store.view import View
-from schemas.core.event import Event
 from schemas.core.pod import Pod
 from schemas.core.reference import ObjectReference
 from schemas.kinds import BY_NAME
@@ -226,13 +225,12 @@ def _update_status(change: UpdateStatus, view: View) -> Planned:
 
 
 def _emit(change: Emit, view: View, now: datetime, mint: Mint) -> Planned:
-    ref = event_ref(change)
-    old = cast(Event | None, view.find(ref))
-    about = change.regarding
+    old, about = present_event(change, view), change.regarding
+    known = old or event_name(change, view, now)
     if isinstance(about, ObjectReference):
-        new = event_of(change, old, now, view.find(Ref(about.kind, about.namespace, about.name)))
+        new = event_of(change, known, now, view.find(Ref(about.kind, about.namespace, about.name)))
     else:
-        new = event_of(change, old, now, about)
+        new = event_of(change, known, now, about)
     if new == old:
         return Planned(None, (), durable=False)
-    return Planned(None, ((ref, new if old else _stamped(new, now, mint)),), durable=False)
+    return Planned(None, ((ref_of(new), new if old else _stamped(new, now, mint)),), durable=False)

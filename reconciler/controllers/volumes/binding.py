@@ -10,7 +10,7 @@ from msgspec import structs
 
 from reconciler.controllers.volumes.facts import BIND_COMPLETED, BOUND_BY_CONTROLLER, belongs
 from reconciler.store.changes import Change, Emit, Update, UpdateStatus
-from reconciler.store.events import event_ref
+from reconciler.store.events import present_event
 from reconciler.store.view import View
 from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimStatus
 from schemas.core.reference import ObjectReference
@@ -107,5 +107,5 @@ def _attributes(before: PersistentVolumeClaimStatus, volume: PersistentVolume) -
 
 def said_once(emit: Emit, view: View) -> Iterator[Change]:
     """The Event, unless it is there: what stays as it is need not be said again."""
-    if view.find(event_ref(emit)) is None:
+    if present_event(emit, view) is None:
         yield emit

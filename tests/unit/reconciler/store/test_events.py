@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from reconciler.store import events
+from reconciler.store.cache import Cache
 from reconciler.store.changes import Emit
-from reconciler.store.events import event_of, event_ref, expired
+from reconciler.store.events import event_claim, event_name, event_of, expired, present_event
 from schemas.core.event import Event
 from schemas.core.reference import ObjectReference
 from schemas.meta import ObjectMeta, Ref
@@ -16,10 +17,11 @@ from tests.unit.reconciler.store.objects import NOW, node, pod
 WEB = pod("web", uid="u1", resource_version="7")
 KILLED = Emit(WEB, "Warning", "BackOff", "Back-off restarting failed container", "kubelet")
 HOUR = timedelta(hours=1)
+NAME = Ref("Event", "shop", "web.1")
 
 
 def test_an_event_says_who_what_when_and_how_often() -> None:
-    event = event_of(KILLED, None, NOW)
+    event = event_of(KILLED, NAME, NOW)
     assert event.metadata.namespace == "shop"
     assert event.metadata.name.startswith("web.")
     assert event.involved_object == ObjectReference(
@@ -33,17 +35,17 @@ def test_an_event_says_who_what_when_and_how_often() -> None:
 
 def test_an_equal_event_is_counted_up_and_keeps_its_first_time() -> None:
     later = NOW + timedelta(minutes=5)
-    event = event_of(KILLED, event_of(KILLED, None, NOW), later)
+    event = event_of(KILLED, event_of(KILLED, NAME, NOW), later)
     assert (event.count, event.first_timestamp, event.last_timestamp) == (2, NOW, later)
 
 
 def test_after_an_hour_the_count_begins_anew() -> None:
-    event = event_of(KILLED, event_of(KILLED, None, NOW), NOW + HOUR)
+    event = event_of(KILLED, event_of(KILLED, NAME, NOW), NOW + HOUR)
     assert (event.count, event.first_timestamp) == (1, NOW + HOUR)
 
 
 def test_the_version_of_the_object_does_not_make_another_event() -> None:
-    assert event_ref(KILLED) == event_ref(replace(KILLED, regarding=pod("web", uid="u1", resource_version="9")))
+    assert event_claim(KILLED) == event_claim(replace(KILLED, regarding=pod("web", uid="u1", resource_version="9")))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +59,7 @@ def test_the_version_of_the_object_does_not_make_another_event() -> None:
     ],
 )
 def test_what_differs_in_anything_else_is_another_event(other: Emit) -> None:
-    assert event_ref(other) != event_ref(KILLED)
+    assert event_claim(other) != event_claim(KILLED)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,7 @@ def test_what_differs_in_anything_else_is_another_event(other: Emit) -> None:
 def test_an_event_has_a_name_and_a_namespace_whatever_it_is_about(
     regarding: ObjectReference, namespace: str, stem: str
 ) -> None:
-    ref = event_ref(Emit(regarding, "Normal", "Seen", "seen", "test"))
+    ref = event_name(Emit(regarding, "Normal", "Seen", "seen", "test"), Cache(), NOW)
     assert ref.namespace == namespace
     assert ref.name.rpartition(".")[0] == stem
     assert len(ref.name) <= 253
@@ -80,7 +82,7 @@ def test_an_event_has_a_name_and_a_namespace_whatever_it_is_about(
 
 @given(message=st.text(max_size=700) | st.text(min_size=400, max_size=2000))
 def test_a_message_is_cut_to_what_the_api_server_takes(message: str) -> None:
-    cut = event_of(replace(KILLED, message=message), None, NOW).message
+    cut = event_of(replace(KILLED, message=message), NAME, NOW).message
     encodable = message.encode(errors="replace")
     assert len(cut.encode(errors="replace")) <= events.MESSAGE_BYTES
     if len(encodable) <= events.MESSAGE_BYTES:
@@ -88,6 +90,26 @@ def test_a_message_is_cut_to_what_the_api_server_takes(message: str) -> None:
     else:
         assert cut.endswith("...")
         assert encodable.decode().startswith(cut[:-3])
+
+
+def test_names_are_in_the_order_of_what_happened() -> None:
+    cache = Cache(7)
+    names = []
+    for first in (None, None, NOW + timedelta(milliseconds=1), NOW + timedelta(milliseconds=2)):
+        ref = event_name(replace(KILLED, first=first), cache, NOW)
+        event = event_of(KILLED, ref, NOW)
+        cache.load([replace(event, message=ref.name, metadata=replace(event.metadata, uid=ref.name))])
+        names.append(ref.name)
+    assert names == sorted(set(names))
+
+
+def test_an_equal_event_is_found_whatever_its_name() -> None:
+    cache = Cache()
+    assert present_event(KILLED, cache) is None
+    event = event_of(KILLED, NAME, NOW)
+    cache.load([event])
+    assert present_event(KILLED, cache) == event
+    assert present_event(replace(KILLED, reason="Killing"), cache) is None
 
 
 def aged(name: str, age: timedelta) -> Event:
@@ -114,6 +136,6 @@ def test_of_too_many_events_the_oldest_expire(monkeypatch: pytest.MonkeyPatch) -
 
 def test_what_the_emitter_counted_is_taken_as_it_is_however_often_it_says_so() -> None:
     counted = replace(KILLED, count=7, first=NOW, last=NOW + HOUR / 2)
-    event = event_of(counted, event_of(KILLED, None, NOW), NOW + HOUR)
+    event = event_of(counted, event_of(KILLED, NAME, NOW), NOW + HOUR)
     assert (event.count, event.first_timestamp, event.last_timestamp) == (7, NOW, NOW + HOUR / 2)
     assert event_of(counted, event, NOW + HOUR) == event
