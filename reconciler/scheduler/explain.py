@@ -2,7 +2,6 @@
 
 from reconciler.scheduler import messages
 from reconciler.scheduler.decision import Explanation, Verdict
-from reconciler.scheduler.plugins import node_affinity
 from reconciler.scheduler.profile import PLAIN, Profile
 from reconciler.scheduler.schedule import standing_for, unavailable
 from reconciler.scheduler.snapshot import Snapshot
@@ -34,8 +33,8 @@ def _explained(pod: Pod, snapshot: Snapshot, profile: Profile) -> Explanation:
         return Explanation(_sorted(nodes), message=unavailable(standing, refused, len(snapshot.nodes)))
     if standing.choices == 1:
         return Explanation(_sorted(nodes | {best.name: Verdict()}), best.name)
-    if fault := node_affinity.fault(standing.asked):
-        return Explanation(_sorted(nodes), message=fault)
+    if standing.fault:
+        return Explanation(_sorted(nodes), message=standing.fault)
     groups = standing.feasible()
     compared = standing.compared(groups)
     for at, group in enumerate(groups):

@@ -13,7 +13,7 @@ from reconciler.scheduler import messages
 from reconciler.scheduler.decision import DISRUPTION_TARGET, ERROR, GATED, PREEMPTED, UNSCHEDULABLE, Decision
 from reconciler.scheduler.localchecks import Said
 from reconciler.scheduler.nodeinfo import NodeInfo
-from reconciler.scheduler.plugins import node_affinity, volume_binding
+from reconciler.scheduler.plugins import volume_binding
 from reconciler.scheduler.podclass import key_of
 from reconciler.scheduler.preemption import preempt
 from reconciler.scheduler.profile import PLAIN, Profile
@@ -64,8 +64,9 @@ def _decide(pod: Pod, snapshot: Snapshot, profile: Profile) -> Decision:
         return _placed(pod, held, standing, snapshot)
     best = standing.best()
     if best is not None:
-        fault = node_affinity.fault(standing.asked) if standing.choices > 1 else ""
-        return Decision(reason=ERROR, message=fault) if fault else _placed(pod, best, standing, snapshot)
+        if standing.fault and standing.choices > 1:
+            return Decision(reason=ERROR, message=standing.fault)
+        return _placed(pod, best, standing, snapshot)
     decision = _refused(pod, held, standing, snapshot)
     return _nominated(pod, decision, snapshot) if decision.nominated_node else decision
 

@@ -71,6 +71,7 @@ class Snapshot:
         self.log_start = 0
         self.standings: dict[bytes, Standing] = {}
         self._ordered: list[NodeInfo] | None = None
+        self._domains: dict[str, dict[str, list[NodeInfo]]] = {}
         self._unknown: dict[str, NodeInfo] = {}
         self._pods: dict[str, PlacedPod] = {}
         self._taints: dict[tuple[tuple[str, str, str], ...], int] = {(): 0}
@@ -126,6 +127,16 @@ class Snapshot:
             for rank, info in enumerate(self._ordered):
                 info.rank = rank
         return self._ordered
+
+    def domains(self, key: str) -> Mapping[str, list[NodeInfo]]:
+        """The nodes by the value of a label."""
+        found = self._domains.get(key)
+        if found is None:
+            found = self._domains[key] = {}
+            for info in self.ordered():
+                if key in info.labels:
+                    found.setdefault(info.labels[key], []).append(info)
+        return found
 
     def namespace_labels(self, namespace: str) -> Mapping[str, str]:
         return self.namespaces.get(namespace, {})
@@ -278,6 +289,7 @@ class Snapshot:
         self.generation += 1
         self.epoch += 1
         self._ordered = None
+        self._domains.clear()
 
     def _changed(self, info: NodeInfo, asked: PodClass | None = None, by: int = 0) -> None:
         self.generation += 1

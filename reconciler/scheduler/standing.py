@@ -56,13 +56,15 @@ class Group:
 class Standing:
     """The answer for one class. `update` before anything is asked of it.
 
-    `told` is for whoever decides: what was said last of a pod that fits nowhere, and when.
+    `fault` says what is wrong with the class where its nodes cannot be compared. `told` is for whoever decides: what was
+    said last of a pod that fits nowhere, and when.
     """
 
     def __init__(self, asked: PodClass, snapshot: Snapshot, profile: Profile) -> None:
         self.asked, self._snapshot, self.profile = asked, snapshot, profile
         self.told: tuple[tuple[int, int], Decision] | None = None
         self._named = named_nodes(asked.pod)
+        self.fault = node_affinity.fault(asked)
         self._images = image_locality.wanted(asked)
         self._spreads_by_default = not asked.pod.spec.topology_spread_constraints
         self._build()
@@ -163,8 +165,11 @@ class Standing:
             infos = [info for info in infos if not info.nominated or self._refusal(info) is None]
         entries = [info.rank - total * _SPAN for info, total in zip(infos, self.scores.totals(infos), strict=True)]
         self._entries = {info.rank: entry for info, entry in zip(infos, entries, strict=True)}
-        for info, entry in zip(infos, entries, strict=True):
-            group = self._homes[info.rank] = self._group(info)
+        for info, entry, key in zip(infos, entries, self._keys(infos), strict=True):
+            group = self._groups.get(key)
+            if group is None:
+                group = self._groups[key] = Group(key)
+            self._homes[info.rank] = group
             group.heap.append(entry)
         for group in self._groups.values():
             group.size = len(group.heap)
@@ -200,6 +205,18 @@ class Standing:
             return
         self._entries[rank] = entry
         heappush(group.heap, entry)
+
+    def _keys(self, infos: Sequence[NodeInfo]) -> Iterator[GroupKey]:
+        """The group of each of many nodes."""
+        topology, tainted, liked = self._topology, self._tainted, self._liked
+        ignores = topology.spread.ignores if topology.spread.soft else None
+        return zip(
+            [tainted(info) if info.taints else 0 for info in infos],
+            [liked(info) for info in infos] if liked is not None else [0] * len(infos),
+            [ignores(info) for info in infos] if ignores is not None else [False] * len(infos),
+            topology.places(infos),
+            strict=True,
+        )
 
     def _leave(self, group: Group) -> None:
         group.size -= 1
@@ -247,7 +264,8 @@ class Standing:
         groups = [group for group in self._groups.values() if group.size]
         if not topology:
             return groups
-        return [group for group in groups if topology.refusal(group.place) is None]
+        allowed = topology.allowed([group.place for group in groups])
+        return [group for group in groups if allowed[group.place]]
 
     def best(self) -> NodeInfo | None:
         """The node with the highest score, the first of these by name; None where no node can take the pod."""

@@ -5,7 +5,7 @@ together by domain, so that a count that changes moves none of them (`fine` is f
 names, above all) they stand together by the counts, and only the nodes of the domain that changed move.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from reconciler.scheduler.nodeinfo import NodeInfo
 from reconciler.scheduler.podclass import PodClass
@@ -86,6 +86,13 @@ class Axis:
         if self.key == NODE:
             return info.name if HOSTNAME in info.labels else None
         return info.labels.get(self.key)
+
+    def places(self, infos: Sequence[NodeInfo]) -> list[object]:
+        """The place of each of many nodes."""
+        if self.fine:
+            return [self.place(info) for info in infos]
+        key = self.key
+        return [info.labels.get(key) for info in infos]
 
     def place(self, info: NodeInfo) -> object:
         domain = self.domain(info)

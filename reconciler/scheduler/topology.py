@@ -4,7 +4,7 @@ A node's *place* is what it is on each axis; nodes at one place are equal to bot
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from reconciler.scheduler.nodeinfo import NodeInfo
 from reconciler.scheduler.plugins import inter_pod_affinity, pod_topology_spread
@@ -27,7 +27,7 @@ class Topology:
     """The counts for one class over the fleet as it is."""
 
     def __init__(self, asked: PodClass, snapshot: Snapshot) -> None:
-        self._nodes = snapshot.ordered()
+        self._snapshot, self._nodes = snapshot, snapshot.ordered()
         self.selector = snapshot.kin.selector(asked)
         self.spread = Spread(asked, self.selector, self._nodes)
         nominated = [other for info in snapshot.nominated.values() for _, other in info.nominated.values()]
@@ -35,7 +35,7 @@ class Topology:
         self.affinity = Affinity(asked, around, snapshot.namespace_labels)
         self.axes: list[Axis] = []
         self._effects: dict[PodClass, tuple[Effect, ...]] = {}
-        self._members: dict[str, dict[str, list[NodeInfo]]] = {}
+        self._members: dict[str, Mapping[str, list[NodeInfo]]] = {}
         for tally in (*self.spread.tallies(), *self.affinity.tallies()):
             self._axis(tally.key).join(tally, self._number(tally.key))
         if self.axes:
@@ -53,10 +53,7 @@ class Topology:
                 return axis
         made = Axis(key, fine=key == NODE)
         if key != NODE:
-            members: dict[str, list[NodeInfo]] = {}
-            for info in self._nodes:
-                if key in info.labels:
-                    members.setdefault(info.labels[key], []).append(info)
+            members = self._snapshot.domains(key)
             many = len(members) > _FEW or 4 * len(members) > len(self._nodes)
             made.fine = many and key not in self.spread.coarse()
             if made.fine:
@@ -104,12 +101,34 @@ class Topology:
     def place(self, info: NodeInfo) -> Place:
         return tuple([axis.place(info) for axis in self.axes])
 
+    def places(self, infos: Sequence[NodeInfo]) -> list[Place]:
+        """The place of each of many nodes."""
+        if not self.axes:
+            return [()] * len(infos)
+        return list(zip(*(axis.places(infos) for axis in self.axes), strict=True))
+
+    def allowed(self, places: Iterable[Place]) -> dict[Place, bool]:
+        """At which of the places a node can take the pod."""
+        limits, affinity = self.spread.limits(), self.affinity
+        refuses = affinity.refuses
+        found: dict[Place, bool] = {}
+        for place in places:
+            if place in found:
+                continue
+            found[place] = False
+            for tally, limit in limits:
+                there = tally.at(place)
+                if there is None or there > limit:
+                    break
+            else:
+                found[place] = not refuses or affinity.refusal(place, None) is None
+        return found
+
     def refusal(self, place: Place) -> tuple[str, Refusal] | None:
         """Why no node at this place can take the pod, and which plugin says so."""
-        if self.spread.hard:
-            why = self.spread.refusal(place, {}, None)
-            if why is not None:
-                return pod_topology_spread.NAME, why
+        why = self.spread.refusal(place, {}, None)
+        if why is not None:
+            return pod_topology_spread.NAME, why
         why = self.affinity.refusal(place, None)
         return (inter_pod_affinity.NAME, why) if why is not None else None
 

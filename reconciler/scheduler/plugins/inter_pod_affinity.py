@@ -24,7 +24,7 @@ NamespaceLabels = Callable[[str], Mapping[str, str]]
 class Affinity:
     """What a class wants of the pods around it, and they of it: one tally for each term or topology key."""
 
-    __slots__ = ("_labels", "_self", "anti", "asked", "existing", "near", "preferences")
+    __slots__ = ("_labels", "_liked", "_self", "_unwanted", "anti", "asked", "existing", "near", "preferences")
 
     def __init__(self, asked: PodClass, around: Iterable[PodClass], namespace_labels: NamespaceLabels) -> None:
         """`around` are the placed classes that have terms of their own."""
@@ -33,15 +33,18 @@ class Affinity:
         self.near = [Tally(term.topology_key, self._all_near) for term in asked.terms.affinity]
         self.anti = [Tally(term.topology_key, self._counting(term)) for term in asked.terms.anti_affinity]
         unwanted, liked = set[str](), {term.topology_key for term in asked.terms.preferred}
-        for placed in around:
+        for placed in (asked, *around):  # Others of the class will be around soon.
             refusing, judging = self.keys(placed)
             unwanted |= refusing
             liked |= judging
+        self._unwanted, self._liked = unwanted, liked
         self.existing = [Tally(key, self._refused(key)) for key in sorted(unwanted)]
         self.preferences = [Tally(key, self._preferred(key)) for key in sorted(liked)]
 
-    def __bool__(self) -> bool:
-        return bool(self.near or self.anti or self.existing or self.preferences)
+    @property
+    def refuses(self) -> bool:
+        """Whether any node could be refused."""
+        return bool(self.near or self.anti or self.existing)
 
     def tallies(self) -> list[Tally]:
         return [*self.near, *self.anti, *self.existing, *self.preferences]
@@ -56,7 +59,7 @@ class Affinity:
     def covers(self, placed: PodClass) -> bool:
         """Whether there is a tally for all that the placed class has to say."""
         refusing, judging = self.keys(placed)
-        return refusing <= {one.key for one in self.existing} and judging <= {one.key for one in self.preferences}
+        return refusing <= self._unwanted and judging <= self._liked
 
     def _means(self, term: Term, other: PodClass) -> bool:
         """Whether a term of this class is about the other.

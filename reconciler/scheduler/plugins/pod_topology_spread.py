@@ -8,7 +8,7 @@ Pods that are ending, and those in other namespaces, do not count.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from reconciler.scheduler.nodeaffinity import wanted_by
+from reconciler.scheduler.nodeaffinity import required, wanted_by
 from reconciler.scheduler.nodeinfo import NodeInfo
 from reconciler.scheduler.plugins.interface import BEST, Refusal
 from reconciler.scheduler.plugins.taint_toleration import untolerated
@@ -79,8 +79,10 @@ class Spread:
         for one in self.hard:
             one.tally.eligible = _eligible(one, self.hard, asked, known)
             one.tally.levels = {}
-            for info in known if one.tally.eligible is None else one.tally.eligible:
-                one.tally.expect(info.labels[one.key])
+            for domain in {
+                info.labels[one.key] for info in (known if one.tally.eligible is None else one.tally.eligible)
+            }:
+                one.tally.expect(domain)
         for one in self.soft:
             if one.key == HOSTNAME:
                 one.tally.key = NODE  # The node itself is counted, whatever the policies.
@@ -112,6 +114,14 @@ class Spread:
                 return _SKEWED
         return None
 
+    def limits(self) -> list[tuple[Tally, int]]:
+        """The count from which on each hard constraint refuses a domain."""
+        found = []
+        for one in self.hard:
+            least = (one.tally.least() or 0) if len(one.tally.counts) >= one.least_domains else 0
+            found.append((one.tally, one.max_skew - one.own + least))
+        return found
+
     def raw(self, places: Sequence[Place], sizes: Sequence[int], ignored: Sequence[bool]) -> list[int | None]:
         """For each place, where so many nodes stand, its score before it is normalised; None where it is ignored."""
         counted = [place for place, passed_over in zip(places, ignored, strict=True) if not passed_over]
@@ -139,15 +149,19 @@ def _eligible(
 ) -> frozenset[NodeInfo] | None:
     """The nodes whose pods count: with all labels, and as the policies have it. None stands for all."""
     pod = asked.pod
-    by_affinity = one.stated.node_affinity_policy != "Ignore"
-    by_taints = one.stated.node_taints_policy == "Honor"
-    fitting = [
-        info
-        for info in nodes
-        if all(other.key in info.labels for other in together)
-        and (not by_affinity or wanted_by(pod, info.name, info.labels))
-        and not (by_taints and info.node is not None and untolerated(info.node.spec.taints, pod.spec.tolerations))
-    ]
+    fitting = nodes
+    for other in together:
+        key = other.key
+        fitting = [info for info in fitting if key in info.labels]
+    if one.stated.node_affinity_policy != "Ignore" and (pod.spec.node_selector or required(pod) is not None):
+        fitting = [info for info in fitting if wanted_by(pod, info.name, info.labels)]
+    if one.stated.node_taints_policy == "Honor":
+        tolerations = pod.spec.tolerations
+        fitting = [
+            info
+            for info in fitting
+            if not info.taints or info.node is None or not untolerated(info.node.spec.taints, tolerations)
+        ]
     return None if len(fitting) == len(nodes) else frozenset(fitting)
 
 
