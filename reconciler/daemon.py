@@ -20,15 +20,16 @@ from reconciler.api.auth import load_token, load_users
 from reconciler.api.certificate import CannotCertify
 from reconciler.api.issuing import Issuer
 from reconciler.api.podtokens import PodMinter
-from reconciler.api.server import ApiServer, addresses
+from reconciler.api.server import ApiServer, addresses, reached_at
 from reconciler.api.streams.handlers import Streams
 from reconciler.box import Box
 from reconciler.config import Config, load_config, split_address
+from reconciler.controllers.apiservice import Served, first_address
 from reconciler.controllers.loop import ControllerLoop
 from reconciler.controllers.registry import ControllerSettings, controllers
+from reconciler.controllers.volumes import localpath
 from reconciler.link.broker import embedded_broker
 from reconciler.link.link import Link, Settings
-from reconciler.controllers.volumes import localpath
 from reconciler.manifests.git.sync import GitSync
 from reconciler.manifests.prune import Limits
 from reconciler.manifests.sync import ManifestSync
@@ -45,7 +46,6 @@ from schemas.core.config import Namespace
 from schemas.core.node import Node
 from schemas.daemon import AlreadyRunning, ended, lock, run_until, stop_process, stop_signal
 from schemas.meta import ObjectMeta
-
 from schemas.storage import StorageClass
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ async def serve(config: Config, kubeconfig_path: Path, box: Box | None = None) -
                 cluster_cidr=config.cluster_cidr,
                 node_eviction_seconds=config.node_eviction_seconds,
                 authority=await _authority(config),
+                served=await _served(config),
             )
             loop = ControllerLoop(
                 cluster, controllers(settings, lambda: link.usage, lambda node: link.leases.silence(node)), now
@@ -158,6 +159,12 @@ async def _authority(config: Config) -> str:
     return held.authority.decode()
 
 
+async def _served(config: Config) -> Served:
+    host, port = split_address(config.api.listen, "api.listen")
+    address = "" if config.api.is_local else await asyncio.to_thread(reached_at, host, config.api.names)
+    return Served(first_address(config.service_cidr), port, address)
+
+
 async def _after(ready: asyncio.Event, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Until a repository has been fetched for the first time there is no folder, which is no fault."""
     await ready.wait()
@@ -198,7 +205,7 @@ async def _serving(api: ApiServer, kubeconfig_path: Path) -> AsyncIterator[None]
 
 @contextlib.asynccontextmanager
 async def opened(config: Config) -> AsyncIterator[Cluster]:
-    """The cluster over its store, with the namespaces and roles that are always there."""
+    """The cluster over its store, with the namespaces and roles that are always there, and a class of storage."""
     store = await SqliteStore.open(config.data / "store.db")
     settings = _admission(config)
     cluster = await Cluster.open(store, clock=now, admit=admission(settings), amend=amendment(settings))
@@ -208,10 +215,10 @@ async def opened(config: Config) -> AsyncIterator[Cluster]:
                 await cluster.apply([Create(always)])
         if access := accessdefaults.changes(cluster.cache):
             await cluster.apply(access)
-        yield cluster
-    finally:
         if not cluster.cache.list(StorageClass):
             await cluster.apply([Create(localpath.BUILT_IN)])
+        yield cluster
+    finally:
         await cluster.close()
 
 

@@ -5,6 +5,7 @@ from schemas.autoscaling import HorizontalPodAutoscaler
 from schemas.batch import CronJob, Job
 from schemas.coordination import Lease
 from schemas.core.config import ConfigMap, Namespace, Secret, ServiceAccount
+from schemas.core.endpoints import Endpoints
 from schemas.core.event import Event
 from schemas.core.node import Node
 from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
@@ -12,9 +13,11 @@ from schemas.core.pod import Pod
 from schemas.core.quota import LimitRange, ResourceQuota
 from schemas.core.replication import PodTemplate, ReplicationController
 from schemas.core.service import Service
+from schemas.csi import CSIDriver, VolumeAttachment
 from schemas.discovery import EndpointSlice
 from schemas.meta import Object, Record
 from schemas.networking import Ingress, IngressClass, NetworkPolicy
+from schemas.node import RuntimeClass
 from schemas.policy import PodDisruptionBudget
 from schemas.rbac import ClusterRole, ClusterRoleBinding, Role, RoleBinding
 from schemas.scheduling import PriorityClass
@@ -41,6 +44,7 @@ class Kind(Record, frozen=True, kw_only=True):
 
 KINDS: tuple[Kind, ...] = (
     Kind(name="ConfigMap", plural="configmaps", short_names=("cm",), type=ConfigMap),
+    Kind(name="Endpoints", plural="endpoints", short_names=("ep",), type=Endpoints),
     Kind(name="Event", plural="events", short_names=("ev",), type=Event),
     Kind(name="LimitRange", plural="limitranges", short_names=("limits",), type=LimitRange),
     Kind(name="Namespace", plural="namespaces", short_names=("ns",), namespaced=False, type=Namespace),
@@ -111,6 +115,7 @@ KINDS: tuple[Kind, ...] = (
         short_names=("netpol",),
         type=NetworkPolicy,
     ),
+    Kind(name="RuntimeClass", group="node.k8s.io", plural="runtimeclasses", namespaced=False, type=RuntimeClass),
     Kind(
         name="PodDisruptionBudget",
         group="policy",
@@ -138,6 +143,7 @@ KINDS: tuple[Kind, ...] = (
         namespaced=False,
         type=PriorityClass,
     ),
+    Kind(name="CSIDriver", group="storage.k8s.io", plural="csidrivers", namespaced=False, type=CSIDriver),
     Kind(
         name="StorageClass",
         group="storage.k8s.io",
@@ -145,6 +151,13 @@ KINDS: tuple[Kind, ...] = (
         short_names=("sc",),
         namespaced=False,
         type=StorageClass,
+    ),
+    Kind(
+        name="VolumeAttachment",
+        group="storage.k8s.io",
+        plural="volumeattachments",
+        namespaced=False,
+        type=VolumeAttachment,
     ),
 )
 

@@ -39,6 +39,7 @@ INT64 = frozenset(
         "deletionGracePeriodSeconds",
         "expirationSeconds",
         "fsGroup",
+        "nodeAllocatableUpdatePeriodSeconds",
         "generation",
         "gid",
         "observedGeneration",
@@ -60,6 +61,7 @@ ATOMIC_TYPES = frozenset(
     (
         "ConfigMapKeySelector",
         "EndpointPort",
+        "EndpointAddress",
         "FileKeySelector",
         "LabelSelector",
         "LocalObjectReference",
@@ -86,6 +88,7 @@ _ATOMIC_MAPS = frozenset(
         ("ControllerRevision", "data"),
         ("PodSpec", "nodeSelector"),
         ("ReplicationControllerSpec", "selector"),
+        ("Scheduling", "nodeSelector"),
         ("ServiceSpec", "selector"),
     )
 )

@@ -180,6 +180,7 @@ _ORDER = (
     "storage.k8s.io",
     "scheduling.k8s.io",
     "coordination.k8s.io",
+    "node.k8s.io",
     "discovery.k8s.io",
 )
 _HEALTH = ("/healthz", "/livez", "/readyz")

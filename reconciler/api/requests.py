@@ -44,6 +44,8 @@ log = logging.getLogger(__name__)
 JSON = "application/json"
 MAX_BODY = 3 * 1024 * 1024
 _CHUNK = 64 * 1024
+WARNING = web.RequestKey("warning", str)
+"""Of a request for what is deprecated: what its caller is told, whatever the answer."""
 CHECK: web.RequestKey[Callable[[Object, Object | None], None]] = web.RequestKey("check")
 """Of a request: raises the 403 where its caller may not write this, given what is there."""
 Patch = Callable[[Document], Document]
@@ -51,6 +53,7 @@ _ACTIONS = {"binding": "Binding", BINDINGS: "Binding", "eviction": "Eviction"}
 """Kinds of the bodies of what can only be posted to."""
 APPLY = "application/apply-patch+yaml"
 _HEADERS = {"Cache-Control": "no-cache, private"}
+_DEPRECATED = {"Endpoints": "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"}
 
 
 def json_response(document: Any, status: int = 200, warnings: Iterable[str] = ()) -> web.Response:  # noqa: ANN401
@@ -83,6 +86,8 @@ class Resources:
 
     async def handle(self, request: web.Request, target: Target) -> web.StreamResponse:
         """Does what the request's method asks of the target."""
+        if target.kind.name in _DEPRECATED:
+            request[WARNING] = _DEPRECATED[target.kind.name]
         if target.watch and request.method != "GET":
             raise method_not_allowed()
         if request.method == "GET" and (target.watch or (not target.name and _asks_watch(request))):

@@ -1,11 +1,13 @@
 """The HTTP server: TLS, who may ask, and which path leads where."""
 
 import asyncio
+import contextlib
 import logging
 import socket
 from asyncio import sslproto
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ from reconciler.api.finishing import finish
 from reconciler.api.gate import Caller, Gate, Seen
 from reconciler.api.issuing import Issuer
 from reconciler.api.kubeconfig import Access
-from reconciler.api.requests import CHECK, MAX_BODY, Resources, json_response
+from reconciler.api.requests import CHECK, MAX_BODY, WARNING, Resources, json_response
 from reconciler.api.status import StatusError, method_not_allowed
 from reconciler.api.target import parse
 from reconciler.api.users import User
@@ -136,6 +138,7 @@ class ApiServer:
 
     def _application(self) -> web.Application:
         application = web.Application(middlewares=[finish, self._guard], client_max_size=MAX_BODY)
+        application.on_response_prepare.append(_warn)
         for path, handler in self._routes().items():
             application.router.add_get(path, handler, allow_head=False)
         application.router.add_post("/wherry/v1/approve", self._post_approve)
@@ -255,6 +258,11 @@ class ApiServer:
             return _failed(StatusError(500, "InternalError", "Internal error occurred: the reconciler's log says more"))
 
 
+async def _warn(request: web.Request, response: web.StreamResponse) -> None:
+    if (warning := request.get(WARNING)) is not None:
+        response.headers.add("Warning", f'299 - "{warning}"')
+
+
 def _failed(error: StatusError) -> web.Response:
     response = json_response(error.status(), error.code)
     if wait := (error.details or {}).get("retryAfterSeconds"):
@@ -265,3 +273,22 @@ def _failed(error: StatusError) -> web.Response:
 def addresses(host: str, names: Sequence[str] = ()) -> Sequence[str]:
     """Under which names and addresses a server that listens there is reached."""
     return sorted({"127.0.0.1", "::1", "localhost", socket.gethostname(), *names} | ({host} - _ANYWHERE))
+
+
+def reached_at(host: str, names: Sequence[str]) -> str:
+    """The address at which other machines find a server that listens there; empty where that is not known.
+
+    Of one that listens everywhere it is the first address among `names`, or the one that the default route uses.
+    """
+    if host not in _ANYWHERE:
+        with contextlib.suppress(OSError):
+            return str(socket.getaddrinfo(host, None)[0][4][0])
+        return ""
+    for name in names:
+        with contextlib.suppress(ValueError):
+            return str(ip_address(name))
+    for family, somewhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as asking:
+            asking.connect((somewhere, 9))  # chooses a route; nothing is sent
+            return str(asking.getsockname()[0])
+    return ""

@@ -7,7 +7,9 @@ from reconciler.controllers import (
     daemonset,
     deployment,
     disruption,
+    endpoints,
     endpointslice,
+    endpointsmirror,
     eventttl,
     garbagecollector,
     job,
@@ -26,6 +28,7 @@ from reconciler.controllers import (
     statefulset,
     ttl,
 )
+from reconciler.controllers.apiservice import Served, apiservice
 from reconciler.controllers.horizontalpodautoscaler import horizontalpodautoscaler
 from reconciler.controllers.hpameasures import Usage
 from reconciler.controllers.interface import Controller
@@ -47,6 +50,8 @@ class ControllerSettings(Record, frozen=True):
     """Between two nodes of a zone whose pods are evicted because they are lost."""
     authority: str = ""
     """The certificate (PEM) of the API's authority, for pods to trust."""
+    served: Served | None = None
+    """Where the API listens, for those in the cluster."""
 
 
 def controllers(
@@ -80,6 +85,8 @@ def controllers(
         serviceaccount.CONTROLLER,
         serviceaddress.CONTROLLER,
         endpointslice.CONTROLLER,
+        endpoints.CONTROLLER,
+        endpointsmirror.CONTROLLER,
         disruption.CONTROLLER,
         resourcequota.CONTROLLER,
         binder.CONTROLLER,
@@ -89,4 +96,5 @@ def controllers(
         protection.VOLUMES,
         horizontalpodautoscaler(usage),
         *((rootca(settings.authority),) if settings.authority else ()),
+        *((apiservice(settings.served),) if settings.served else ()),
     )

@@ -14,13 +14,15 @@ from schemas.apps import DaemonSet, Deployment, ReplicaSet, StatefulSet
 from schemas.autoscaling import HorizontalPodAutoscaler
 from schemas.batch import CronJob, Job
 from schemas.core.config import Namespace, Secret
+from schemas.core.endpoints import Endpoints
 from schemas.core.node import Node
 from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
 from schemas.core.pod import Pod
 from schemas.core.quota import LimitRange, ResourceQuota
 from schemas.core.replication import PodTemplate, ReplicationController
 from schemas.core.service import Service
-from schemas.defaults import access, autoscaling, jobs, networking, quota, service, storage, workloads
+from schemas.csi import CSIDriver
+from schemas.defaults import access, autoscaling, csi, jobs, networking, quota, service, storage, workloads
 from schemas.defaults.pod import pod_spec
 from schemas.defaults.value import resource_list
 from schemas.discovery import EndpointSlice
@@ -73,11 +75,13 @@ def _priority_class(priority: PriorityClass) -> PriorityClass:
 
 
 _BY_TYPE: dict[type[Object], Callable[[Any], Any]] = {
+    CSIDriver: csi.csi_driver,
     ClusterRoleBinding: access.cluster_role_binding,
     CronJob: jobs.cron_job,
     DaemonSet: workloads.daemon_set,
     Deployment: workloads.deployment,
     EndpointSlice: service.endpoint_slice,
+    Endpoints: service.endpoints,
     HorizontalPodAutoscaler: autoscaling.horizontal_pod_autoscaler,
     IngressClass: networking.ingress_class,
     Job: jobs.job,

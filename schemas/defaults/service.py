@@ -2,6 +2,7 @@
 
 from msgspec import structs
 
+from schemas.core.endpoints import Endpoints
 from schemas.core.service import (
     ClientIPConfig,
     LoadBalancerStatus,
@@ -72,5 +73,17 @@ def endpoint_slice(declared: EndpointSlice) -> EndpointSlice:
         ports=tuple(
             structs.replace(port, name="" if port.name is None else port.name, protocol=port.protocol or "TCP")
             for port in declared.ports
+        ),
+    )
+
+
+def endpoints(declared: Endpoints) -> Endpoints:
+    return structs.replace(
+        declared,
+        subsets=tuple(
+            structs.replace(
+                subset, ports=tuple(structs.replace(port, protocol=port.protocol or "TCP") for port in subset.ports)
+            )
+            for subset in declared.subsets
         ),
     )

@@ -295,6 +295,8 @@ KIND_GAPS = (
     _warn("PersistentVolumeClaimSpec.dataSource", _NOT_FILLED),
     _warn("PersistentVolumeClaimSpec.dataSourceRef", _NOT_FILLED),
     _warn("PersistentVolumeClaimSpec.volumeMode", _NOT_MOUNTED, _is("Block"), "where `Block`"),
+    *(_warn(f"RuntimeClass.{field}", _NOT_HELD_TO) for field in ("handler", "overhead", "scheduling")),
+    *(_warn(f"{kind}.spec", "stored and shown; no driver is asked") for kind in ("CSIDriver", "VolumeAttachment")),
     *(_warn(f"{kind}.spec", _NO_NETWORK) for kind in ("Ingress", "IngressClass", "Service")),
     *(_warn(f"EndpointSlice.{field}", _NO_NETWORK) for field in ("addressType", "endpoints", "ports")),
 )

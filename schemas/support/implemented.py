@@ -13,6 +13,7 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "Affinity": "nodeAffinity podAffinity podAntiAffinity",
         "AggregationRule": "clusterRoleSelectors",
         "Capabilities": "add drop",
+        "CSIDriver": _EVERY_KIND,
         "ClusterRole": f"{_EVERY_KIND} aggregationRule rules",
         "ClusterRoleBinding": f"{_EVERY_KIND} roleRef subjects",
         "ConfigMap": f"{_EVERY_KIND} binaryData data immutable",
@@ -47,15 +48,19 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "DownwardAPIVolumeSource": "defaultMode items",
         "EmptyDirVolumeSource": "sizeLimit",
         "EndpointSlice": _EVERY_KIND,
+        "EndpointAddress": "hostname ip nodeName targetRef",
+        "EndpointPort": "appProtocol name port protocol",
+        "EndpointSubset": "addresses notReadyAddresses ports",
+        "Endpoints": f"{_EVERY_KIND} subsets",
         "EnvFromSource": "configMapRef prefix secretRef",
         "EnvVar": "name value valueFrom",
         "EnvVarSource": "configMapKeyRef fieldRef resourceFieldRef secretKeyRef",
+        "EphemeralVolumeSource": "volumeClaimTemplate",
         "Event": (
             f"{_EVERY_KIND} action count eventTime firstTimestamp involvedObject lastTimestamp message reason related "
             "reportingComponent reportingInstance series source type"
         ),
         "EventSeries": "count lastObservedTime",
-        "EphemeralVolumeSource": "volumeClaimTemplate",
         "EventSource": "component host",
         "ExecAction": "command",
         "GRPCAction": "port service",
@@ -118,12 +123,12 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "PersistentVolumeClaimSpec": (
             "accessModes resources selector storageClassName volumeAttributesClassName volumeName"
         ),
+        "PersistentVolumeClaimTemplate": "metadata spec",
         "PersistentVolumeClaimVolumeSource": "claimName readOnly",
         "PersistentVolumeSpec": (
             "accessModes capacity claimRef hostPath local mountOptions nfs nodeAffinity persistentVolumeReclaimPolicy "
             "storageClassName volumeAttributesClassName"
         ),
-        "PersistentVolumeClaimTemplate": "metadata spec",
         "Pod": f"{_WITH_STATUS} spec",
         "PodDNSConfig": "nameservers options searches",
         "PodDNSConfigOption": "name value",
@@ -140,10 +145,12 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
             "fsGroup fsGroupChangePolicy runAsGroup runAsNonRoot runAsUser supplementalGroups sysctls"
         ),
         "PodSpec": (
-            "activeDeadlineSeconds affinity automountServiceAccountToken containers dnsConfig dnsPolicy hostAliases hostIPC hostNetwork hostPID "
+            "activeDeadlineSeconds affinity automountServiceAccountToken "
+            "containers dnsConfig dnsPolicy hostAliases hostIPC hostNetwork hostPID "
             "hostname hostnameOverride imagePullSecrets initContainers nodeName nodeSelector overhead priority "
             "readinessGates restartPolicy schedulerName schedulingGates securityContext serviceAccount "
-            "serviceAccountName setHostnameAsFQDN shareProcessNamespace terminationGracePeriodSeconds tolerations volumes"
+            "serviceAccountName setHostnameAsFQDN shareProcessNamespace terminationGracePeriodSeconds "
+            "tolerations volumes"
         ),
         "PodTemplate": f"{_EVERY_KIND} template",
         "PodTemplateSpec": "metadata spec",
@@ -168,6 +175,7 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "RollingUpdateDaemonSet": "maxSurge maxUnavailable",
         "RollingUpdateDeployment": "maxSurge maxUnavailable",
         "RollingUpdateStatefulSetStrategy": "partition",
+        "RuntimeClass": _EVERY_KIND,
         "ScopeSelector": "matchExpressions",
         "ScopedResourceSelectorRequirement": "operator scopeName values",
         "Secret": f"{_EVERY_KIND} data immutable stringData type",
@@ -207,6 +215,7 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "VolumeNodeAffinity": "required",
         "VolumeResourceRequirements": "limits requests",
         "VolumeMount": "mountPath mountPropagation name readOnly subPath subPathExpr",
+        "VolumeAttachment": _WITH_STATUS,
         "VolumeProjection": "configMap downwardAPI secret serviceAccountToken",
     }.items()
 }

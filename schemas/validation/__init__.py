@@ -14,6 +14,7 @@ from schemas.autoscaling import HorizontalPodAutoscaler
 from schemas.batch import CronJob, Job
 from schemas.coordination import Lease
 from schemas.core.config import ConfigMap, Namespace, Secret
+from schemas.core.endpoints import Endpoints
 from schemas.core.event import Event
 from schemas.core.node import Node
 from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
@@ -21,11 +22,13 @@ from schemas.core.pod import Pod
 from schemas.core.quota import LimitRange, ResourceQuota
 from schemas.core.replication import PodTemplate, ReplicationController
 from schemas.core.service import Service
+from schemas.csi import CSIDriver, VolumeAttachment
 from schemas.discovery import EndpointSlice
 from schemas.faults import Fault
 from schemas.kinds import BY_GROUP_VERSION_KIND
 from schemas.meta import Object
 from schemas.networking import Ingress, IngressClass, NetworkPolicy
+from schemas.node import RuntimeClass
 from schemas.policy import PodDisruptionBudget
 from schemas.rbac import ClusterRole, ClusterRoleBinding, Role, RoleBinding
 from schemas.scheduling import PriorityClass
@@ -35,8 +38,10 @@ from schemas.validation import (
     autoscaling,
     config,
     cronjobs,
+    csi,
     disruption,
     endpoints,
+    endpointsobject,
     jobs,
     lease,
     networking,
@@ -46,6 +51,7 @@ from schemas.validation import (
     pod,
     priority,
     quota,
+    runtimeclass,
     service,
     sets,
     storage,
@@ -79,6 +85,7 @@ _NAME_RULES: dict[type[Object], Callable[[str], tuple[str, ...]]] = {
 """Names that become labels or parts of host names, and such that may hold colons; all others are subdomains."""
 
 _BY_TYPE: dict[type[Object], Callable[[Any], Faults]] = {
+    CSIDriver: csi.csi_driver,
     ClusterRole: access.cluster_role,
     ClusterRoleBinding: access.cluster_role_binding,
     ConfigMap: config.config_map,
@@ -87,6 +94,7 @@ _BY_TYPE: dict[type[Object], Callable[[Any], Faults]] = {
     DaemonSet: sets.daemon_set,
     Deployment: workloads.deployment,
     EndpointSlice: endpoints.endpoint_slice,
+    Endpoints: endpointsobject.endpoints,
     Event: config.event,
     HorizontalPodAutoscaler: autoscaling.horizontal_pod_autoscaler,
     Ingress: networking.ingress,
@@ -108,8 +116,10 @@ _BY_TYPE: dict[type[Object], Callable[[Any], Faults]] = {
     ResourceQuota: quota.resource_quota,
     Role: access.role,
     RoleBinding: access.role_binding,
+    RuntimeClass: runtimeclass.runtime_class,
     Secret: config.secret,
     Service: service.service,
     StatefulSet: sets.stateful_set,
     StorageClass: storage.storage_class,
+    VolumeAttachment: csi.volume_attachment,
 }

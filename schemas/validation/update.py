@@ -15,9 +15,11 @@ from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
 from schemas.core.pod import Pod, PodSpec
 from schemas.core.quota import ResourceQuota
 from schemas.core.service import Service
+from schemas.csi import CSIDriver, VolumeAttachment
 from schemas.discovery import EndpointSlice
 from schemas.meta import Object
 from schemas.networking import IngressClass
+from schemas.node import RuntimeClass
 from schemas.nodeloss import is_fenced
 from schemas.rbac import ClusterRoleBinding, RoleBinding
 from schemas.scheduling import PriorityClass
@@ -25,12 +27,14 @@ from schemas.shape import shape_of
 from schemas.storage import StorageClass
 from schemas.validation import (
     access,
+    csi,
     endpoints,
     networking,
     nodeloss,
     persistentvolume,
     priority,
     quota,
+    runtimeclass,
     service,
     sets,
     storage,
@@ -141,6 +145,7 @@ def _node(new: Node, old: Node) -> Faults:
 
 
 _BY_TYPE: dict[type[Object], Callable[[Any, Any], Faults]] = {
+    CSIDriver: csi.csi_driver_update,
     ClusterRoleBinding: access.binding_update,
     ConfigMap: _config_map,
     ControllerRevision: sets.controller_revision_update,
@@ -157,8 +162,10 @@ _BY_TYPE: dict[type[Object], Callable[[Any, Any], Faults]] = {
     ReplicaSet: workloadupdate.selector,
     ResourceQuota: quota.resource_quota_update,
     RoleBinding: access.binding_update,
+    RuntimeClass: runtimeclass.runtime_class_update,
     Secret: _secret,
     Service: service.service_update,
     StatefulSet: workloadupdate.stateful_set,
     StorageClass: storage.storage_class_update,
+    VolumeAttachment: csi.volume_attachment_update,
 }

@@ -4,6 +4,7 @@ ITEMS = "The objects."
 
 _KINDS = {
     "Binding": "Binding gives a pod its node.",
+    "CSIDriver": "CSIDriver tells how a storage system wants to be used.",
     "ClusterRole": "ClusterRole is a set of rights, for the whole cluster or for use in any namespace.",
     "ClusterRoleBinding": "ClusterRoleBinding gives the rights of a ClusterRole to subjects, everywhere.",
     "ConfigMap": "ConfigMap holds configuration for pods: values and small files that are no secret.",
@@ -13,6 +14,7 @@ _KINDS = {
     "DeleteOptions": "DeleteOptions say how an object is to be deleted.",
     "Deployment": "Deployment keeps a number of equal pods running, and replaces them step by step when they change.",
     "EndpointSlice": "EndpointSlice lists addresses behind a Service.",
+    "Endpoints": "Endpoints lists addresses behind a Service, in the form that EndpointSlices have replaced.",
     "Event": "Event tells that something happened to an object.",
     "Eviction": "Eviction deletes a pod, unless a PodDisruptionBudget needs it.",
     "FieldsV1": "FieldsV1 is a set of fields as a tree, a key `f:NAME` for each field.",
@@ -48,6 +50,7 @@ _KINDS = {
     "Role": "Role is a set of rights in its namespace.",
     "RoleBinding": "RoleBinding gives the rights of a Role or ClusterRole to subjects, in its namespace.",
     "Scale": "Scale is the number of replicas of a workload.",
+    "RuntimeClass": "RuntimeClass names a runtime that pods may ask for.",
     "Secret": "Secret holds what only those who need it may see: passwords, keys, tokens.",
     "SelfSubjectAccessReview": "SelfSubjectAccessReview asks whether the caller may do something.",
     "SelfSubjectReview": "SelfSubjectReview asks who the caller is taken for.",
@@ -56,6 +59,7 @@ _KINDS = {
     "ServiceAccount": "ServiceAccount is who the processes of a pod are to the API.",
     "StatefulSet": "StatefulSet runs pods that keep their names and their storage.",
     "Status": "Status tells how a request ended that has no object for an answer.",
+    "VolumeAttachment": "VolumeAttachment tells that a volume is, or is to be, attached to a node.",
     "StorageClass": "StorageClass describes a kind of storage that claims may ask for.",
     "SubjectAccessReview": "SubjectAccessReview asks whether somebody may do something.",
     "Time": "A moment, to the second.",

@@ -8,9 +8,10 @@ from reconciler.api.tables.batch import CRON_JOB, JOB
 from reconciler.api.tables.column import Cell, Column, Layout
 from reconciler.api.tables.config import CONFIG_MAP, NAMESPACE, SECRET, SERVICE_ACCOUNT
 from reconciler.api.tables.event import EVENT
-from reconciler.api.tables.network import ENDPOINT_SLICE, INGRESS, INGRESS_CLASS, NETWORK_POLICY
+from reconciler.api.tables.network import ENDPOINT_SLICE, ENDPOINTS, INGRESS, INGRESS_CLASS, NETWORK_POLICY
 from reconciler.api.tables.node import NODE
 from reconciler.api.tables.pod import POD
+from reconciler.api.tables.runtime import CSI_DRIVER, RUNTIME_CLASS, VOLUME_ATTACHMENT
 from reconciler.api.tables.scaling import HORIZONTAL_POD_AUTOSCALER, POD_DISRUPTION_BUDGET, PRIORITY_CLASS
 from reconciler.api.tables.service import SERVICE
 from reconciler.api.tables.storage import PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, STORAGE_CLASS
@@ -28,6 +29,7 @@ from reconciler.api.tables.workload import (
 __all__ = ["LAYOUTS", "Cell", "Column", "Layout"]
 
 LAYOUTS: dict[str, Layout] = {
+    "CSIDriver": CSI_DRIVER,
     "ClusterRole": ROLE,
     "ClusterRoleBinding": BINDING,
     "ConfigMap": CONFIG_MAP,
@@ -36,6 +38,7 @@ LAYOUTS: dict[str, Layout] = {
     "DaemonSet": DAEMON_SET,
     "Deployment": DEPLOYMENT,
     "EndpointSlice": ENDPOINT_SLICE,
+    "Endpoints": ENDPOINTS,
     "Event": EVENT,
     "HorizontalPodAutoscaler": HORIZONTAL_POD_AUTOSCALER,
     "Ingress": INGRESS,
@@ -59,10 +62,12 @@ LAYOUTS: dict[str, Layout] = {
     "ResourceQuota": RESOURCE_QUOTA,
     "Role": ROLE,
     "RoleBinding": BINDING,
+    "RuntimeClass": RUNTIME_CLASS,
     "Secret": SECRET,
     "Service": SERVICE,
     "ServiceAccount": SERVICE_ACCOUNT,
     "StatefulSet": STATEFUL_SET,
     "StorageClass": STORAGE_CLASS,
+    "VolumeAttachment": VOLUME_ATTACHMENT,
 }
 """By the name of the kind; a test holds it complete."""

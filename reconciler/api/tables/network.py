@@ -1,11 +1,13 @@
-"""The columns of the network beside Services: Ingress, IngressClass, NetworkPolicy, EndpointSlice."""
+"""The columns of the network beside Services: Ingress, IngressClass, NetworkPolicy, EndpointSlice, Endpoints."""
 
 from datetime import datetime
 
 from reconciler.api.tables.column import AGE, NAME, NONE, Cell, Column, Layout, age, label_selector, shortened
+from schemas.core.endpoints import Endpoints
 from schemas.discovery import EndpointSlice
 from schemas.networking import Ingress, IngressClass, NetworkPolicy
 
+_DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 _MOST = 3
 """Hosts, ports and addresses shown; of more, only the number is."""
 
@@ -29,7 +31,9 @@ def _ingress_class(class_: IngressClass, now: datetime) -> tuple[Cell, ...]:
     parameters = NONE
     if spec is not None and (to := spec.parameters) is not None:
         parameters = f"{to.kind}.{to.api_group}/{to.name}" if to.api_group else f"{to.kind}/{to.name}"
-    return class_.metadata.name, spec.controller if spec else "", parameters, age(class_, now)
+    default = class_.metadata.annotations.get(_DEFAULT_CLASS) == "true"
+    name = f"{class_.metadata.name} (default)" if default else class_.metadata.name
+    return name, spec.controller if spec else "", parameters, age(class_, now)
 
 
 def _network_policy(policy: NetworkPolicy, now: datetime) -> tuple[Cell, ...]:
@@ -48,6 +52,21 @@ def _endpoint_slice(slice_: EndpointSlice, now: datetime) -> tuple[Cell, ...]:
     )
 
 
+def _endpoints(found: Endpoints, now: datetime) -> tuple[Cell, ...]:
+    return found.metadata.name, shortened(_places(found), _MOST) or NONE, age(found, now)
+
+
+def _places(found: Endpoints) -> list[str]:
+    """Where connections go, `address:port`."""
+    return [
+        (f"[{one.ip}]:{port.port}" if ":" in one.ip else f"{one.ip}:{port.port}") if port else one.ip
+        for subset in found.subsets
+        for port in subset.ports or (None,)
+        for one in subset.addresses
+    ]
+
+
+ENDPOINTS = Layout((NAME, Column("Endpoints", description="Addresses and ports that are ready"), AGE), _endpoints)
 INGRESS = Layout(
     (
         NAME,

@@ -14,6 +14,8 @@ _TABLE_AGES = frozenset(name.title() for name in _AGES)
 _HEADER = re.compile(r"[A-Z][A-Z0-9()/_.%-]*(?: [A-Z][A-Z0-9()/_.%-]*)*(?: {2,}[A-Z][A-Z0-9()/_.% -]*)*\s*")
 _AGE = re.compile(r"<unknown>|<invalid>|\d+[smhdy](?:\d+[smhd])*(?: \(x\d+ over [^)]*\))?")
 _TRAILING_AGE = re.compile(r"(?<=  )\d+[smhdy](?:\d+[smhd])*\s*$")
+_API_ENDPOINT = re.compile(r'("?IPv4"?,?\s+"?6443"?,?\s+"?)127\.0\.0\.1')
+"""Where the API is, in a slice: the recorded one had an address that is no loopback."""
 _OURS = re.compile(r"\b(v1\.36\.2)-wherry[\w.+]*")
 """A node says what its agent is, behind the version of the API that it speaks."""
 
@@ -30,6 +32,8 @@ class Normaliser:
         """Any text, by the rules alone."""
         if self._server:
             text = text.replace(f"https://{self._server}", "https://<server>").replace(self._server, "<server>")
+            text = re.sub(rf"\b{self._server.rpartition(':')[2]}\b", "6443", text)
+            text = _API_ENDPOINT.sub(r"\1<ip>", text)
         text = _OURS.sub(r"\1", text)
         for pattern, replacement in self._rules:
             text = pattern.sub(replacement, text)

@@ -24,7 +24,7 @@ from tests.waiting import eventually
 TOKENS = {"admin": "admintoken", "alice": "alicetoken", "bad token": "nosuchtoken"}
 """What users of the recordings show."""
 _TOKENS_FILE = 'admintoken,kubernetes-admin,admin,"system:masters"\nalicetoken,alice,alice,dev\n'
-_LOOPBACK = "[0:0:0:0:0:0:0:1]"
+_LOOPBACK = "0x7f.1"
 """Written so that it does not read as loopback: what pods get of an API that they can reach, they get here too."""
 _REQUEST_SECONDS = 30.0
 _END_SECONDS = 15.0
@@ -49,7 +49,7 @@ class Wherry:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         port = free_port()
-        self.server = f"[::1]:{port}"
+        self.server = f"127.0.0.1:{port}"
         self._listen = f"{_LOOPBACK}:{port}"
         self.kubeconfig = directory / "client.kubeconfig"
         self._broker = f"127.0.0.1:{free_port()}"

@@ -20,6 +20,7 @@ GROUPS = (
     ".discovery.v1.",
     ".meta.v1.",
     ".networking.v1.",
+    ".node.v1.",
     ".policy.v1.",
     ".rbac.v1.",
     ".scheduling.v1.",

@@ -112,7 +112,10 @@ def test_hints_are_for_those_that_are_ready(distribution: str, zones: list[str],
 
 
 def test_each_family_has_slices_of_its_own() -> None:
-    made = world(service(ip_families=("IPv4", "IPv6")), a_pod("p", "10.0.0.1", second="fd00::1"))
+    made = world(
+        service(ip_families=("IPv4", "IPv6"), ip_family_policy="PreferDualStack"),
+        a_pod("p", "10.0.0.1", second="fd00::1"),
+    )
     found = {one.address_type: one.endpoints[0].addresses for one in made.cache.list(EndpointSlice)}
     assert found == {"IPv4": ("10.0.0.1",), "IPv6": ("fd00::1",)}
 

@@ -32,7 +32,7 @@ class World:
         self._controllers = {one.name: one for one in controllers}
         self._queue: dict[tuple[str, Ref], None] = {}
         self._due: list[tuple[datetime, str, Ref]] = []
-        self._admit = admission(AdmissionSettings())
+        self._admit = admission(AdmissionSettings(service_cidr="10.96.0.0/16,fd00:96::/112"))
         self._made = 0
         self._suffixes = 0
         self.cache.subscribe(self._listen)
