@@ -12,6 +12,8 @@ from schemas.quantity import exact
 from schemas.storage import StorageClass
 
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+BUILT_IN = "wherry.dev/built-in"
+"""Annotation of the class that a cluster is given where it has none: any other default goes before it."""
 _OLDER = "volume.beta.kubernetes.io/storage-class"
 CLAIM_PROTECTION = "kubernetes.io/pvc-protection"
 VOLUME_PROTECTION = "kubernetes.io/pv-protection"
@@ -66,11 +68,11 @@ def _size(claim: PersistentVolumeClaim) -> int:
 
 
 def default_class(view: View) -> StorageClass | None:
-    """The newest of those that say they are it; of equally new ones the first by name."""
+    """The newest of those that say they are it, of equally new ones the first by name; the built-in one last."""
     found = [one for one in view.list(StorageClass) if one.metadata.annotations.get(DEFAULT_CLASS) == "true"]
 
-    def age(one: StorageClass) -> tuple[float, str]:
+    def age(one: StorageClass) -> tuple[bool, float, str]:
         created = one.metadata.creation_timestamp
-        return (-created.timestamp() if created else 0.0, one.metadata.name)
+        return BUILT_IN in one.metadata.annotations, -created.timestamp() if created else 0.0, one.metadata.name
 
     return min(found, key=age, default=None)

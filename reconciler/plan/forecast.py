@@ -20,6 +20,7 @@ from reconciler.plan.folder import Folder
 from reconciler.plan.images import pulls
 from reconciler.plan.outcome import Action, FieldChange, Forecast, ObjectChange, Summary, Workload
 from reconciler.plan.stepping import Endless, Stepping
+from reconciler.plan.storage import classes, lost_data
 from reconciler.plan.world import World
 from reconciler.provenance import SOURCE
 from reconciler.store.cache import Cache
@@ -69,7 +70,7 @@ def run(
     """Carries the folder into a copy of the cluster, and lets it come to rest."""
     objects = tuple(before)
     admit = completion(settings.admission)
-    world = World((*objects, *_namespaces(objects)), now, admit)
+    world = World((*objects, *_namespaces(objects), *classes(objects)), now, admit)
     old = _copied(world)
     folder = Folder(world, declared, admit, settings.limits)
     lowest = dict(pods.ready_by_workload(old))
@@ -110,7 +111,7 @@ def told(done: Run) -> Forecast:
     faults = done.folder.faults
     return Forecast(
         summary=_summary(objects, workloads, len(needed), sum(fault.severity == "error" for fault in faults)),
-        dangers=dangers(objects, workloads),
+        dangers=(*lost_data(done.before, done.after), *dangers(objects, workloads)),
         notes=tuple(_notes(done)),
         objects=objects,
         workloads=workloads,

@@ -12,6 +12,7 @@ from typing import Literal
 
 from msgspec import structs
 
+from reconciler.admission.storage import BUILT_IN as MARK
 from reconciler.admission.storage import DEFAULT_CLASS
 from reconciler.controllers.interface import NOTHING, Controller, Plan
 from reconciler.controllers.volumes.binding import said_once
@@ -52,7 +53,7 @@ _LONGEST_NAME = 255
 """Bytes of a name in a file system."""
 
 BUILT_IN = StorageClass(
-    metadata=ObjectMeta(name="local-path", annotations={DEFAULT_CLASS: "true"}),
+    metadata=ObjectMeta(name="local-path", annotations={DEFAULT_CLASS: "true", MARK: "true"}),
     provisioner=NAME,
     reclaim_policy="Delete",
     volume_binding_mode="WaitForFirstConsumer",
