@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from reconciler.admission.services import NODE_PORTS, SERVICE_CIDR, ranges
+from reconciler.schedulerconfig import SchedulerConfig
 from reconciler.source import Source, git_settings
 from schemas.configuration import BadConfiguration, BrokerAddress, Section, load
 from schemas.nodeloss import DEFAULT_LEASE, LONGEST_LEASE, SHORTEST_LEASE
@@ -61,6 +62,7 @@ class Config(Section, frozen=True, kw_only=True):
     embedded_broker: EmbeddedBroker | None = None
     api: Api = Api()
     prune: Prune = Prune()
+    scheduler: SchedulerConfig = SchedulerConfig()
     toleration_seconds: int = 30
     """How long pods stay bound to a node that is away, where they do not say so themselves."""
     lease_seconds: int = DEFAULT_LEASE
@@ -114,6 +116,7 @@ def load_config(path: Path) -> Config:
         raise BadConfiguration(f"{path}: serviceCidr, serviceNodePorts: {error}") from None
     try:
         git_settings(config.origin)
+        config.scheduler.profile()
     except BadConfiguration as error:
         raise BadConfiguration(f"{path}: {error}") from None
     return config

@@ -5,6 +5,7 @@ change that concerns a filter which refused it.
 """
 
 from reconciler.scheduler.plugins import (
+    image_architecture,
     inter_pod_affinity,
     node_affinity,
     node_ports,
@@ -27,6 +28,7 @@ ROOM = _AROUND | {
     node_resources_fit.NAME,
     volume_restrictions.NAME,
     node_volume_limits.NAME,
+    image_architecture.NAME,
 }
 STORAGE = frozenset((volume_binding.NAME, volume_zone.NAME, volume_restrictions.NAME, node_volume_limits.NAME))
 NAMESPACES = frozenset((inter_pod_affinity.NAME,))
@@ -67,4 +69,6 @@ def of_node(old: Node, new: Node) -> frozenset[str]:
             found |= {node_unschedulable.NAME}
     if old.status.allocatable != new.status.allocatable or old.status.capacity != new.status.capacity:
         found |= {node_resources_fit.NAME}
+    if old.status.images != new.status.images:
+        found |= {image_architecture.NAME}
     return found

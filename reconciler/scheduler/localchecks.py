@@ -9,6 +9,7 @@ from typing import NamedTuple
 from reconciler.scheduler.nodeinfo import NodeInfo
 from reconciler.scheduler.plugins import (
     balanced_allocation,
+    image_architecture,
     image_locality,
     node_affinity,
     node_name,
@@ -67,13 +68,17 @@ class Filters(NamedTuple):
 _BY_TAINTS = (node_unschedulable.NAME, taint_toleration.NAME)
 
 
-def filters(asked: PodClass, snapshot: Snapshot) -> Filters:
+def filters(asked: PodClass, snapshot: Snapshot, profile: Profile) -> Filters:
     storage = snapshot.storage
     prepared: list[tuple[str, Check | Refusal | None]] = [
         (node_unschedulable.NAME, node_unschedulable.prepare(asked)),
         (node_name.NAME, node_name.prepare(asked)),
         (taint_toleration.NAME, taint_toleration.prepare(asked)),
         (node_affinity.NAME, node_affinity.prepare(asked)),
+        (
+            image_architecture.NAME,
+            image_architecture.prepare(asked, snapshot.refused_by) if profile.architecture else None,
+        ),
         (node_ports.NAME, node_ports.prepare(asked)),
         (node_resources_fit.NAME, node_resources_fit.prepare(asked)),
     ]

@@ -88,6 +88,15 @@ class SchedulerLoop:
         finally:
             end()
 
+    @property
+    def snapshot(self) -> Snapshot:
+        """The cluster as it is judged by."""
+        return self._pending.snapshot
+
+    @property
+    def profile(self) -> Profile:
+        return self._pending.profile
+
     def statistics(self) -> Statistics:
         return Statistics(
             queued=len(self._pending),

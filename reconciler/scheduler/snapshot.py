@@ -15,6 +15,8 @@ from msgspec import structs
 from reconciler.scheduler.images import Images
 from reconciler.scheduler.kinship import OWNERS, Kinship
 from reconciler.scheduler.nodeinfo import NodeInfo, PlacedPod
+from reconciler.scheduler.plugins.image_architecture import LABEL as ARCHITECTURE
+from reconciler.scheduler.plugins.image_architecture import misfits
 from reconciler.scheduler.podclass import PodClass, key_of
 from reconciler.scheduler.storage import Key, Storage
 from schemas.apps import ReplicaSet, StatefulSet
@@ -203,6 +205,13 @@ class Snapshot:
             del info.nominated[pod.metadata.uid]
             self._changed(info)
 
+    def refused_by(self, image: str) -> frozenset[str]:
+        """The architectures on which the image is known not to run."""
+        if not self.images.has_misfits:
+            return frozenset()
+        kinds = {name: info.labels.get(ARCHITECTURE, "") for name, info in self.nodes.items()}
+        return self.images.refused_by(image, kinds)
+
     def _put_pod(self, pod: Pod) -> None:
         if pod.status.phase in ("Succeeded", "Failed"):
             self._drop_pod(pod.metadata.uid)
@@ -213,6 +222,8 @@ class Snapshot:
                 placed.pod = pod
             else:
                 self.place(pod, pod.spec.node_name)
+            info = self.nodes.get(pod.spec.node_name)
+            self.images.tell(pod.metadata.uid, misfits(pod), info.labels.get(ARCHITECTURE, "") if info else "")
         else:
             self._drop_pod(pod.metadata.uid)
             if pod.status.nominated_node_name and pod.metadata.deletion_timestamp is None:
@@ -224,6 +235,7 @@ class Snapshot:
         placed = self._pods.pop(uid, None)
         if placed is None:
             return
+        self.images.tell(uid, frozenset(), "")
         info, asked = placed.info, placed.asked
         info.drop(uid)
         left = asked.nodes[info] - 1

@@ -56,8 +56,8 @@ class Group:
 class Standing:
     """The answer for one class. `update` before anything is asked of it.
 
-    `fault` says what is wrong with the class where its nodes cannot be compared. `told` is for whoever decides: what was
-    said last of a pod that fits nowhere, and when.
+    `fault` says what is wrong with the class where its nodes cannot be compared. `told` is for whoever decides: what
+    was said last of a pod that fits nowhere, and when.
     """
 
     def __init__(self, asked: PodClass, snapshot: Snapshot, profile: Profile) -> None:
@@ -84,7 +84,7 @@ class Standing:
         snapshot, asked = self._snapshot, self.asked
         nodes = snapshot.ordered()
         self._cursor = snapshot.log_start + len(snapshot.log)
-        self.filters = localchecks.filters(asked, snapshot)
+        self.filters = localchecks.filters(asked, snapshot, self.profile)
         self.scores = localchecks.scores(asked, snapshot, self.profile)
         self._topology = Topology(asked, snapshot)
         self._kin = snapshot.kin.version
