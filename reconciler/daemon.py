@@ -100,7 +100,7 @@ async def serve(config: Config, kubeconfig_path: Path, box: Box | None = None) -
             loop = ControllerLoop(
                 cluster, controllers(settings, lambda: link.usage, lambda node: link.leases.silence(node)), now
             )
-            scheduler = SchedulerLoop(cluster, now, loop.has_made)
+            scheduler = SchedulerLoop(cluster, now, loop.has_made, config.scheduler.profile())
             issuer = Issuer(config.data / "pki", cluster.cache)
             link = Link(
                 cluster,
