@@ -42,34 +42,6 @@ _STORAGE = "volumes of this kind are not attached yet; the pod would run without
 _REMOVED = "Kubernetes itself no longer has this kind of volume, or leaves it to a CSI driver"
 
 POD = (
-    _refuse(
-        "PodAffinity.requiredDuringSchedulingIgnoredDuringExecution",
-        "affinity between pods is not kept yet; the pod could run apart from those it must be near",
-    ),
-    _warn(
-        "PodAffinity.preferredDuringSchedulingIgnoredDuringExecution",
-        "affinity between pods is not weighed yet; the pod may run apart from those it should be near",
-    ),
-    _refuse(
-        "PodAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution",
-        "affinity between pods is not kept yet; the pod could run beside those it must avoid",
-    ),
-    _warn(
-        "PodAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution",
-        "affinity between pods is not weighed yet; the pod may run beside those it should avoid",
-    ),
-    _refuse(
-        "PodSpec.topologySpreadConstraints",
-        "spreading is not enforced yet; too many of the pods could run in one place",
-        lambda constraint: constraint.when_unsatisfiable == "DoNotSchedule",
-        "with `whenUnsatisfiable: DoNotSchedule`",
-    ),
-    _warn(
-        "PodSpec.topologySpreadConstraints",
-        "stated constraints are not weighed yet; pods may gather in one place",
-        lambda constraint: constraint.when_unsatisfiable == "ScheduleAnyway",
-        "with `whenUnsatisfiable: ScheduleAnyway`",
-    ),
     _warn(
         "PodSpec.enableServiceLinks",
         "no variables about Services are set yet; ask the cluster's DNS",
@@ -84,16 +56,6 @@ POD = (
         "where `false`",
     ),
     _refuse("PodSpec.os", "nodes run Linux", lambda os: os.name != "linux", "for any other than `linux`"),
-    _warn(
-        "PodSpec.preemptionPolicy",
-        "no pod gives way to another yet",
-        _is("PreemptLowerPriority"),
-        "where `PreemptLowerPriority`",
-    ),
-    _warn(
-        "PodSpec.priorityClassName",
-        "PriorityClasses are not served yet; the pod has the number in `priority`, or 0",
-    ),
     _refuse("PodSpec.resourceClaims", "devices are not allocated yet; the pod would run without them"),
     _refuse("PodSpec.resources", "limits on a pod as a whole are not kept yet; set them on its containers"),
     _refuse(
@@ -262,7 +224,6 @@ KIND_GAPS = (
         _warn(f"MetricSpec.{source}", "nothing serves metrics of this type; the autoscaler tells that it has none")
         for source in ("external", "object", "pods")
     ),
-    *(_warn(f"PriorityClass.{field}", _NOT_HELD_TO) for field in ("globalDefault", "preemptionPolicy", "value")),
     *(
         _warn(f"PersistentVolumeSpec.{source}", _NOT_MOUNTED)
         for source in (

@@ -141,21 +141,29 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "PodFailurePolicyRule": "action onExitCodes onPodConditions",
         "PodReadinessGate": "conditionType",
         "PodSchedulingGate": "name",
+        "PodAffinity": (
+            "preferredDuringSchedulingIgnoredDuringExecution requiredDuringSchedulingIgnoredDuringExecution"
+        ),
+        "PodAffinityTerm": ("labelSelector matchLabelKeys mismatchLabelKeys namespaceSelector namespaces topologyKey"),
+        "PodAntiAffinity": (
+            "preferredDuringSchedulingIgnoredDuringExecution requiredDuringSchedulingIgnoredDuringExecution"
+        ),
         "PodSecurityContext": (
             "fsGroup fsGroupChangePolicy runAsGroup runAsNonRoot runAsUser supplementalGroups sysctls"
         ),
         "PodSpec": (
             "activeDeadlineSeconds affinity automountServiceAccountToken "
             "containers dnsConfig dnsPolicy hostAliases hostIPC hostNetwork hostPID "
-            "hostname hostnameOverride imagePullSecrets initContainers nodeName nodeSelector overhead priority "
-            "readinessGates restartPolicy schedulerName schedulingGates securityContext serviceAccount "
+            "hostname hostnameOverride imagePullSecrets initContainers nodeName nodeSelector overhead "
+            "preemptionPolicy priority priorityClassName readinessGates restartPolicy schedulerName "
+            "schedulingGates securityContext serviceAccount "
             "serviceAccountName setHostnameAsFQDN shareProcessNamespace terminationGracePeriodSeconds "
-            "tolerations volumes"
+            "tolerations topologySpreadConstraints volumes"
         ),
         "PodTemplate": f"{_EVERY_KIND} template",
         "PodTemplateSpec": "metadata spec",
         "PreferredSchedulingTerm": "preference weight",
-        "PriorityClass": f"{_EVERY_KIND} description",
+        "PriorityClass": f"{_EVERY_KIND} description globalDefault preemptionPolicy value",
         "Probe": (
             "exec failureThreshold grpc httpGet initialDelaySeconds periodSeconds successThreshold tcpSocket "
             "terminationGracePeriodSeconds timeoutSeconds"
@@ -212,7 +220,12 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "Volume": "configMap downwardAPI emptyDir ephemeral hostPath name nfs persistentVolumeClaim projected secret",
         "TopologySelectorLabelRequirement": "key values",
         "TopologySelectorTerm": "matchLabelExpressions",
+        "TopologySpreadConstraint": (
+            "labelSelector matchLabelKeys maxSkew minDomains nodeAffinityPolicy nodeTaintsPolicy topologyKey "
+            "whenUnsatisfiable"
+        ),
         "VolumeNodeAffinity": "required",
+        "WeightedPodAffinityTerm": "podAffinityTerm weight",
         "VolumeResourceRequirements": "limits requests",
         "VolumeMount": "mountPath mountPropagation name readOnly subPath subPathExpr",
         "VolumeAttachment": _WITH_STATUS,
