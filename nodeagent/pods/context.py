@@ -83,5 +83,9 @@ class Context:
 
 
 def _field_path(pod: Pod, container: str) -> str:
-    is_init = any(one.name == container for one in pod.spec.init_containers)
-    return f"spec.{'initContainers' if is_init else 'containers'}{{{container}}}"
+    field = "containers"
+    if any(one.name == container for one in pod.spec.init_containers):
+        field = "initContainers"
+    elif any(one.name == container for one in pod.spec.ephemeral_containers):
+        field = "ephemeralContainers"
+    return f"spec.{field}{{{container}}}"

@@ -27,7 +27,7 @@ from nodeagent.pods.ending import end, finish, hold, stop_all
 from nodeagent.pods.memory import ContainerMemory, Exit, PodMemory, restart_at, spec_hash
 from nodeagent.pods.observed import LIVE
 from nodeagent.pods.plan import Plan
-from nodeagent.pods.resources import all_containers, is_sidecar
+from nodeagent.pods.resources import all_containers, debuggers, is_sidecar
 from nodeagent.pods.situation import (
     Situation,
     has_run_out,
@@ -110,6 +110,7 @@ def _run_with_volumes(plan: Plan) -> None:
         _renew_sandbox(plan)
     elif _is_sole(plan):
         _replace(plan)
+        _debug(plan)
         if _initialise(plan):
             _start_main(plan)
         if not any(isinstance(action, StartContainer | EnsureImage) for action in plan.actions):
@@ -177,6 +178,13 @@ def _reason_to_stop(situation: Situation, container: Container, instance: Instan
         again = "" if policy_of(situation.pod, container) == "Never" else ", will be restarted"
         return f"Container {name} failed {failed} probe{again}"
     return ""
+
+
+def _debug(plan: Plan) -> None:
+    """Ephemeral containers start at once, even while the pod is not initialised, and each but once."""
+    for container in debuggers(plan.situation.pod):
+        if plan.situation.observed.latest(container.name) is None:
+            _start(plan, container)
 
 
 def _initialise(plan: Plan) -> bool:

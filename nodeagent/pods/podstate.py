@@ -10,6 +10,7 @@ from nodeagent.pods.fieldpaths import PodFacts
 from nodeagent.pods.memory import PodMemory
 from nodeagent.pods.node import NodeFacts
 from nodeagent.pods.observed import Observed
+from nodeagent.pods.resources import all_containers
 from nodeagent.pods.sandboxconfig import GRACE, START_TIME
 from nodeagent.volumes.plan import Planned
 from nodeagent.volumes.plan import config_keys as volume_config_keys
@@ -46,8 +47,7 @@ class PodState:
         return PodFacts(self.pod, node, sandbox.ips if sandbox and sandbox.ready else ())
 
     def container(self, name: str) -> Container:
-        spec = self.pod.spec
-        return next(one for one in (*spec.init_containers, *spec.containers) if one.name == name)
+        return next(one for one in all_containers(self.pod) if one.name == name)
 
 
 def _start_time(observed: Observed) -> datetime | None:
@@ -64,7 +64,7 @@ def config_keys(pod: Pod) -> frozenset[str]:
     namespace, spec = pod.metadata.namespace, pod.spec
     keys = volume_config_keys(pod)
     keys |= {config_key("Secret", namespace, secret.name) for secret in spec.image_pull_secrets}
-    for container in (*spec.init_containers, *spec.containers):
+    for container in all_containers(pod):
         for source in container.env_from:
             if source.config_map_ref:
                 keys.add(config_key("ConfigMap", namespace, source.config_map_ref.name))

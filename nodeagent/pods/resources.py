@@ -22,6 +22,14 @@ NODE_CRITICAL = "system-node-critical"
 def all_containers(pod: Pod) -> Iterator[Container]:
     yield from pod.spec.init_containers
     yield from pod.spec.containers
+    yield from debuggers(pod)
+
+
+def debuggers(pod: Pod) -> Iterator[Container]:
+    """The ephemeral containers, as containers; they have no probes, hooks, ports or resources."""
+    for one in pod.spec.ephemeral_containers:
+        fields = {name: getattr(one, name) for name in one.__struct_fields__ if name != "target_container_name"}
+        yield Container(**fields)
 
 
 def is_sidecar(container: Container) -> bool:

@@ -103,6 +103,8 @@ def _port_mappings(pod: Pod) -> tuple[PortMapping, ...]:
     )
 
 
+_MANAGED = "# Kubernetes-managed hosts file"
+"""How the kubelet begins it; programs look for it."""
 _LOCAL_HOSTS = """\
 127.0.0.1\tlocalhost
 ::1\tlocalhost ip6-localhost ip6-loopback
@@ -117,11 +119,11 @@ def hosts_file(facts: PodFacts) -> str:
     """The pod's `/etc/hosts`; on the host's network the node's own, with the pod's aliases."""
     pod = facts.pod
     if pod.spec.host_network:
-        text = facts.node.hosts_file
+        text = f"{_MANAGED} (host network).\n{facts.node.hosts_file}"
     else:
         name, domain = host_and_domain(pod)
         names = f"{name}.{domain}\t{name}" if domain else name
-        text = _LOCAL_HOSTS + "".join(f"{ip}\t{names}\n" for ip in pod_ips(facts))
-    if text and not text.endswith("\n"):
+        text = f"{_MANAGED}.\n{_LOCAL_HOSTS}" + "".join(f"{ip}\t{names}\n" for ip in pod_ips(facts))
+    if not text.endswith("\n"):
         text += "\n"
     return text + "".join("\t".join((alias.ip, *alias.hostnames)) + "\n" for alias in pod.spec.host_aliases)

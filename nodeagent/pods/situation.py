@@ -59,7 +59,10 @@ def spec_grace_seconds(pod: Pod) -> float:
 
 
 def policy_of(pod: Pod, container: Container) -> str:
-    """The restart policy that holds for this container. An init container that has succeeded is never run again."""
+    """The restart policy that holds for this container. An init container that has succeeded is never run again, nor is
+    an ephemeral one, whatever became of it."""
+    if any(container.name == one.name for one in pod.spec.ephemeral_containers):
+        return "Never"
     if is_sidecar(container):
         return "Always"
     policy = pod.spec.restart_policy or "Always"

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from nodeagent.pods import files
 from nodeagent.pods.containerconfig import Parts, Refusal, container_config
 from nodeagent.pods.context import Context
@@ -9,7 +11,7 @@ from nodeagent.pods.environment import Environment, MissingConfig, environment, 
 from nodeagent.pods.fieldpaths import FieldFault, PodFacts
 from nodeagent.pods.podstate import PodState
 from nodeagent.pods.sandboxconfig import hosts_file
-from nodeagent.runtime.interface import ContainerConfig
+from nodeagent.runtime.interface import ContainerConfig, State
 from nodeagent.volumes.plan import VolumeFault, is_read_only
 from schemas.core.container import Container
 
@@ -39,9 +41,19 @@ def configure(context: Context, state: PodState, container: Container, attempt: 
         termination_message=message,
     )
     try:
-        return container_config(facts, container, attempt, parts)
+        return replace(container_config(facts, container, attempt, parts), pid_of=_target(state, container))
     except Refusal as refusal:
         raise ConfigFault(str(refusal)) from None
+
+
+def _target(state: PodState, container: Container) -> str:
+    """The container whose processes an ephemeral one is to see."""
+    targets = {one.name: one.target_container_name for one in state.pod.spec.ephemeral_containers}
+    name = targets.get(container.name, "")
+    found = state.observed.current(name) if name else None
+    if name and (found is None or found.state is not State.RUNNING):
+        raise ConfigFault(f'unable to find target container "{name}": it is not running')
+    return found.id if found else ""
 
 
 def _environment(context: Context, state: PodState, container: Container, facts: PodFacts) -> Environment:

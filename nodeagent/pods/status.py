@@ -4,15 +4,16 @@ https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 from msgspec import field
+from msgspec.structs import replace
 
 from nodeagent.pods.actions import Decision
 from nodeagent.pods.conditions import Progress, conditions
 from nodeagent.pods.fieldpaths import PodFacts, pod_ips
-from nodeagent.pods.resources import is_sidecar
+from nodeagent.pods.resources import debuggers, is_sidecar
 from nodeagent.pods.situation import Situation
 from nodeagent.runtime.interface import Container as Instance
 from nodeagent.runtime.interface import State
@@ -30,6 +31,9 @@ from schemas.core.podstatus import (
     VolumeMountStatus,
 )
 from schemas.qos import qos_class
+
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a container began that could not be started, as containerd tells the kubelet."""
 
 
 class Story(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +67,9 @@ def status_of(situation: Situation, story: Story) -> PodStatus:
     return PodStatus(
         conditions=conditions(progress, story.now, story.start_time, story.before.conditions),
         container_statuses=mains,
+        ephemeral_container_statuses=tuple(
+            replace(_container(situation, story, container), ready=False, started=None) for container in debuggers(pod)
+        ),
         init_container_statuses=inits,
         host_ip=hosts[0] if hosts else "",
         host_ips=tuple(HostIP(address) for address in hosts),
@@ -127,6 +134,8 @@ def _states(
     waiting = story.decision.waiting.get(container.name)
     previous = situation.observed.previous(container.name)
     before = ContainerState(terminated=_terminated(previous, story)) if previous and _has_ended(previous) else None
+    if before is None and latest is not None:
+        before = _told_before(story, container, latest)
     if latest is not None and latest.state is State.RUNNING:
         return ContainerState(running=ContainerStateRunning(latest.started_at)), before or ContainerState()
     if latest is not None and latest.state is State.EXITED:
@@ -136,6 +145,17 @@ def _states(
         reason = "PodInitializing" if situation.pod.spec.init_containers else "ContainerCreating"
         waiting = ContainerStateWaiting(reason=reason)
     return ContainerState(waiting=waiting), before or ContainerState()
+
+
+def _told_before(story: Story, container: Container, latest: Instance) -> ContainerState | None:
+    """How the one before ended, where it is no longer kept: as it was told when it was."""
+    told = story.before.container_statuses + story.before.init_container_statuses
+    found = next((one for one in told if one.name == container.name), None)
+    for state in (found.last_state, found.state) if found else ():
+        ended = state.terminated if state else None
+        if ended is not None and not ended.container_id.endswith(latest.id):
+            return state
+    return None
 
 
 def _has_ended(instance: Instance) -> bool:
@@ -149,7 +169,7 @@ def _terminated(instance: Instance, story: Story) -> ContainerStateTerminated:
         finished_at=instance.finished_at,
         message=story.messages.get(instance.id, "") or instance.message,
         reason=instance.reason or ("Error" if instance.exit_code else "Completed"),
-        started_at=instance.started_at,
+        started_at=instance.started_at or (_NEVER if instance.reason == "StartError" else None),
     )
 
 

@@ -30,6 +30,7 @@ from nodeagent.pods.memory import NEVER, after_restart
 from nodeagent.pods.observed import Observed, observed
 from nodeagent.pods.podstate import PodState, config_keys
 from nodeagent.pods.probing import Probing
+from nodeagent.pods.resources import all_containers
 from nodeagent.pods.situation import Situation
 from nodeagent.pods.status import Story, status_of
 from nodeagent.runtime.interface import Container, RuntimeFailure, Sandbox, State, Unavailable
@@ -197,7 +198,7 @@ class PodWorker:
             owners[id_] = state.uid
         state.observed = found
         ended = {one.id: one for one in found.all() if one.state is State.EXITED}
-        specs = {one.name: one for one in (*state.pod.spec.init_containers, *state.pod.spec.containers)}
+        specs = {one.name: one for one in all_containers(state.pod)}
         state.messages = {
             id_: state.messages[id_]
             if id_ in state.messages

@@ -161,8 +161,12 @@ class CriRuntime:
     async def exec_sync(self, container_id: str, command: Sequence[str], timeout_seconds: float) -> ExecResult:
         # CRI counts whole seconds; leaving earlier resets the call, at which containerd kills the command.
         request = cri.ExecSyncRequest(container_id=container_id, cmd=command, timeout=math.ceil(timeout_seconds) + 1)
-        async with asyncio.timeout(timeout_seconds):
-            reply = await self._connection.call(self._runtime.ExecSync, request, timeout_seconds + SLOW)
+        ended = await self._starts.slot()  # the same few as sessions; waiting for a turn is not the command's time
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                reply = await self._connection.call(self._runtime.ExecSync, request, timeout_seconds + SLOW)
+        finally:
+            ended()
         return ExecResult(reply.exit_code, (reply.stdout[:OUTPUT] + reply.stderr[:OUTPUT])[:OUTPUT])
 
     async def exec_session(self, container_id: str, command: Sequence[str], streams: Streams) -> Session:

@@ -131,6 +131,13 @@ def namespaces(config: SandboxConfig) -> cri.NamespaceOption:
     )
 
 
+def _of_container(config: ContainerConfig, sandbox: SandboxConfig) -> cri.NamespaceOption:
+    found = namespaces(sandbox)
+    if config.pid_of and found.pid == cri.CONTAINER:
+        found.pid, found.target_id = cri.TARGET, config.pid_of
+    return found
+
+
 def container_to_cri(config: ContainerConfig, sandbox: SandboxConfig, node: str) -> cri.ContainerConfig:
     return cri.ContainerConfig(
         metadata=cri.ContainerMetadata(name=config.name, attempt=config.attempt),
@@ -165,7 +172,7 @@ def _container_security(config: ContainerConfig, sandbox: SandboxConfig) -> cri.
             add_capabilities=config.add_capabilities, drop_capabilities=config.drop_capabilities
         ),
         privileged=config.privileged,
-        namespace_options=namespaces(sandbox),
+        namespace_options=_of_container(config, sandbox),
         run_as_user=_id(config.run_as_user),
         # CRI refuses a group without a user; the image's user has its own group then.
         run_as_group=_id(config.run_as_group if config.run_as_user is not None else None),

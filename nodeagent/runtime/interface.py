@@ -117,6 +117,8 @@ class ContainerConfig(msgspec.Struct, frozen=True, kw_only=True):
     supplemental_groups: tuple[int, ...] = ()
     add_capabilities: tuple[str, ...] = ()
     drop_capabilities: tuple[str, ...] = ()
+    pid_of: str = ""
+    """The id of the container whose processes it sees; empty: as the sandbox has it."""
 
 
 class Sandbox(msgspec.Struct, frozen=True, kw_only=True):

@@ -151,7 +151,7 @@ def _same(old: NodeCondition, new: NodeCondition) -> bool:
 
 
 def _pod_status(present: PodStatus, report: PodReport) -> PodStatus:
-    """The report; what others set (that the pod is scheduled, its quality of service) stays."""
+    """The report; what others set (a readiness gate, its quality of service) stays, and stands first."""
     reported = {condition.type for condition in report.status.conditions}
     conditions = tuple(
         condition
@@ -160,6 +160,8 @@ def _pod_status(present: PodStatus, report: PodReport) -> PodStatus:
     )
     for condition in report.status.conditions:
         conditions = updated(conditions, condition)
+    order = [condition.type for condition in report.status.conditions]
+    conditions = tuple(sorted(conditions, key=lambda one: order.index(one.type) if one.type in reported else -1))
     return structs.replace(
         report.status,
         conditions=conditions,

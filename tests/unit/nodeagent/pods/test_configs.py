@@ -91,10 +91,11 @@ def test_a_sandbox_says_whose_it_is_and_where_its_logs_go() -> None:
 def test_hosts_name_the_pod_and_its_aliases() -> None:
     one = pod(subdomain="sub", hostAliases=[{"ip": "10.1.1.1", "hostnames": ["printer", "scanner"]}])
     text = hosts_file(PodFacts(one, NODE, ("10.244.0.5",)))
+    assert text.startswith("# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n")
     assert "10.244.0.5\tweb.sub.default.svc.cluster.local\tweb\n" in text
     assert text.endswith("10.1.1.1\tprinter\tscanner\n")
     own = hosts_file(PodFacts(pod(hostNetwork=True, hostAliases=[{"ip": "1.1.1.1", "hostnames": ["x"]}]), NODE))
-    assert own == "127.0.0.1 localhost\n1.1.1.1\tx\n"
+    assert own == "# Kubernetes-managed hosts file (host network).\n127.0.0.1 localhost\n1.1.1.1\tx\n"
 
 
 def test_a_container_is_made_as_its_spec_says() -> None:

@@ -126,6 +126,14 @@ def test_a_containers_status_is_read_whole() -> None:
     assert (created.started_at, created.finished_at) == (None, None)
 
 
+@pytest.mark.parametrize(("shared", "mode"), [(False, cri.TARGET), (True, cri.POD)], ids=["own", "shared by the pod"])
+def test_a_debugger_sees_the_processes_of_its_target(shared: bool, mode: cri.NamespaceMode) -> None:
+    pod = msgspec.structs.replace(SANDBOX, share_process_namespace=shared)
+    made = container(pod, pid_of="c1")
+    found = made.linux.security_context.namespace_options
+    assert (found.pid, found.target_id) == (mode, "c1" if mode == cri.TARGET else "")
+
+
 def test_a_sandbox_has_its_primary_address_first() -> None:
     network = cri.PodSandboxNetworkStatus(ip="10.0.0.2", additional_ips=[cri.PodIP(ip="fd00::2")])
     status = cri.PodSandboxStatus(id="s", state=cri.SANDBOX_READY, network=network)
