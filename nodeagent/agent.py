@@ -6,17 +6,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 
+from msgspec.structs import replace
+
 from nodeagent.accepted import Accepted
 from nodeagent.checkpoint import Checkpoint
 from nodeagent.config import Config
 from nodeagent.lease import Lease
 from nodeagent.link import Link
+from nodeagent.network import cni
 from nodeagent.network.commands import NetworkFailure
 from nodeagent.network.feed import Feed
 from nodeagent.network.state import NetworkState
 from nodeagent.node import Machine, facts, labels, status
 from nodeagent.pods.checks import Reach
-from nodeagent.pods.node import Directories
+from nodeagent.pods.node import Directories, NodeFacts
 from nodeagent.pods.workers import PodWorkers
 from nodeagent.rpc.service import Service
 from nodeagent.runtime.interface import Image, Runtime, RuntimeFailure
@@ -54,6 +57,7 @@ class Agent:
     ) -> None:
         self._config, self._runtime, self._machine = config, runtime, machine
         self._lay_network, self._prepare = lay_network, prepare
+        self._laid = ""
         self._network_changed = network_changed or _ignored
         self.network = Feed(config.data, self._network_changed)
         service = Service(runtime, lambda: self.workers.states)
@@ -73,7 +77,7 @@ class Agent:
             runtime,
             self.link,
             directories=directories,
-            node=facts(config, machine()),
+            node=self._facts(machine()),
             simulation=simulation,
             lease=lease,
         )
@@ -81,7 +85,6 @@ class Agent:
         self._look = asyncio.Event()
         self._away_since: float | None = None
         self._said_away = False
-        self._laid = ""
         self._network_wanted = asyncio.Event()
 
     async def run(self) -> None:
@@ -112,6 +115,10 @@ class Agent:
         else:
             log.info("pods wait for the node's pod CIDR pods=%d", len(accepted.digest.pods))
 
+    def _facts(self, machine: Machine) -> NodeFacts:
+        """Names of the cluster are answered at the gateway of the pods."""
+        return replace(facts(self._config, machine), cluster_dns=cni.gateway(self._laid) if self._laid else "")
+
     async def _run_pods(self) -> None:
         await self._prepare()
         await self.workers.run()
@@ -129,6 +136,7 @@ class Agent:
                 continue
             log.info("the pod network is there cidr=%s", wanted)
             self._laid = wanted
+            self.workers.update_node(self._facts(self._machine()))
             self.workers.accept(self.link.accepted)
 
     async def _report_node(self) -> None:
@@ -143,7 +151,7 @@ class Agent:
             )
             if seen != told:
                 told = seen
-                self.workers.update_node(facts(self._config, machine))
+                self.workers.update_node(self._facts(machine))
                 self.link.node(*seen)
             try:
                 async with asyncio.timeout(LOOK_SECONDS if runtime else AWAY_SECONDS):

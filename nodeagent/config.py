@@ -39,6 +39,8 @@ class Config(Section, frozen=True, kw_only=True):
     """The node's address; empty: that of the default route."""
     bridge: str = "wherry0"
     """Of the pods, on the system's containerd; an own one has a bridge of its own name."""
+    stub_domains: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """Name servers (`ADDRESS` or `ADDRESS#PORT`) of domains that the node's own servers do not know."""
     labels: dict[str, str] = msgspec.field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
     reserved: Reserved = Reserved()

@@ -12,8 +12,11 @@ from nodeagent.agent import AWAY_SECONDS, Agent
 from nodeagent.archives import ArchiveFolder
 from nodeagent.config import Config, load_config
 from nodeagent.network import cni, removal
+from nodeagent.network.dns.server import Server
 from nodeagent.network.nodenetwork import NodeNetwork
 from nodeagent.node import machine
+from nodeagent.pods.node import parse_resolver
+from nodeagent.pods.sandboxconfig import CLUSTER_DOMAIN
 from nodeagent.runtime.containerd import OwnContainerd
 from nodeagent.runtime.cri import CriRuntime
 from nodeagent.runtime.interface import Unavailable
@@ -24,6 +27,7 @@ from schemas.daemon import lock, run_until, stop_signal
 log = logging.getLogger(__name__)
 
 OWN = "own"
+RESOLVER = Path("/etc/resolv.conf")
 SYSTEM_CNI = Path("/etc/cni/net.d")
 
 
@@ -110,8 +114,9 @@ def _own(config: Config) -> OwnContainerd | None:
 
 
 def _network(config: Config, own: OwnContainerd | None) -> NodeNetwork:
+    names = Server(CLUSTER_DOMAIN, lambda: parse_resolver(RESOLVER.read_text()).servers, config.stub_domains)
     if own is None:
         data, conf = config.data / "cni", SYSTEM_CNI
-        return NodeNetwork(config.node, config.bridge, data_directory=data, conf_directory=conf)
-    layout = own.layout
-    return NodeNetwork(config.node, own.bridge, data_directory=layout.cni_data, conf_directory=layout.cni_conf)
+        return NodeNetwork(config.node, config.bridge, data_directory=data, conf_directory=conf, names=names)
+    data, conf = own.layout.cni_data, own.layout.cni_conf
+    return NodeNetwork(config.node, own.bridge, data_directory=data, conf_directory=conf, names=names)

@@ -52,6 +52,11 @@ def conflist(network: PodNetwork) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
+def gateway(pod_cidr: str) -> str:
+    """The node's own address on the pods' bridge: the first of the range."""
+    return str(next(ipaddress.ip_network(pod_cidr).hosts()))
+
+
 def _checked(network: PodNetwork) -> None:
     if not _NAME.fullmatch(network.bridge):
         raise ValueError(f"{network.bridge!r} is no name for a bridge: 1 to 15 letters, digits, '-', '_' or '.'")

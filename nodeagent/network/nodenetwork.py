@@ -1,10 +1,12 @@
-"""The whole network of a node, joined: the pods' own, the ways to other nodes, and Services."""
+"""The whole network of a node, joined: the pods' own, the ways to other nodes, Services, and names."""
 
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
 from nodeagent.network import cni
+from nodeagent.network.bridge import lay_bridge
+from nodeagent.network.dns.server import Server
 from nodeagent.network.forwarding import Forwarding
 from nodeagent.network.routing import Routing
 from nodeagent.network.state import NetworkState
@@ -17,24 +19,49 @@ class NodeNetwork:
     """
 
     def __init__(
-        self, node: str, bridge: str, *, data_directory: Path, conf_directory: Path, enter: Sequence[str] = ()
+        self,
+        node: str,
+        bridge: str,
+        *,
+        data_directory: Path,
+        conf_directory: Path,
+        names: Server,
+        enter: Sequence[str] = (),
     ) -> None:
         self._bridge, self._data, self._conf = bridge, data_directory, conf_directory
         self._forwarding = Forwarding(node, bridge, enter)
         self._routing = Routing(node, bridge, enter)
+        self._names, self._enter = names, enter
+        self._gateway = ""
+        self._laid = asyncio.Event()
 
     async def lay(self, pod_cidr: str) -> None:
         """Has all there that pods of this range need to start. Raises `NetworkFailure`, `ValueError`, `OSError`."""
         cni.lay(cni.PodNetwork(bridge=self._bridge, pod_cidr=pod_cidr, data_directory=self._data), self._conf)
+        await lay_bridge(self._bridge, pod_cidr, self._enter)
         await self._forwarding.lay([pod_cidr])
+        self._gateway = cni.gateway(pod_cidr)
+        self._laid.set()
 
     def update(self, state: NetworkState) -> None:
         """What is known of the network of all nodes now."""
         self._forwarding.update(state)
         self._routing.update(state)
+        self._names.update(state)
 
     async def run(self) -> None:
         """Until cancelled; everything stays as it is then."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._forwarding.run(), name="forwarding")
             tasks.create_task(self._routing.run(), name="routing")
+            tasks.create_task(self._answer_names(tasks), name="names")
+
+    async def _answer_names(self, tasks: asyncio.TaskGroup) -> None:
+        """At the pods' gateway, which is another one when the node gets another range."""
+        answering: asyncio.Task[None] | None = None
+        while True:
+            await self._laid.wait()
+            self._laid.clear()
+            if answering is not None:
+                answering.cancel()
+            answering = tasks.create_task(self._names.run(self._gateway), name="names-server")

@@ -19,6 +19,8 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     addresses: tuple[str, ...] = ()
     resolver: Resolver = Resolver()
+    cluster_dns: str = ""
+    """The address where names of the cluster are answered; empty where none is."""
     memory_capacity: int = 0
     allocatable_cpu: int = 0
     allocatable_memory: int = 0

@@ -6,7 +6,7 @@ https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/
 from datetime import datetime
 
 from nodeagent.pods.fieldpaths import PodFacts, pod_ips
-from nodeagent.pods.node import Directories, Resolver
+from nodeagent.pods.node import Directories, NodeFacts, Resolver
 from nodeagent.pods.situation import spec_grace_seconds
 from nodeagent.runtime.interface import PortMapping, SandboxConfig
 from schemas.core.pod import Pod
@@ -19,13 +19,15 @@ CONTAINER_NAME = "io.kubernetes.container.name"
 """The kubelet's labels, by which crictl and cAdvisor know pods."""
 LONGEST_HOSTNAME = 63
 CLUSTER_DOMAIN = "cluster.local"
+MAX_SEARCHES = 32
+"""Domains, as many as Kubernetes allows."""
 
 
 def sandbox_config(facts: PodFacts, directories: Directories, attempt: int, start_time: datetime) -> SandboxConfig:
     pod = facts.pod
     meta, spec = pod.metadata, pod.spec
     rights = spec.security_context or PodSecurityContext()
-    resolver = resolver_of(pod, facts.node.resolver)
+    resolver = resolver_of(pod, facts.node)
     return SandboxConfig(
         uid=meta.uid,
         namespace=meta.namespace,
@@ -79,9 +81,20 @@ def _host_name(pod: Pod) -> str:
     return f"{name}.{domain}" if domain and pod.spec.set_hostname_as_fqdn else name
 
 
-def resolver_of(pod: Pod, node: Resolver) -> Resolver:
-    """By `dnsPolicy`. There is no cluster DNS: `ClusterFirst` is the node's own, as with a kubelet that has none."""
-    own = Resolver() if pod.spec.dns_policy == "None" else node
+def resolver_of(pod: Pod, node: NodeFacts) -> Resolver:
+    """By `dnsPolicy`: https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pod-s-dns-policy.
+
+    On a node's own network `ClusterFirst` is that node's; and everywhere, where nobody answers names of the cluster.
+    """
+    policy = pod.spec.dns_policy or "ClusterFirst"
+    if policy == "None":
+        own = Resolver()
+    elif not node.cluster_dns or policy == "Default" or (pod.spec.host_network and policy == "ClusterFirst"):
+        own = node.resolver
+    else:
+        services = f"svc.{CLUSTER_DOMAIN}"
+        searches = (f"{pod.metadata.namespace}.{services}", services, CLUSTER_DOMAIN, *node.resolver.searches)
+        own = Resolver((node.cluster_dns,), tuple(dict.fromkeys(searches))[:MAX_SEARCHES], ("ndots:5",))
     more = pod.spec.dns_config
     if more is None:
         return own

@@ -125,6 +125,13 @@ def test_a_service_without_endpoints_refuses_at_once(web: Web) -> None:
             web.fleet.fetch("a", f"http://{address}/")
 
 
+@pytest.mark.parametrize("node", ["a", "b"])
+@pytest.mark.parametrize("name", ["web", "web.default.svc.cluster.local"])
+def test_a_pod_finds_the_service_by_its_name(web: Web, node: str, name: str) -> None:
+    said = web.fleet.kubectl("exec", web.pods[node], "--", "sh", "-c", f"nslookup {name} || true")
+    assert f"Address: {web.addresses['web']}\n" in said.partition("\n\n")[2]
+
+
 def test_services_work_on_while_the_agent_is_away_and_when_it_is_back(web: Web) -> None:
     url = f"http://{web.addresses['web']}/"
     web.fleet.kill("a")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from nodeagent.pods.containerconfig import Parts, Refusal, container_config
 from nodeagent.pods.fieldpaths import PodFacts
@@ -57,7 +58,26 @@ def test_a_resolver_is_read_as_the_c_library_reads_it() -> None:
     ],
 )
 def test_dns_is_by_policy_and_own_settings(spec: dict[str, Any], expected: Resolver) -> None:
-    assert resolver_of(pod(**spec), OWN) == expected
+    assert resolver_of(pod(**spec), NODE) == expected
+
+
+SEARCHES = ("default.svc.cluster.local", "svc.cluster.local", "cluster.local", "lan")
+CLUSTER = Resolver(("10.244.1.1",), SEARCHES, ("ndots:5",))
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        pytest.param({}, CLUSTER, id="names of the cluster first"),
+        pytest.param({"dnsPolicy": "Default"}, OWN, id="Default"),
+        pytest.param({"hostNetwork": True}, OWN, id="on the node's network"),
+        pytest.param({"hostNetwork": True, "dnsPolicy": "ClusterFirstWithHostNet"}, CLUSTER, id="unless asked for"),
+    ],
+)
+def test_where_names_of_the_cluster_are_answered_they_are_asked_for_there(
+    spec: dict[str, Any], expected: Resolver
+) -> None:
+    assert resolver_of(pod(**spec), replace(NODE, cluster_dns="10.244.1.1")) == expected
 
 
 @pytest.mark.parametrize(
