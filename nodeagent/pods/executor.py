@@ -97,7 +97,8 @@ class Executor:
         """In a thread: a server may be slow, and a volume hold many files."""
         state, volumes = self._state, self._context.volumes
         rights = state.pod.spec.security_context or PodSecurityContext()
-        if_needed = rights.fs_group_change_policy == "OnRootMismatch"
+        # What runs already was given its volumes by an agent before this one.
+        if_needed = rights.fs_group_change_policy == "OnRootMismatch" or bool(state.observed.live())
         try:
             for planned in plan_volumes(state.facts(self._context.node), state.configs):
                 if isinstance(planned, Local | Share):

@@ -27,7 +27,7 @@ from nodeagent.pods.worker import PodWorker
 from nodeagent.reporter import Reporter
 from nodeagent.runtime.interface import Container, Runtime, RuntimeFailure, Sandbox, State
 from nodeagent.volumes.discards import Discards
-from nodeagent.volumes.plan import Planned
+from nodeagent.volumes.plan import Local
 
 log = logging.getLogger(__name__)
 
@@ -91,8 +91,12 @@ class PodWorkers:
         busy = sum(worker.is_busy for worker in self._workers.values())
         return Statistics(len(self._workers), busy, self._available.is_set())
 
-    def _mounted(self) -> list[Planned]:
-        return [planned for state in self.states.values() for planned in state.volumes.values()]
+    def _mounted(self) -> set[str]:
+        """Directories of volumes: of pods that are to run, and of those that are no longer named and still end."""
+        configs = self._accepted.configs.values() if self._accepted is not None else ()
+        held = (planned for state in self.states.values() for planned in state.volumes.values())
+        named = {config.volume.local for config in configs if config.volume is not None}
+        return named | {planned.path for planned in held if isinstance(planned, Local)}
 
     def accept(self, accepted: Accepted) -> None:
         """What shall run from now on. Only the workers that it concerns are woken."""

@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping
 
-from nodeagent.volumes.plan import Local, Planned
 from nodeagent.volumes.preparing import Volumes
 
 log = logging.getLogger(__name__)
@@ -17,12 +16,12 @@ RETRY_SECONDS = 5.0
 
 
 class Discards:
-    """`mounted` names what the pods of this node use now; `report` is told the uids of those that are gone."""
+    """`mounted` names the directories that pods of this node use; `report` is told the uids of those that are gone."""
 
     def __init__(
         self,
         volumes: Volumes,
-        mounted: Callable[[], Collection[Planned]],
+        mounted: Callable[[], Collection[str]],
         report: Callable[[tuple[str, ...]], None],
     ) -> None:
         self._volumes, self._mounted, self._report = volumes, mounted, report
@@ -50,7 +49,7 @@ class Discards:
                 asyncio.get_running_loop().call_later(RETRY_SECONDS, self._changed.set)
 
     async def _remove(self, directory: str) -> bool:
-        if any(isinstance(one, Local) and one.path == directory for one in self._mounted()):
+        if directory in self._mounted():
             return False  # a pod that was removed by force is still about to end
         try:
             await asyncio.to_thread(self._volumes.discard, directory)

@@ -45,6 +45,17 @@ def test_what_is_the_same_is_not_said_twice() -> None:
     assert taken(box) == []
 
 
+def test_volumes_that_are_gone_are_told_with_the_node_and_once() -> None:
+    box = outbox()
+    box.node(NodeStatus(), {}, (), "1")
+    taken(box)
+    box.discarded(("pv",))
+    (message,) = box.take()
+    assert decode(message.payload, NodeReport).discarded == ("pv",)
+    box.discarded(("pv",))
+    assert taken(box) == []
+
+
 def test_a_new_connection_is_told_everything_and_what_was_to_be_cleared() -> None:
     box = outbox()
     box.node(NodeStatus(), {}, (), "1")

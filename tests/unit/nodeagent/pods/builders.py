@@ -1,7 +1,7 @@
 """Pods, and a node that runs them on the simulated runtime in virtual time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -38,11 +38,22 @@ def deleted(of: Pod, grace: int = 30) -> Pod:
     return msgspec.structs.replace(of, metadata=meta)
 
 
-def accepted(pods: Iterable[Pod], configs: Iterable[Config] = (), *, damaged: Iterable[str] = ()) -> Accepted:
+def accepted(
+    pods: Iterable[Pod],
+    configs: Iterable[Config] = (),
+    *,
+    damaged: Iterable[str] = (),
+    discard: Mapping[str, str] | None = None,
+) -> Accepted:
     """`damaged`: uids that the digest names and whose bodies were lost."""
     bodies, lost = {one.metadata.uid: one for one in pods}, set(damaged)
     return Accepted(
-        Digest("store", 1, dict.fromkeys(lost, 1) | {uid: one.metadata.generation for uid, one in bodies.items()}),
+        Digest(
+            "store",
+            1,
+            dict.fromkeys(lost, 1) | {uid: one.metadata.generation for uid, one in bodies.items()},
+            discard=dict(discard or {}),
+        ),
         {uid: Assignment(one) for uid, one in bodies.items()},
         {one.key: one for one in configs},
         complete=not lost,
@@ -110,8 +121,14 @@ class Node:
         self.reporter = Recorder()
         self._start()
 
-    def accept(self, *pods: Pod, configs: Iterable[Config] = (), damaged: Iterable[str] = ()) -> None:
-        self.workers.accept(accepted(pods, configs, damaged=damaged))
+    def accept(
+        self,
+        *pods: Pod,
+        configs: Iterable[Config] = (),
+        damaged: Iterable[str] = (),
+        discard: Mapping[str, str] | None = None,
+    ) -> None:
+        self.workers.accept(accepted(pods, configs, damaged=damaged, discard=discard))
 
     def status(self, uid: str = "u1") -> PodStatus:
         return self.reporter.statuses.get(uid, PodStatus())

@@ -9,6 +9,7 @@ import pytest
 
 from nodeagent.pods.fieldpaths import PodFacts
 from nodeagent.pods.node import Directories, NodeFacts
+from nodeagent.volumes import shares
 from nodeagent.volumes.ownership import hand_to
 from nodeagent.volumes.plan import HostPath, Local, Planned, Share, VolumeFault, config_keys, is_read_only, plan_volumes
 from nodeagent.volumes.preparing import Volumes
@@ -93,6 +94,31 @@ def test_a_pod_looks_again_when_its_claim_is_bound() -> None:
 )
 def test_shares_are_mounted_by_the_nodes_own_program(share: Share, words: list[str]) -> None:
     assert command(share, Path("/t")) == words
+
+
+@pytest.mark.parametrize(
+    ("script", "fault"),
+    [
+        pytest.param('echo "$@" > "$0.asked"', "", id="mounted"),
+        pytest.param("echo mount.nfs: access denied by server >&2; exit 32", "access denied by server", id="refused"),
+        pytest.param("exec sleep 60", "no answer of s within", id="a server that is away"),
+    ],
+)
+def test_what_the_program_says_is_told(
+    script: str, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in = tmp_path / "bin" / "mount"
+    stand_in.parent.mkdir()
+    stand_in.write_text(f"#!/bin/sh\n{script}\n")
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", str(stand_in.parent), prepend=":")
+    monkeypatch.setattr(shares, "MOUNT_SECONDS", 0.3)
+    if fault:
+        with pytest.raises(VolumeFault, match=fault):
+            shares.mount_share(Share("v", "s", "/e"), tmp_path / "target")
+        return
+    shares.mount_share(Share("v", "s", "/e"), tmp_path / "target")
+    assert Path(f"{stand_in}.asked").read_text() == f"-t nfs -- s:/e {tmp_path / 'target'}\n"
 
 
 @pytest.fixture

@@ -10,14 +10,13 @@ import pytest
 from nodeagent.pods.node import Directories
 from nodeagent.volumes import discards
 from nodeagent.volumes.discards import Discards
-from nodeagent.volumes.plan import Local, Planned
 from nodeagent.volumes.preparing import Volumes
 from tests.unit.nodeagent.pods.virtual import until
 
 
 class Told:
     def __init__(self, tmp_path: Path) -> None:
-        self.mounted: list[Planned] = []
+        self.mounted: set[str] = set()
         self.gone: list[tuple[str, ...]] = []
         volumes = Volumes(Directories(tmp_path / "data", tmp_path / "run", tmp_path / "logs"))
         self.discards = Discards(volumes, lambda: self.mounted, self.gone.append)
@@ -47,11 +46,11 @@ async def test_what_the_digest_discards_is_removed_told_and_forgotten(told: Told
 async def test_a_directory_that_a_pod_still_uses_goes_with_the_pod(told: Told, tmp_path: Path) -> None:
     made = tmp_path / "pvc-1_default_data"
     made.mkdir()
-    told.mounted = [Local("v", str(made), is_ours=True)]
+    told.mounted = {str(made)}
     told.discards.want({"u1": str(made)})
     await until(lambda: len(told.gone) > 2)
     assert made.exists()
     assert set(told.gone) == {()}
-    told.mounted = []
+    told.mounted = set()
     await until(lambda: told.gone[-1:] == [("u1",)])
     assert not made.exists()
