@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from nodeagent.accepted import Accepted
+from nodeagent.lease import Lease
 from nodeagent.pods.node import Directories, NodeFacts
 from nodeagent.pods.workers import PodWorkers
 from nodeagent.runtime.fake import FakeRuntime
@@ -101,6 +102,7 @@ class Node:
         self._start()
 
     def _start(self) -> None:
+        self.lease = Lease(self.directories.run, self.clock.monotonic)
         facts = NodeFacts(name="node-1", addresses=("10.0.0.1",), memory_capacity=1 << 30)
         self.workers = PodWorkers(
             self.runtime,
@@ -109,6 +111,7 @@ class Node:
             node=facts,
             clock=self.clock,
             simulation=SIMULATED,
+            lease=self.lease,
         )
         self._task = asyncio.create_task(self.workers.run())
 
