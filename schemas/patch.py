@@ -220,7 +220,9 @@ def _merge_field(shape: Shape, merged: dict[str, Any], name: str, item: Json, pa
         if item.get("$patch") == "delete":
             del merged[name]
     elif isinstance(item, list) and shape.form == "list" and isinstance(merged.get(name, []), list):
-        merged[name] = _strategic_list(shape, merged.get(name, []), item)
+        found = _strategic_list(shape, merged.get(name, []), item)
+        told = f"{_ORDER}{name}" in patch
+        merged[name] = found if told else _as_patched(shape, merged.get(name, []), item, found)
     else:
         merged[name] = _plain(item)
 
@@ -234,6 +236,28 @@ def _strategic_list(shape: Shape, live: list[Any], patch: list[Any]) -> list[Any
     for item in patch:
         _merge_element(shape, merged, item)
     return merged
+
+
+def _as_patched(shape: Shape, live: list[Any], patch: list[Any], merged: list[Any]) -> list[Any]:
+    """The merged elements as Kubernetes orders them where the patch does not say how: in the order of the patch, and
+    those that it does not name in their own, each before the first named one that it stood before, or else at the end.
+    """
+    key = None if shape.is_set else shape.patch_key
+    if not shape.is_set and key is None:
+        return merged
+
+    def identity(element: Json) -> Json:
+        return element.get(key) if key is not None and isinstance(element, dict) else element
+
+    named = [identity(element) for element in patch]
+    before = [identity(element) for element in live]
+    patched = sorted((one for one in merged if identity(one) in named), key=lambda one: named.index(identity(one)))
+    others = [one for one in merged if identity(one) not in named]
+    found: list[Any] = []
+    while patched and others:
+        at = before.index(identity(patched[0])) if identity(patched[0]) in before else -1
+        found.append((others if before.index(identity(others[0])) < at else patched).pop(0))
+    return [*found, *patched, *others]
 
 
 def _merge_element(shape: Shape, merged: list[Any], item: Json) -> None:

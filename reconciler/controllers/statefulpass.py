@@ -78,11 +78,11 @@ class Pass:
             self.changes += statefulclaims.missing(self._owner, number, self._view)
             self.changes += statefulclaims.retained(self._owner, pod, self._view)
             self.changes.append(Create(pod))
-            self._tell("SuccessfulCreate", f"create Pod {pod.metadata.name}")
+            self._tell("SuccessfulCreate", f"Create Pod {pod.metadata.name}")
 
     def _refuse(self, pod: Pod, why: str) -> None:
         self.refusal = why
-        text = f"create Pod {pod.metadata.name} in StatefulSet {self._owner.metadata.name} failed error: {why}"
+        text = f"Create Pod {pod.metadata.name} in StatefulSet {self._owner.metadata.name} failed error: {why}"
         self.changes.append(Emit(self._owner, "Warning", "FailedCreate", text, COMPONENT))
 
     def left(self, pods: Mapping[int, Pod]) -> Mapping[int, Pod]:
@@ -171,7 +171,7 @@ class Pass:
     def _delete(self, pod: Pod) -> None:
         self.changes.append(Delete(ref_of(pod), uid=pod.metadata.uid))
         self.ending.add(pod.metadata.uid)
-        self._tell("SuccessfulDelete", f"delete Pod {pod.metadata.name}")
+        self._tell("SuccessfulDelete", f"Delete Pod {pod.metadata.name}")
 
     def _tell(self, reason: str, done: str) -> None:
         text = f"{done} in StatefulSet {self._owner.metadata.name} successful"

@@ -16,6 +16,8 @@ _AGE = re.compile(r"<unknown>|<invalid>|\d+[smhdy](?:\d+[smhd])*(?: \(x\d+ over 
 _TRAILING_AGE = re.compile(r"(?<=  )\d+[smhdy](?:\d+[smhd])*\s*$")
 _API_ENDPOINT = re.compile(r'("?IPv4"?,?\s+"?6443"?,?\s+"?)127\.0\.0\.1')
 """Where the API is, in a slice: the recorded one had an address that is no loopback."""
+_TEMPLATE_HASH = re.compile(r"(?<=[a-z0-9])-[bcdfghjklmnpqrstvwxz]{10}\b")
+"""Of a ReplicaSet, where it happens to hold no digit: the rules of the recordings know it by one."""
 _OURS = re.compile(r"\b(v1\.36\.2)-wherry[\w.+]*")
 """A node says what its agent is, behind the version of the API that it speaks."""
 
@@ -35,6 +37,7 @@ class Normaliser:
             text = re.sub(rf"\b{self._server.rpartition(':')[2]}\b", "6443", text)
             text = _API_ENDPOINT.sub(r"\1<ip>", text)
         text = _OURS.sub(r"\1", text)
+        text = _TEMPLATE_HASH.sub("-<hash>", text)
         for pattern, replacement in self._rules:
             text = pattern.sub(replacement, text)
         return text

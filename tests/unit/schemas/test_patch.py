@@ -80,7 +80,9 @@ A, B, C = {"name": "a", "image": "1"}, {"name": "b", "image": "1"}, {"name": "c"
     ("document", "patch", "expected"),
     [
         pytest.param(pod(A, B), pod({"name": "b", "image": "2"}), pod(A, B | {"image": "2"}), id="an element"),
-        pytest.param(pod(A), pod(B), pod(A, B), id="a new element"),
+        pytest.param(pod(A), pod(B), pod(B, A), id="a new element"),
+        pytest.param(pod(A, B), pod(C, B), pod(C, A, B), id="a new element before one that is there"),
+        pytest.param(pod(A, B, C), pod(B | {"image": "2"}, A), pod(B | {"image": "2"}, A, C), id="another order"),
         pytest.param(pod(A, B), pod({"name": "a", "$patch": "delete"}), pod(B), id="delete an element"),
         pytest.param(pod(A, B), pod(C, {"$patch": "replace"}), pod(C), id="replace the list"),
         pytest.param(

@@ -220,7 +220,7 @@ def test_an_orphan_of_its_name_is_adopted_and_a_pod_with_other_labels_let_go() -
     world.settle()
     assert controller_of(world.get(Pod, "default", "db-0")) is None
     told = [one.message for one in world.cache.list(Event) if one.reason == "FailedCreate"]
-    assert told == ['create Pod db-0 in StatefulSet db failed error: pods "db-0" already exists']
+    assert told == ['Create Pod db-0 in StatefulSet db failed error: pods "db-0" already exists']
 
 
 def test_a_pod_that_admission_refuses_is_told_and_asked_for_later() -> None:
