@@ -1,4 +1,4 @@
-"""The commands that ask a running reconciler: `wherry status`, `approve`, `diff` and `history`."""
+"""The commands that ask a running reconciler: `wherry status`, `approve`, `diff`, `history`, `explain-scheduling`."""
 
 import argparse
 import json
@@ -88,4 +88,15 @@ def history(arguments: argparse.Namespace) -> int:
         from reconciler.historytext import say_history
 
         print(say_history(answer["records"]))
+    return 0
+
+
+def explain_scheduling(arguments: argparse.Namespace) -> int:
+    answer = _ask(arguments.data, "scheduling", pod=arguments.pod, namespace=arguments.namespace)
+    if arguments.output == "json":
+        print(json.dumps(answer))
+    else:
+        from reconciler.schedulingtext import say_scheduling
+
+        print(say_scheduling(answer))
     return 0

@@ -134,6 +134,17 @@ def parser() -> argparse.ArgumentParser:
     history.add_argument("-n", "--namespace", default="default")
     _output(history)
 
+    scheduling = _command(
+        commands,
+        "explain-scheduling",
+        asking.explain_scheduling,
+        "say why a pod goes to its node, or to none: filters, scores and the winner, node by node",
+        "wherry explain-scheduling web-0 --data DIR\n  wherry explain-scheduling -n shop db-0 --data DIR -o json",
+    )
+    scheduling.add_argument("pod", metavar="POD")
+    scheduling.add_argument("-n", "--namespace", default="default")
+    _output(scheduling)
+
     kubeconfigs.arguments(
         _command(
             commands,

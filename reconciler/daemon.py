@@ -28,6 +28,7 @@ from reconciler.controllers.apiservice import Served, first_address
 from reconciler.controllers.loop import ControllerLoop
 from reconciler.controllers.registry import ControllerSettings, controllers
 from reconciler.controllers.volumes import localpath
+from reconciler.explaining import Explaining
 from reconciler.link.broker import embedded_broker
 from reconciler.link.link import Link, Settings
 from reconciler.manifests.git.sync import GitSync
@@ -121,7 +122,9 @@ async def serve(config: Config, kubeconfig_path: Path, box: Box | None = None) -
                 },
                 lambda: link.usage,
             )
-            async with _serving(_api(config, cluster, sync, metrics, git, link, issuer), kubeconfig_path):
+            api = _api(config, cluster, sync, metrics, git, link, issuer)
+            api.answers["scheduling"] = Explaining(cluster.cache, scheduler).answer
+            async with _serving(api, kubeconfig_path):
                 rooms = {
                     "manifests": sync.run() if git is None else _after(git.ready, sync.run),
                     "controllers": _following(sync, loop.run),

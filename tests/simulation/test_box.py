@@ -105,6 +105,14 @@ def test_status_tells_on_one_screen_how_things_are(box: Box) -> None:
     assert len(lines) < 24
 
 
+def test_it_is_told_why_a_pod_is_where_it_is(box: Box) -> None:
+    name, node = next(iter(box.ready_pods().items()))
+    lines = box.said("explain-scheduling", name).splitlines()
+    assert lines[0] == f"Pod       default/{name}, runs on {node}"
+    assert "Nodes     3 can take it, 0 cannot" in lines
+    assert box.asked("explain-scheduling", name)["node"] == node
+
+
 def test_a_broken_file_shows_in_status_with_file_line_and_field(box: Box) -> None:
     file = box.manifests / "broken.yaml"
     file.write_text(BROKEN)

@@ -61,6 +61,7 @@ def test_every_command_has_a_help_with_an_example(capsys: pytest.CaptureFixture[
         "approve",
         "diff",
         "history",
+        "explain-scheduling",
         "kubeconfig",
         "validate",
         "convert",
