@@ -207,6 +207,8 @@ def check_identity(target: Target, present: Object, given: ObjectMeta) -> None:
             f"UID in object meta: {present.metadata.uid}"
         )
         raise conflict(kind, name, why)
+    if given.resource_version and not (given.resource_version.isascii() and given.resource_version.isdecimal()):
+        raise StatusError(500, "", f'strconv.ParseUint: parsing "{given.resource_version}": invalid syntax')
     if given.resource_version not in ("", present.metadata.resource_version):
         raise modified(kind, name)
 
