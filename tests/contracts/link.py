@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -130,7 +131,7 @@ async def serve(request: Request, call: Call) -> End:
     return End(exit_code=7)
 
 
-def agent_link(config: Config, directory: Path, network: Feed) -> AgentLink:
+def agent_link(config: Config, directory: Path, network: Feed, lease: Lease | None = None) -> AgentLink:
     return AgentLink(
         config,
         Checkpoint(directory),
@@ -138,7 +139,7 @@ def agent_link(config: Config, directory: Path, network: Feed) -> AgentLink:
         clock=now,
         serve=serve,
         pod_changed=lambda _: None,
-        lease=Lease(directory),
+        lease=lease or Lease(directory),
         network=network,
     )
 
@@ -149,7 +150,8 @@ class Agent:
     def __init__(self, broker: Broker, directory: Path) -> None:
         config = Config(broker=address(broker), cluster=CLUSTER, node="n1", data=directory)
         self.network = Feed(directory, lambda _: None)
-        self.link = agent_link(config, directory, self.network)
+        self.lease = Lease(directory)
+        self.link = agent_link(config, directory, self.network, self.lease)
         self.seen: list[Accepted] = []
         ready = NodeCondition(type="Ready", status="True", reason="KubeletReady", message="ready")
         self.link.node(NodeStatus(capacity={"cpu": "1"}, conditions=(ready,)), {})
@@ -283,6 +285,31 @@ async def test_a_broker_that_forgot_everything_is_told_again(broker: Broker, tmp
         await until(lambda: link.statistics().connected and agent.link.connected)
         await until_retained(broker, lambda found: set(found) == set(before))
         assert agent.link.accepted.pods == accepted.pods
+
+
+async def test_a_fenced_pod_has_a_lease_while_the_reconciler_hears_of_its_node_or_the_broker_knows_of_none(
+    broker: Broker, tmp_path: Path
+) -> None:
+    fenced = {"wherry.dev/on-node-loss": "fence", "wherry.dev/lease-seconds": "2"}
+    words: list[float] = []
+    async with Agent(broker, tmp_path / "a").running() as agent:
+        agent.lease.regained = lambda: words.append(agent.lease.clock())
+        async with reconciler(broker, tmp_path / "r") as (cluster, link):
+            await until(lambda: ready(cluster) == "True")
+            await cluster.apply([Create(pod("free"))])
+            await until(lambda: phase(cluster, "free") == "Running")
+            assert words == []
+            made = pod("web")
+            await cluster.apply([Create(replace(made, metadata=replace(made.metadata, annotations=fenced)))])
+            await until(lambda: len(words) >= 3)
+            assert agent.lease.left_of(2) > 0
+            assert link.leases.silence("n1").seconds < 2
+        known = len(words)
+        await until(lambda: len(words) >= known + 5)
+        assert words[-1] - words[known] > 2
+        assert max(after - before for before, after in pairwise(words)) < 2
+        await broker.kill()
+        await until(lambda: agent.lease.left_of(2) == 0)
 
 
 async def test_edits_made_without_a_broker_arrive_when_it_is_back(broker: Broker, tmp_path: Path) -> None:
