@@ -24,8 +24,8 @@ test: setup ## Run all tests, on real containerd and Mosquitto
 	@$(BIN)/python -m tests.preflight
 	@$(BIN)/pytest
 
-soak: setup ## Hold the scheduler to its reference on 2,000 made-up clusters of each sort
-	@WHERRY_EXAMPLES=2000 $(BIN)/pytest -q --timeout 0 tests/unit/reconciler/scheduler/test_properties.py
+soak: setup ## Play 2,000 made-up histories and clusters of each sort against the controllers and the scheduler
+	@WHERRY_EXAMPLES=2000 $(BIN)/pytest -q --timeout 0 tests/unit/reconciler/scheduler/test_properties.py tests/simulation/test_histories.py
 
 check: setup ## Lint, format, types, layers
 	@$(BIN)/ruff check .
@@ -38,7 +38,7 @@ format: setup ## Format the code
 	@$(BIN)/ruff check --fix .
 
 bench: setup ## Measure; one JSON object a line
-	@for name in cold_start edit_to_running footprint resync scheduler validate; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
+	@for name in cold_start edit_to_running footprint resync scheduler validate controllers; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
 corpus: setup ## Hold the manifests in CORPUS against the official schemas, and print the counts
 	@$(BIN)/python -m tests.corpus $(CORPUS)

@@ -24,7 +24,7 @@ from tests.benchmarks.output import median, percentile, say
 from tests.unit.reconciler.running import open_cluster, running
 
 DEPLOYMENTS, PODS_EACH, NODES = 1_000, 10, 100
-SIZES = (1_000, 10_000)
+SIZES = (1_000, 10_000, 50_000)
 ROUNDS = 40
 IDLE_SECONDS = 20.0
 LIMIT = 900.0
