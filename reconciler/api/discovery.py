@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from reconciler.api.target import subresources
-from schemas import events, metrics
+from schemas import metrics, views
 from schemas.kinds import KINDS, Kind
 
 Document = dict[str, Any]
@@ -163,7 +163,7 @@ def _measured(kind: Kind) -> Resource:
 
 RESOURCES: tuple[Resource, ...] = (
     *_CREATED,
-    *(resource for kind in (*KINDS, events.KIND) for resource in _of_kind(kind)),
+    *(resource for kind in (*KINDS, *views.KINDS) for resource in _of_kind(kind)),
 )
 
 _ORDER = (
@@ -186,7 +186,7 @@ _ORDER = (
 _HEALTH = ("/healthz", "/livez", "/readyz")
 
 VERSIONS: dict[str, tuple[str, ...]] = {
-    group: tuple(sorted({r.version for r in RESOURCES if r.group == group})) for group in _ORDER
+    group: tuple(sorted({r.version for r in RESOURCES if r.group == group}, reverse=True)) for group in _ORDER
 }
 """Group → the versions served; the first is preferred."""
 

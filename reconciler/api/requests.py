@@ -36,7 +36,7 @@ from reconciler.api.status import StatusError, bad_request, method_not_allowed
 from reconciler.api.target import BINDINGS, FINALIZE, Target
 from reconciler.api.watch.connection import Connection
 from reconciler.store.cluster import Cluster
-from schemas import events
+from schemas import views
 from schemas.meta import Object
 
 log = logging.getLogger(__name__)
@@ -213,14 +213,14 @@ def _asks_watch(request: web.Request) -> bool:
 
 def _form(request: web.Request, target: Target, *, watch: bool = False) -> Form:
     form = negotiate(request.headers.get("Accept", ""), request.query.get("includeObject", ""), watch=watch)
-    return msgspec.structs.replace(form, as_=events.shown) if target.view else form
+    return msgspec.structs.replace(form, as_=views.of(target.view).shown) if target.view else form
 
 
 def _query(request: web.Request, target: Target) -> Mapping[str, str]:
     """The query on the kind that is stored."""
     query = dict(request.query)
     if target.view and "fieldSelector" in query:
-        query["fieldSelector"] = events.stored_selector(query["fieldSelector"])
+        query["fieldSelector"] = views.of(target.view).stored_selector(query["fieldSelector"])
     return query
 
 
@@ -242,14 +242,15 @@ async def _document(request: web.Request, target: Target) -> Document:
     """The object in a request's body."""
     expected = _ACTIONS.get(target.subresource) or ("Scale" if target.subresource == "scale" else target.kind.name)
     found = media.document(request.content_type, await _body(request, *media.MEDIA), expected)
-    return events.stored_document(found) if target.view else found
+    return views.of(target.view).stored_document(found) if target.view else found
 
 
 def _of_view(change: Patch, target: Target) -> Patch:
     """The change of what is shown, as one of what is stored."""
     if target.view is None:
         return change
-    return lambda document: events.stored_document(change(events.shown_document(document)))
+    view = views.of(target.view)
+    return lambda document: view.stored_document(change(view.shown_document(document)))
 
 
 def _written(request: web.Request, target: Target, written: writes.Written, status: int = 200) -> web.Response:

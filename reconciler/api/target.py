@@ -6,7 +6,7 @@ import msgspec
 
 from reconciler.api.ephemeral import EPHEMERAL
 from reconciler.api.status import no_such_resource
-from schemas import events
+from schemas import views
 from schemas.kinds import BY_NAME, KINDS, Kind
 
 
@@ -35,7 +35,7 @@ class Target(msgspec.Struct, frozen=True):
 
 
 _BY_PATH: dict[tuple[str, str, str], Kind] = {(kind.group, kind.version, kind.plural): kind for kind in KINDS}
-_BY_PATH[events.KIND.group, events.KIND.version, events.KIND.plural] = events.KIND
+_BY_PATH |= {(kind.group, kind.version, kind.plural): kind for kind in views.KINDS}
 _NAMESPACE = next(kind for kind in KINDS if kind.name == "Namespace")
 _OF_NAMESPACES = frozenset({"status", "finalize"})
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from reconciler.api import protofields
 from reconciler.api.openapi import descriptions
 from reconciler.api.openapi.names import definition, message_of
-from schemas import events
+from schemas import views
 from schemas.kinds import KINDS, Kind
 from schemas.shape import INT64, Field, Shape, shape_of
 
@@ -243,7 +243,7 @@ class Definitions:
 def _stored() -> Mapping[str, Shape]:
     """The records that stored kinds are made of, by message."""
     found: dict[str, Shape] = {}
-    queue = [shape_of(kind.type) for kind in (*KINDS, events.KIND)]
+    queue = [shape_of(kind.type) for kind in (*KINDS, *views.KINDS)]
     while queue:
         shape = queue.pop()
         if shape.record is not None and message_of(shape.record) not in found:

@@ -6,13 +6,13 @@ from typing import Any
 from reconciler.api.discovery import RESOURCES, VERSION, Resource
 from reconciler.api.openapi.definitions import Definitions
 from reconciler.api.openapi.operations import Schemas, in_path, operation, query
-from schemas import events
+from schemas import views
 from schemas.kinds import KINDS, Kind
 
 Document = dict[str, Any]
 
 KINDS_SHOWN: dict[tuple[str, str, str], Kind] = {
-    (kind.group, kind.version, kind.name): kind for kind in (*KINDS, events.KIND)
+    (kind.group, kind.version, kind.name): kind for kind in (*KINDS, *views.KINDS)
 }
 _ITEM = {"get": "get", "update": "put", "patch": "patch", "delete": "delete", "create": "post"}
 _COLLECTION = {"list": "get", "create": "post", "deletecollection": "delete"}
