@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Literal
 
 from msgspec.structs import replace
 
-from nodeagent.images import ImageTrouble, credentials_for
+from nodeagent.images import PRESENT, ImageTrouble, credentials_for
 from nodeagent.pods import files
 from nodeagent.pods.actions import (
     Action,
@@ -63,6 +64,8 @@ class Executor:
     def __init__(self, context: Context, state: PodState) -> None:
         self._context = context
         self._state = state
+        self._present: dict[str, str] = {}
+        """By container, that its image is there: told when it starts, as images are looked for ahead of that."""
 
     async def perform(self, action: Action) -> Update:
         """Raises `Failed`, `RuntimeFailure` or `OSError`."""
@@ -150,7 +153,7 @@ class Executor:
         image = await context.images.ensure(
             container.image,
             container.image_pull_policy,
-            lambda type_, reason, text: context.event(state.pod, type_, reason, text, container.name),
+            lambda type_, reason, text: self._note(container.name, type_, reason, text),
             credentials_for(container.image, secrets),
         )
         name = container.name
@@ -164,11 +167,19 @@ class Executor:
             name, replace(memory.of(name), image=image.id, image_user=image.user, trouble=None)
         )
 
+    def _note(self, container: str, type_: Literal["Normal", "Warning"], reason: str, text: str) -> None:
+        if text.endswith(PRESENT):
+            self._present[container] = text
+        else:
+            self._context.event(self._state.pod, type_, reason, text, container)
+
     async def _start_container(self, action: StartContainer) -> Update:
         """Creates and starts. The id is known to all before the start, so that no event of it goes astray."""
         state, context = self._state, self._context
         pod, name = state.pod, action.container
         container = state.container(name)
+        if (present := self._present.pop(name, "")) != "":
+            context.event(pod, "Normal", "Pulled", present, name)
         reason = "CreateContainerConfigError"
         try:
             config = configure(context, state, container, action.attempt)

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import structs
 
 from reconciler.admission import podsecurity
-from reconciler.api import declared, rules
+from reconciler.api import declared, rules, templategeneration
 from reconciler.api.bodies import Document, document_of, read
 from reconciler.api.ephemeral import EPHEMERAL, with_ephemeral
 from reconciler.api.owners import entries_of, to_record
@@ -98,7 +98,7 @@ async def create(cluster: Cluster, target: Target, document: Document, terms: Te
     if not metadata.name and not metadata.generate_name:
         message = "Required value: name or generateName is required"
         raise invalid(target.kind.name, target.kind.group, "", [Fault(("metadata", "name"), message)])
-    object_ = _fresh(found.object)
+    object_ = templategeneration.first(_fresh(found.object))
     terms.check(object_, None)
     entries = after_update(target.kind.type, (), None, msgspec.to_builtins(object_), writer(target, terms))
     return await insert(cluster, target, _owned(object_, entries), found.warnings, dry=terms.dry)
@@ -173,7 +173,7 @@ async def patch(
     async def attempt() -> Written:
         present = get(cluster.cache, target)
         found = read(target, change(document_of(present)), terms.unknown, terms.repeated)
-        new = _merged(target, present, found.object)
+        new = templategeneration.next_of(_merged(target, present, found.object), present)
         terms.check(new, present)
         entries = _entries(
             target, present, new, found.object.metadata, writer(target, terms, part or target.subresource)

@@ -5,6 +5,7 @@ network goes with the last of them.
 """
 
 import ctypes
+import hashlib
 import io
 import json
 import os
@@ -80,12 +81,32 @@ def archives(folder: Path) -> Path:
 
 
 def _rename(archive: Path, target: Path, names: tuple[str, ...]) -> None:
-    """Writes a docker-archive again, with other names for its image."""
-    with tarfile.open(archive) as source, tarfile.open(target, "w") as copy:
+    """Writes a docker-archive of one layer again: with other names for its image, and without users and groups."""
+    with tarfile.open(archive) as source:
+        held = {member.name: source.extractfile(member) for member in source if member.isfile()}
+        files = {name: content.read() for name, content in held.items() if content is not None}
+    [image] = json.loads(files["manifest.json"])
+    [layer] = image["Layers"]
+    plain = _without_users(files[layer])
+    config = json.loads(files[image["Config"]])
+    config["rootfs"]["diff_ids"] = [f"sha256:{hashlib.sha256(plain).hexdigest()}"]
+    manifest = [{"Config": "config.json", "RepoTags": list(names), "Layers": ["layer.tar"]}]
+    content = {"layer.tar": plain, "config.json": json.dumps(config).encode()}
+    _write(target, content | {"manifest.json": json.dumps(manifest).encode()})
+
+
+def _without_users(layer: bytes) -> bytes:
+    found = io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(layer)) as source, tarfile.open(fileobj=found, mode="w") as copy:
         for member in source:
-            content = source.extractfile(member)
-            data = content.read() if content is not None else b""
-            if member.name == "manifest.json":
-                data = json.dumps([image | {"RepoTags": list(names)} for image in json.loads(data)]).encode()
-                member.size = len(data)
-            copy.addfile(member, io.BytesIO(data) if member.isfile() else None)
+            if member.name.removeprefix("./") not in ("etc/passwd", "etc/group"):
+                copy.addfile(member, source.extractfile(member) if member.isfile() else None)
+    return found.getvalue()
+
+
+def _write(target: Path, files: dict[str, bytes]) -> None:
+    with tarfile.open(target, "w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
