@@ -465,3 +465,40 @@ def test_a_pod_of_a_node_that_is_deleted_waits_for_its_lease_too() -> None:
         assert home(fleet) == before
         fleet.pass_time(8)
         assert home(fleet) != before
+
+
+def replaced() -> Iterator[tuple[Fleet, str]]:
+    """A fleet where `db-0` runs elsewhere: its first node, which is given, was cut off with an answer under way."""
+    with a_fleet() as fleet:
+        fleet.slow = home(fleet)
+        fleet.ask(fleet.slow)
+        fleet.arrive(fleet.asked, fleet.asked[-1])
+        fleet.cut(fleet.slow)
+        fleet.judge(fleet.slow, "Unknown")
+        fleet.pass_time(25)
+        assert home(fleet) not in ("", fleet.slow)
+        assert fleet_runs(fleet) == ["db-0", "db-1"]
+        yield fleet, fleet.slow
+
+
+def test_a_node_that_is_back_starts_nothing_before_it_has_heard_what_was_replaced() -> None:
+    for fleet, name in replaced():
+        fleet.heal(name)
+        fleet.judge(name, "True")
+        fleet.ask(name)
+        while fleet.asked or fleet.granted:
+            fleet.deliver(0)
+        fleet.pass_time(3)
+        assert not fleet.agents[name].alive
+        fleet.tell(name)
+        fleet.pass_time(3)
+        assert not fleet.agents[name].alive
+
+
+def test_word_that_was_asked_for_before_the_cut_and_comes_late_is_no_lease() -> None:
+    for fleet, name in replaced():
+        fleet.judge(name, "True")
+        while fleet.asked or fleet.granted:
+            fleet.deliver(0)
+        fleet.pass_time(3)
+        assert not fleet.agents[name].alive
