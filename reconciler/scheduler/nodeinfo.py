@@ -5,6 +5,7 @@ What every decision looks at lies in plain attributes (`free_cpu` …), kept up 
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from reconciler.scheduler.podclass import PodClass
 from reconciler.scheduler.resources import CPU, MEMORY, PODS, Amounts, HostPort, amounts
@@ -16,6 +17,19 @@ _NOWHERE: Mapping[str, str] = {}
 
 BEST = 100
 """The highest score before weights."""
+
+
+class Bound(NamedTuple):
+    """Of the pods on a node that are less important than `priority`: what `preemption` bounds the cost of room by.
+
+    `priorities` are theirs in order; `levels` says for each how much CPU and memory those of it and below have.
+    """
+
+    priority: int
+    priorities: tuple[int, ...]
+    levels: tuple[tuple[int, int, int], ...]
+    latest: float
+    largest: tuple[int, int]
 
 
 class PlacedPod:
@@ -31,12 +45,14 @@ class NodeInfo:
     """A node; `node` is None until it is known. CPU in thousandths.
 
     `evenness` is that of what is requested (see the function of this name). `scored_cpu` and `scored_memory` are what
-    is taken when pods that request nothing count as small ones. `taints` stands for all that taints and a cordon say,
-    0 where there are none; `rank` is the place of its name in the fleet.
+    is taken when pods that request nothing count as small ones. `bound` is kept for preemption until the pods here
+    change. `taints` stands for all that taints and a cordon say, 0 where there are none; `rank` is the place of its
+    name in the fleet.
     """
 
     __slots__ = (
         "allocatable",
+        "bound",
         "cpu",
         "evenness",
         "free_cpu",
@@ -66,6 +82,7 @@ class NodeInfo:
         self.rank = self.taints = 0
         self.allocatable: Amounts = {}
         self.evenness = BEST
+        self.bound: Bound | None = None
         self.cpu = self.memory = self.free_cpu = self.free_memory = self.free_pods = 0
         self.scored_cpu = self.scored_memory = 0
         self.requested: Amounts = {}
@@ -98,6 +115,7 @@ class NodeInfo:
 
     def count(self, asked: PodClass, by: int) -> None:
         """What one pod more (1) or less (-1) takes."""
+        self.bound = None
         self.free_pods -= by
         self.free_cpu -= by * asked.cpu
         self.free_memory -= by * asked.memory

@@ -17,7 +17,7 @@ import msgspec
 
 from reconciler.scheduler import messages
 from reconciler.scheduler.localchecks import Said
-from reconciler.scheduler.nodeinfo import NodeInfo, PlacedPod
+from reconciler.scheduler.nodeinfo import Bound, NodeInfo, PlacedPod
 from reconciler.scheduler.podclass import PodClass
 from reconciler.scheduler.snapshot import Snapshot
 from reconciler.scheduler.standing import Standing
@@ -44,15 +44,16 @@ def preempt(pod: Pod, standing: Standing, snapshot: Snapshot, refused: Sequence[
     """The cheapest way to make room."""
     reasons: Counter[str] = Counter()
     helpful: list[NodeInfo] = []
+    priority = standing.asked.priority
     for info, said in refused:
         if said.refusal.lasting:
             reasons[messages.NOT_HELPFUL] += 1
-        elif min(info.priorities, default=standing.asked.priority) >= standing.asked.priority:
+        elif min(info.priorities, default=priority) >= priority:
             reasons[messages.NO_VICTIMS] += 1
         else:
             helpful.append(info)
     best: tuple[Cost, NodeInfo, list[PlacedPod]] | None = None
-    for bound, info in sorted(((_bound(info, standing), info) for info in helpful), key=lambda pair: pair[0]):
+    for bound, info in sorted([(_bound(info, standing.asked), info) for info in helpful], key=_first):
         if best is not None and best[0] < bound:
             break
         found = _Trial(pod, info, standing, snapshot).victims()
@@ -69,6 +70,10 @@ def preempt(pod: Pod, standing: Standing, snapshot: Snapshot, refused: Sequence[
     return Preemption(info.name, tuple(one.pod for one in victims if one.pod.metadata.deletion_timestamp is None))
 
 
+def _first(pair: tuple[Cost, NodeInfo]) -> Cost:
+    return pair[0]
+
+
 def started(pod: Pod) -> float:
     return pod.status.start_time.timestamp() if pod.status.start_time is not None else _UNSTARTED
 
@@ -78,11 +83,44 @@ def _lower(info: NodeInfo, standing: Standing) -> Iterator[PlacedPod]:
     return (one for one in info.pods.values() if one.asked.priority < priority)
 
 
-def _bound(info: NodeInfo, standing: Standing) -> Cost:
-    """What room on the node costs at least."""
-    least = min(info.priorities)
-    latest = max(started(one.pod) for one in _lower(info, standing))
-    return 0, least, least + _OFFSET, 1, -latest, info.rank
+def _bound(info: NodeInfo, asked: PodClass) -> Cost:
+    """What room on the node costs at least: so many victims, one of them at least of such a priority."""
+    kept = info.bound
+    if kept is None or kept.priority != asked.priority:
+        kept = info.bound = _bounded(info, asked.priority)
+    cpu, memory = asked.cpu - info.free_cpu, asked.memory - info.free_memory
+    number = max(1, _shares(cpu, kept.largest[0]), _shares(memory, kept.largest[1]))
+    highest = kept.levels[-1][0]
+    for priority, of_cpu, of_memory in kept.levels:
+        if of_cpu >= cpu and of_memory >= memory:
+            highest = priority
+            break
+    cheapest = kept.priorities[: number - 1]
+    total = sum(cheapest) + max(highest, kept.priorities[min(number, len(kept.priorities)) - 1]) + number * _OFFSET
+    return 0, highest, total, number, -kept.latest, info.rank
+
+
+def _bounded(info: NodeInfo, priority: int) -> Bound:
+    lesser = sorted((one for one in info.pods.values() if one.asked.priority < priority), key=_priority)
+    levels: list[tuple[int, int, int]] = []
+    cpu = memory = 0
+    for one in lesser:
+        cpu, memory = cpu + one.asked.cpu, memory + one.asked.memory
+        if levels and levels[-1][0] == one.asked.priority:
+            levels.pop()
+        levels.append((one.asked.priority, cpu, memory))
+    largest = max(one.asked.cpu for one in lesser), max(one.asked.memory for one in lesser)
+    priorities = tuple(one.asked.priority for one in lesser)
+    return Bound(priority, priorities, tuple(levels), max(started(one.pod) for one in lesser), largest)
+
+
+def _priority(one: PlacedPod) -> int:
+    return one.asked.priority
+
+
+def _shares(missing: int, largest: int) -> int:
+    """How many pods of that size have to go for so much to be free."""
+    return -(-missing // largest) if missing > 0 and largest else 0
 
 
 def _cost(victims: Sequence[PlacedPod], broken: int, info: NodeInfo) -> Cost:

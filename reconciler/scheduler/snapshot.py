@@ -219,7 +219,7 @@ class Snapshot:
         elif pod.spec.node_name:
             placed = self._pods.get(pod.metadata.uid)
             if placed is not None and placed.info.name == pod.spec.node_name and _asks_the_same(placed, pod):
-                placed.pod = pod
+                placed.pod, placed.info.bound = pod, None
             else:
                 self.place(pod, pod.spec.node_name)
             info = self.nodes.get(pod.spec.node_name)
