@@ -1,7 +1,10 @@
 """What nodes and pods use, as clients of a metrics server ask for it."""
 
+import re
+import shlex
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,6 +16,7 @@ from reconciler.store.changes import UpdateStatus
 from schemas.messages import MetricsBatch, PodUsage, Usage
 from tests.unit.reconciler.api.conftest import Served, served_status
 
+PAGE = Path(__file__).parents[4] / "docs" / "api.md"
 TAKEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -58,6 +62,14 @@ async def test_top_shows_nodes_and_pods(served: Served, reports: dict[str, Metri
         ["POD", "NAME", "CPU(cores)", "MEMORY(bytes)"],
         ["web", "c", "2m", "3Mi"],
     ]
+
+
+async def test_the_commands_of_the_page_on_the_api_run(served: Served, reports: dict[str, MetricsBatch]) -> None:
+    reports["n1"] = report(served)
+    commands = re.findall(r"^    kubectl (.+)$", PAGE.read_text(), re.MULTILINE)
+    assert len(commands) > 5
+    for command in commands:
+        await served.kubectl(*shlex.split(command))
 
 
 async def test_top_says_when_there_are_no_metrics_yet(served: Served, reports: dict[str, MetricsBatch]) -> None:
