@@ -31,11 +31,16 @@ class ImageState:
 
 
 class Images:
-    """All images by name."""
+    """All images by name. `changes` grows with the version of any."""
 
     def __init__(self) -> None:
+        self.changes = 0
         self._states: dict[str, ImageState] = {}
         self._told: dict[str, tuple[frozenset[str], str]] = {}
+
+    def _changed(self, state: ImageState) -> None:
+        state.version += 1
+        self.changes += 1
 
     @property
     def has_misfits(self) -> bool:
@@ -57,12 +62,12 @@ class Images:
         for name in info.images.keys() - images.keys():
             state = self._states[name]
             del state.nodes[info.name]
-            state.version += 1
+            self._changed(state)
         for name, size in images.items():
             if info.images.get(name) != size:
                 state = self._states.setdefault(name, ImageState())
                 state.nodes[info.name] = size
-                state.version += 1
+                self._changed(state)
         info.images = images
 
     def tell(self, uid: str, misfits: frozenset[str], architecture: str) -> None:
@@ -81,7 +86,7 @@ class Images:
     def _count(self, images: frozenset[str], architecture: str, by: int) -> None:
         for name in images:
             state = self._states.setdefault(name, ImageState())
-            state.version += 1
+            self._changed(state)
             state.misfits[architecture] = state.misfits.get(architecture, 0) + by
             if not state.misfits[architecture]:
                 del state.misfits[architecture]

@@ -68,7 +68,7 @@ class Snapshot:
         self.nominated: dict[str, NodeInfo] = {}
         self.classes: dict[bytes, PodClass] = {}
         self.with_terms: dict[bytes, PodClass] = {}
-        self.epoch = self.generation = self.taints_version = 0
+        self.epoch = self.generation = self.taints_version = self.claims_version = 0
         self.log: list[Entry] = []
         self.log_start = 0
         self.standings: dict[bytes, Standing] = {}
@@ -139,6 +139,10 @@ class Snapshot:
                 if key in info.labels:
                     found.setdefault(info.labels[key], []).append(info)
         return found
+
+    def stamp(self) -> tuple[int, ...]:
+        """Another one whenever more has changed than what `log` tells."""
+        return self.epoch, self.taints_version, self.claims_version, self.storage.version, self.images.changes
 
     def namespace_labels(self, namespace: str) -> Mapping[str, str]:
         return self.namespaces.get(namespace, {})
@@ -253,6 +257,7 @@ class Snapshot:
             self._unknown.pop(info.name, None)
 
     def _use(self, asked: PodClass, info: NodeInfo, by: int) -> None:
+        self.claims_version += 1
         for name, _ in asked.claims:
             key = (asked.namespace, name)
             users = self.claim_users.setdefault(key, {})

@@ -88,7 +88,7 @@ class Standing:
         self.scores = localchecks.scores(asked, snapshot, self.profile)
         self._topology = Topology(asked, snapshot)
         self._kin = snapshot.kin.version
-        self._built = self._versions()
+        self._stamp, self._built = snapshot.stamp(), self._versions()
         self._tainted = taint_toleration.prepare_raw(asked)
         self._liked = node_affinity.prepare_raw(asked)
         self._groups: dict[GroupKey, Group] = {}
@@ -110,8 +110,16 @@ class Standing:
         snapshot = self._snapshot
         start = self._cursor - snapshot.log_start
         news = len(snapshot.log) - start
-        stale = start < 0 or news > _SHORT + 2 * len(snapshot.nodes) or self._versions() != self._built
-        if stale or (self._kin != snapshot.kin.version and self._other_kin()) or self._unheard():
+        stale = start < 0 or news > _SHORT + 2 * len(snapshot.nodes)
+        stamp = snapshot.stamp()
+        if stamp != self._stamp:
+            stale = stale or self._versions() != self._built
+            self._stamp = stamp
+        if (
+            stale
+            or (self._kin != snapshot.kin.version and self._other_kin())
+            or (snapshot.nominated and self._unheard())
+        ):
             self._build()
         elif news and self.filters.everywhere is None:
             self._catch_up(start)
