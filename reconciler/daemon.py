@@ -20,6 +20,7 @@ from reconciler.api.auth import load_token, load_users
 from reconciler.api.certificate import CannotCertify
 from reconciler.api.issuing import Issuer
 from reconciler.api.podtokens import PodMinter
+from reconciler.api.secretfilling import SecretTokens
 from reconciler.api.server import ApiServer, addresses, reached_at
 from reconciler.api.streams.handlers import Streams
 from reconciler.box import Box
@@ -131,6 +132,7 @@ async def serve(config: Config, kubeconfig_path: Path, box: Box | None = None) -
                     "scheduler": _following(sync, scheduler.run),
                     "link": _link(link, cluster, sync, loop),
                     "upkeep": _following(sync, upkeep.run),
+                    "tokens": _following(sync, SecretTokens(cluster, issuer, settings.authority).run),
                 }
                 if git is not None:
                     rooms["git"] = git.run()

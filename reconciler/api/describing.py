@@ -5,12 +5,14 @@ import gzip
 from collections.abc import Awaitable, Callable, Mapping
 from hashlib import sha256
 
+import msgspec
 from aiohttp import web
 
 from reconciler.api import discovery, openapi
 from reconciler.api.finishing import mark_packed, packs
 from reconciler.api.media import JSON
 from reconciler.api.negotiation import clauses, not_acceptable
+from reconciler.api.representation import encode
 from reconciler.api.requests import json_response
 from reconciler.api.status import no_such_resource
 
@@ -90,7 +92,7 @@ async def _resources(request: web.Request) -> web.Response:
 
 
 async def _version(_: web.Request) -> web.Response:
-    return json_response(discovery.VERSION)
+    return json_response(msgspec.json.format(encode(discovery.VERSION), indent=2))  # always for people, as there
 
 
 async def _openapi_whole(request: web.Request) -> web.Response:

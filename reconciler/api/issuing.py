@@ -13,7 +13,7 @@ import msgspec
 from reconciler.api import rs256, signing, signingkey, tokens
 from reconciler.api.rs256 import PrivateKey, PublicKey
 from reconciler.api.status import bad_request, not_found
-from reconciler.api.tokens import Claims, TokenSpec
+from reconciler.api.tokens import Claims, SecretClaims, TokenSpec
 from reconciler.store.view import View
 from schemas.core.config import ServiceAccount
 from schemas.kinds import BY_NAME
@@ -52,7 +52,7 @@ class Issuer:
         (text,) = await self.signed([claims])
         return text, claims
 
-    async def signed(self, said: Sequence[Claims]) -> list[str]:
+    async def signed(self, said: Sequence[Claims | SecretClaims]) -> list[str]:
         """The tokens that say this. Raises `CannotCertify`."""
         key = await self.key()
         parts = [tokens.signed_part(key.public, claims) for claims in said]

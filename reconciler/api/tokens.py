@@ -8,7 +8,7 @@ a Node: it holds no longer than these are there, with the same uid
 import base64
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import field
@@ -75,6 +75,17 @@ class Claims(msgspec.Struct, frozen=True):
         return (self.bound.warnafter or self.exp) - self.iat
 
 
+class SecretClaims(msgspec.Struct, frozen=True):
+    """What the token in a Secret says: it has no end, and holds for as long as the Secret holds it."""
+
+    iss: str
+    namespace: str = field(name="kubernetes.io/serviceaccount/namespace")
+    secret: str = field(name="kubernetes.io/serviceaccount/secret.name")
+    account: str = field(name="kubernetes.io/serviceaccount/service-account.name")
+    uid: str = field(name="kubernetes.io/serviceaccount/service-account.uid")
+    sub: str
+
+
 class BoundObject(msgspec.Struct, frozen=True, rename="camel"):
     kind: str = ""
     api_version: str = ""
@@ -88,6 +99,9 @@ class TokenSpec(msgspec.Struct, frozen=True, rename="camel"):
     audiences: tuple[str, ...] = ()
     expiration_seconds: int | None = None
     bound_object_ref: BoundObject | None = None
+
+
+Said = TypeVar("Said", Claims, SecretClaims)
 
 
 class _Header(msgspec.Struct, frozen=True):
@@ -163,7 +177,7 @@ def _bound(account: ServiceAccount, spec: TokenSpec, view: View) -> dict[str, Na
     return named
 
 
-def signed_part(key: PublicKey, said: Claims) -> bytes:
+def signed_part(key: PublicKey, said: Claims | SecretClaims) -> bytes:
     """What of the token is signed."""
     return b".".join(_base64(msgspec.json.encode(part)) for part in (_Header("RS256", key.kid), said))
 
@@ -174,6 +188,15 @@ def token(part: bytes, signature: bytes) -> str:
 
 def read(text: str, key: PublicKey) -> Claims:
     """What a token says that was signed with the key. Raises `BadToken`."""
+    return _read(text, key, Claims)
+
+
+def read_of_secret(text: str, key: PublicKey) -> SecretClaims:
+    """The same of the token in a Secret."""
+    return _read(text, key, SecretClaims)
+
+
+def _read(text: str, key: PublicKey, type_: type[Said]) -> Said:
     if len(text) > MAX_BYTES:
         raise BadToken("too long")
     part, _, signature = text.rpartition(".")
@@ -184,7 +207,7 @@ def read(text: str, key: PublicKey) -> Claims:
             raise BadToken("it was signed with another key")
         if not verify(key, part.encode(), _plain(signature)):
             raise BadToken("its signature is wrong")
-        return msgspec.json.decode(_plain(encoded_claims), type=Claims)
+        return msgspec.json.decode(_plain(encoded_claims), type=type_)
     except (ValueError, msgspec.DecodeError) as error:
         raise BadToken(f"it is no token of a service account: {type(error).__name__}") from None
 

@@ -46,6 +46,7 @@ _NAME_TRIES = 8
 
 _UNCOUNTED = frozenset(
     {
+        "CSIDriver",
         "HorizontalPodAutoscaler",
         "Lease",
         "LimitRange",
@@ -55,6 +56,7 @@ _UNCOUNTED = frozenset(
         "PersistentVolumeClaim",
         "ResourceQuota",
         "Service",
+        "VolumeAttachment",
     }
 )
 """Kinds with a spec whose generation Kubernetes does not count."""

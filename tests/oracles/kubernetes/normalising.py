@@ -35,6 +35,7 @@ class Normaliser:
         if self._server:
             text = text.replace(f"https://{self._server}", "https://<server>").replace(self._server, "<server>")
             text = re.sub(rf"\b{self._server.rpartition(':')[2]}\b", "6443", text)
+            text = text.replace("https://0x7f.1:6443", "https://<server>")
             text = _API_ENDPOINT.sub(r"\1<ip>", text)
         text = _OURS.sub(r"\1", text)
         text = _TEMPLATE_HASH.sub("-<hash>", text)
