@@ -117,7 +117,7 @@ class Play:
             for one in leaving:
                 there = self.live.get(ref_of(one))
                 if isinstance(there, Pod):
-                    self.put(_ending(there, evicted=True))
+                    self.put(ending(there, evicted=True))
         unplaced = [one for one in pods if ref_of(one) not in self.live]
         trying = [*self._waiting, *unplaced]
         self._waiting = []
@@ -134,14 +134,14 @@ class Play:
         chance = self._chance
         nodes = [one for one in self.live.values() if isinstance(one, Node)]
         placed = [one for one in self.live.values() if isinstance(one, Pod)]
-        ending = [one for one in placed if one.metadata.deletion_timestamp is not None]
+        leaving = [one for one in placed if one.metadata.deletion_timestamp is not None]
         what = chance.choice(
             ("gone", "gone", "ending", "ended", "node", "node", "without", "new node", "labels", "other")
         )
         if what == "gone" and placed:
-            self.drop(chance.choice(ending or placed))
+            self.drop(chance.choice(leaving or placed))
         elif what == "ending" and placed:
-            self.put(_ending(chance.choice(placed)))
+            self.put(ending(chance.choice(placed)))
         elif what == "ended" and placed:
             one = chance.choice(placed)
             self.put(structs.replace(one, status=structs.replace(one.status, phase="Succeeded")))
@@ -203,7 +203,7 @@ def over_committed(world: World) -> list[str]:
     return found
 
 
-def _ending(pod: Pod, *, evicted: bool = False) -> Pod:
+def ending(pod: Pod, *, evicted: bool = False) -> Pod:
     conditions = (_EVICTED,) if evicted else pod.status.conditions
     return structs.replace(
         pod,
