@@ -22,7 +22,7 @@ class Fault(msgspec.Struct, frozen=True):
         return self.written or field_name(self.path)
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.message}" if self.path else self.message
+        return f"{self.field}: {self.message}" if self.path or self.written else self.message
 
 
 _MAPS = frozenset(

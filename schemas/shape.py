@@ -94,6 +94,9 @@ _ATOMIC_MAPS = frozenset(
 )
 """Maps that have one owner as a whole."""
 
+_GRANULAR = frozenset((("PersistentVolumeSpec", "claimRef"),))
+"""Records that have an owner for each field although their type is atomic elsewhere (`structType=granular`)."""
+
 _RETAIN_KEYS = frozenset(
     (
         ("DeploymentSpec", "strategy"),
@@ -155,6 +158,8 @@ def _field(owner: type[Record], info: structs.FieldInfo) -> Field:
     place = (owner.__name__, info.encode_name)
     if place in _ATOMIC_MAPS:
         shape = structs.replace(shape, atomic=True)
+    if place in _GRANULAR:
+        shape = structs.replace(shape, atomic=False)
     if place in _RETAIN_KEYS:
         shape = structs.replace(shape, retain_keys=True)
     return Field(info.encode_name, info.name, info.required, nullable, shape)

@@ -1,4 +1,6 @@
-"""What a Node that somebody declares keeps of the one that is there: the taints that are not for people to declare.
+"""Taints of nodes: what a new one is given, and what one that somebody declares keeps of the one that is there.
+
+A node is not ready until it says so, and no pod should get there first (TaintNodesByCondition).
 
 A list of taints is one field, so whoever declares one would take away those that tell of the node's state, and the
 times from which tolerations count. Both are the cluster's. Pure.
@@ -7,8 +9,25 @@ times from which tolerations count. Both are the cluster's. Pure.
 from msgspec import structs
 
 from reconciler.store.view import View
-from reconciler.taints import OF_THE_CLUSTER
+from reconciler.taints import NOT_READY, OF_THE_CLUSTER
+from schemas import conditions
 from schemas.core.node import Node, Taint
+from schemas.meta import Object
+
+_EFFECT = "NoSchedule"
+
+
+def complete(object_: Object, view: View) -> Object:
+    if not isinstance(object_, Node):
+        return object_
+    ready = conditions.find(object_.status.conditions, "Ready")
+    if ready is not None and ready.status == "True":
+        return object_
+    taints = object_.spec.taints
+    if any(taint.key == NOT_READY and taint.effect == _EFFECT for taint in taints):
+        return object_
+    spec = structs.replace(object_.spec, taints=(*taints, Taint(key=NOT_READY, effect=_EFFECT)))
+    return structs.replace(object_, spec=spec)
 
 
 def keeping(declared: Node, view: View) -> Node:

@@ -8,18 +8,35 @@ from msgspec import structs
 
 from reconciler.store.view import View
 from reconciler.taints import NOT_READY, UNREACHABLE
+from schemas import conditions
 from schemas.core.affinity import Toleration
 from schemas.core.pod import Pod
+from schemas.core.podstatus import PodCondition
 from schemas.meta import Object
 from schemas.nodeloss import LEASE_ANNOTATION, is_fenced
 from schemas.qos import qos_class
+
+_SCHEDULED = "PodScheduled"
 
 
 def complete(object_: Object, view: View) -> Object:
     if not isinstance(object_, Pod):
         return object_
     status = structs.replace(object_.status, phase=object_.status.phase or "Pending", qos_class=qos_class(object_))
+    if object_.spec.scheduling_gates and conditions.find(status.conditions, _SCHEDULED) is None:
+        status = structs.replace(status, conditions=(*status.conditions, _gated(object_)))
     return structs.replace(object_, status=status)
+
+
+def _gated(pod: Pod) -> PodCondition:
+    """What the scheduler would say, and need not be asked for."""
+    return PodCondition(
+        type=_SCHEDULED,
+        status="False",
+        reason="SchedulingGated",
+        message="Scheduling is blocked due to non-empty scheduling gates",
+        last_transition_time=pod.metadata.creation_timestamp,
+    )
 
 
 def leased(pod: Pod, seconds: int) -> Pod:

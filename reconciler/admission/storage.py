@@ -25,7 +25,8 @@ _FIXED = (
 
 def complete(object_: Object, view: View) -> Object:
     if isinstance(object_, PersistentVolume):
-        return _protected(object_, VOLUME_PROTECTION)
+        status = structs.replace(object_.status, last_phase_transition_time=object_.metadata.creation_timestamp)
+        return _protected(structs.replace(object_, status=status), VOLUME_PROTECTION)
     if not isinstance(object_, PersistentVolumeClaim):
         return object_
     return _protected(_classed(object_, view), CLAIM_PROTECTION)

@@ -1,4 +1,4 @@
-"""The last touch to an answer: YAML instead of JSON, indented for people, packed where it is long.
+"""The last touch to an answer: YAML or protobuf instead of JSON, indented for people, packed where it is long.
 
 Whoever makes an answer makes it in plain JSON; this is done to all of them alike, errors and discovery included.
 What is long is done in a thread: packing gives up the interpreter's lock, and the loop goes on.
@@ -14,7 +14,8 @@ import msgspec
 from aiohttp import web
 
 from reconciler.api.media import JSON, YAML
-from reconciler.api.negotiation import wants_gzip, wants_pretty, wants_yaml
+from reconciler.api.negotiation import wants_gzip, wants_pretty, wants_protobuf, wants_yaml
+from reconciler.api.protobuf import MEDIA as PROTOBUF
 
 LONG = 128 * 1024
 """Bytes from which on an answer is packed, as Kubernetes does it."""
@@ -41,18 +42,33 @@ async def finish(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def _rewrite(request: web.Request, response: web.Response) -> None:
     body = response.body
     assert isinstance(body, bytes)
-    if wants_yaml(request.headers.get("Accept", "")):
+    accept = request.headers.get("Accept", "")
+    if wants_protobuf(accept):
+        await _pack(response, body)
+    elif wants_yaml(accept):
         response.body = await asyncio.to_thread(as_yaml, body) if len(body) >= LONG else as_yaml(body)
         response.headers["Content-Type"] = YAML
     elif wants_pretty(request.query, request.headers.get("User-Agent", "")):
         response.body = msgspec.json.format(body, indent=2) + b"\n"
 
 
+async def _pack(response: web.Response, body: bytes) -> None:
+    from reconciler.api import protobufout  # here, for most clients never ask for it
+
+    def packed() -> bytes | None:
+        return protobufout.packed(msgspec.json.decode(body))
+
+    found = await asyncio.to_thread(packed) if len(body) >= LONG else packed()
+    if found is not None:
+        response.body = found
+        response.headers["Content-Type"] = PROTOBUF
+
+
 def rewrites(request: web.Request) -> bool:
     """Whether an answer in JSON has to be whole before it can go out."""
-    return wants_yaml(request.headers.get("Accept", "")) or wants_pretty(
-        request.query, request.headers.get("User-Agent", "")
-    )
+    accept = request.headers.get("Accept", "")
+    is_other = wants_yaml(accept) or wants_protobuf(accept)
+    return is_other or wants_pretty(request.query, request.headers.get("User-Agent", ""))
 
 
 def packs(request: web.Request) -> bool:

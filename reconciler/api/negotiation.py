@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from reconciler.api.media import JSON, MEDIA, YAML
+from reconciler.api.protobuf import MEDIA as PROTOBUF
 from reconciler.api.representation import Form
 from reconciler.api.status import StatusError, unsupported_value
 
@@ -64,6 +65,8 @@ def negotiate(accept: str, include: str = "", *, watch: bool = False) -> Form:
         if as_ in _FORMS and asked.get("g") == _META and asked.get("v") in ("v1", "v1beta1"):
             meta = f"{_META}/{asked['v']}"
             return Form("Table", _include(include), meta=meta) if as_ == "Table" else Form("Metadata", meta=meta)
+    if not watch and wants_protobuf(accept):
+        return Form("Object")
     raise not_acceptable(accept, stream=watch)
 
 
@@ -96,6 +99,14 @@ def wants_yaml(accept: str) -> bool:
         if clause.takes(YAML):
             return True
     return False
+
+
+def wants_protobuf(accept: str) -> bool:
+    """Whether the client takes protobuf, and nothing that is cheaper to make."""
+    found = clauses(accept)
+    if any(clause.takes(media) for clause in found for media in (JSON, YAML)):
+        return False
+    return any(clause.takes(PROTOBUF) and not clause.parameters.get("as") for clause in found)
 
 
 def wants_gzip(accept_encoding: str) -> bool:

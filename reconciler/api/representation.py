@@ -13,6 +13,7 @@ from msgspec import structs
 from reconciler.api.owners import shown
 from reconciler.api.spelledout import spelled_out
 from reconciler.api.tables import LAYOUTS, Cell, Column
+from schemas.defaults.workloads import TEMPLATE_GENERATION
 from schemas.kinds import Kind
 from schemas.meta import Object, ObjectMeta, Record
 
@@ -74,7 +75,11 @@ class ListPosition(msgspec.Struct, frozen=True):
 
 
 def _partial(object_: Object, form: Form) -> _Partial:
-    return _Partial("PartialObjectMetadata", form.meta, _owned(object_, form).metadata)
+    metadata = _owned(object_, form).metadata
+    if TEMPLATE_GENERATION in metadata.annotations:  # a field in Kubernetes, and an annotation only in whole objects
+        others = {name: text for name, text in metadata.annotations.items() if name != TEMPLATE_GENERATION}
+        metadata = structs.replace(metadata, annotations=others)
+    return _Partial("PartialObjectMetadata", form.meta, metadata)
 
 
 def _whole(object_: Object, form: Form) -> Object:

@@ -3,12 +3,14 @@
 Pure. `schemas.validation` knows the rules of a kind; here is what hangs on how the object comes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import structs
 
+from reconciler.api import resizing
 from reconciler.api.ephemeral import EPHEMERAL
 from reconciler.api.ephemeral import faults as ephemeral_faults
+from reconciler.api.resizing import RESIZE
 from reconciler.api.target import Target
 from schemas.apps import DaemonSet, Deployment, ReplicaSet, StatefulSet
 from schemas.batch import Job
@@ -25,6 +27,11 @@ from schemas.validation.report import forbidden
 _WHOLE_FIRST = (DaemonSet, Deployment, Job, ReplicaSet, ReplicationController, StatefulSet)
 """Kinds of which Kubernetes looks at the new version as such before it looks at what changed."""
 
+_OF_SUBRESOURCES: Mapping[str, Callable[[Object, Object], Iterable[Fault]]] = {
+    EPHEMERAL: ephemeral_faults,
+    RESIZE: resizing.faults,
+}
+
 
 def of_new(target: Target, object_: Object, uid: str) -> Sequence[Fault]:
     """Of one that is created, and has its name. `uid` is what it may have: a Job's selector is made of it."""
@@ -40,7 +47,8 @@ def of_new(target: Target, object_: Object, uid: str) -> Sequence[Fault]:
 
 def of_changed(target: Target, new: Object, present: Object) -> Sequence[Fault]:
     """Of a new version, and of what it changes."""
-    own = ephemeral_faults(new, present) if target.subresource == EPHEMERAL else validate_update(new, present)
+    judge = _OF_SUBRESOURCES.get(target.subresource, validate_update)
+    own = judge(new, present)
     changes = (*own, *_finalizers(new.metadata, present.metadata))
     if target.subresource == "status":
         return changes

@@ -7,11 +7,12 @@ goes without. Pure.
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from msgspec import field
-from msgspec.structs import asdict, replace
+from msgspec import convert, field
+from msgspec.structs import asdict, fields, replace
 
 from schemas.autoscaling import HorizontalPodAutoscaler, HorizontalPodAutoscalerStatus, MetricStatus
 from schemas.core.event import Event, EventSource
+from schemas.core.node import DaemonEndpoint, Node, NodeDaemonEndpoints, NodeSystemInfo
 from schemas.core.pod import Pod
 from schemas.core.podstatus import PodCondition
 from schemas.core.service import LoadBalancerStatus, Service
@@ -67,6 +68,22 @@ def _autoscaler(object_: Object) -> Object:
     return replace(object_, status=_AutoscalerStatus(**status))
 
 
+def _node(object_: Object) -> Object:
+    assert isinstance(object_, Node)
+    status = object_.status
+    if status.node_info is not None and status.daemon_endpoints is not None:
+        return object_
+    told = replace(
+        status,
+        node_info=status.node_info or _NO_FACTS,
+        daemon_endpoints=status.daemon_endpoints or NodeDaemonEndpoints(DaemonEndpoint(0)),
+    )
+    return replace(object_, status=told)
+
+
+_NO_FACTS = convert({field.encode_name: "" for field in fields(NodeSystemInfo) if field.required}, NodeSystemInfo)
+
+
 def _service(object_: Object) -> Object:
     assert isinstance(object_, Service)
     if object_.status.load_balancer is not None:
@@ -85,6 +102,7 @@ _SPELLED: Mapping[str, Callable[[Object], Object]] = {
     "Event": _event,
     "HorizontalPodAutoscaler": _autoscaler,
     "Ingress": _ingress,
+    "Node": _node,
     "Pod": _pod,
     "Service": _service,
 }

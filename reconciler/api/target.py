@@ -5,6 +5,7 @@ from urllib.parse import unquote
 import msgspec
 
 from reconciler.api.ephemeral import EPHEMERAL
+from reconciler.api.resizing import RESIZE
 from reconciler.api.status import no_such_resource
 from schemas import views
 from schemas.kinds import BY_NAME, KINDS, Kind
@@ -51,7 +52,7 @@ def subresources(kind: Kind) -> tuple[str, ...]:
     if "status" in kind.type.__struct_fields__:
         found.append("status")
     if kind.name == "Pod":
-        found.append(EPHEMERAL)
+        found += [EPHEMERAL, RESIZE]
     return tuple(found)
 
 

@@ -17,6 +17,8 @@ from reconciler.api.bodies import Document, document_of, read
 from reconciler.api.ephemeral import EPHEMERAL, with_ephemeral
 from reconciler.api.owners import entries_of, to_record
 from reconciler.api.reads import get
+from reconciler.api.resizing import RESIZE, with_resources
+from reconciler.api.spelledout import spelled_out
 from reconciler.api.status import (
     Cause,
     StatusError,
@@ -34,7 +36,9 @@ from reconciler.store.changes import Change, ChangeError, Conflict, Create, Upda
 from reconciler.store.cluster import Cluster
 from reconciler.store.planning import first_generation
 from reconciler.store.view import View
+from schemas import events
 from schemas.core.config import Namespace
+from schemas.core.pod import Pod
 from schemas.decode import FieldValidation
 from schemas.defaults import defaulted
 from schemas.faults import Fault
@@ -101,6 +105,8 @@ async def create(cluster: Cluster, target: Target, document: Document, terms: Te
     object_ = templategeneration.first(_fresh(found.object))
     terms.check(object_, None)
     entries = after_update(target.kind.type, (), None, msgspec.to_builtins(object_), writer(target, terms))
+    if target.view is not None:
+        entries = events.shown_entries(entries)
     return await insert(cluster, target, _owned(object_, entries), found.warnings, dry=terms.dry)
 
 
@@ -261,6 +267,8 @@ def _merged(target: Target, present: Object, given: Object) -> Object:
         return with_status(present, given)
     if target.subresource == EPHEMERAL:
         return with_ephemeral(present, given)
+    if target.subresource == RESIZE:
+        return with_resources(present, given)
     if target.subresource == FINALIZE:
         assert isinstance(present, Namespace)  # no other kind has it
         assert isinstance(given, Namespace)
@@ -281,7 +289,13 @@ def _entries(
     entries = to_record(given.managed_fields, present) if given.managed_fields else everybody
     if new == present and entries == everybody:
         return present.metadata.managed_fields
-    return after_update(target.kind.type, entries, msgspec.to_builtins(present), msgspec.to_builtins(new), by)
+    return after_update(target.kind.type, entries, _written_out(present), _written_out(new), by)
+
+
+def _written_out(object_: Object) -> Document:
+    """The object with what Kubernetes always writes into the elements of its lists; they are owned with these."""
+    document: Document = msgspec.to_builtins(spelled_out(object_) if isinstance(object_, Pod) else object_)
+    return document
 
 
 async def carry_out(cluster: Cluster, *changes: Change) -> Sequence[Object]:

@@ -179,7 +179,7 @@ def _update(object_: Object, view: View, amend: Amend) -> Planned:
     new = replace(
         new,
         metadata=replace(
-            metadata,
+            new.metadata,
             uid=old.metadata.uid,
             creation_timestamp=old.metadata.creation_timestamp,
             deletion_timestamp=old.metadata.deletion_timestamp,

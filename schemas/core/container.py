@@ -109,7 +109,7 @@ class Lifecycle(Record, frozen=True):
 
 class GRPCAction(Record, frozen=True):
     port: int
-    service: str = ""
+    service: str = field(default_factory=str)  # written also where it is empty, as in Kubernetes
 
 
 class Probe(Record, frozen=True):

@@ -94,7 +94,7 @@ class EphemeralVolumeSource(Record, frozen=True):
 
 class HostPathVolumeSource(Record, frozen=True):
     path: str
-    type: str = ""
+    type: str = field(default_factory=str)  # written also where it is empty, as in Kubernetes
 
 
 class ImageVolumeSource(Record, frozen=True):

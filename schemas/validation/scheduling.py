@@ -16,7 +16,7 @@ from schemas.core.affinity import (
     TopologySpreadConstraint,
 )
 from schemas.core.pod import PodSpec
-from schemas.faults import Path
+from schemas.faults import Fault, Path
 from schemas.meta import LabelSelector
 from schemas.validation import metadata
 from schemas.validation.report import (
@@ -203,5 +203,7 @@ def _spread(path: Path, constraints: Iterable[TopologySpreadConstraint]) -> Faul
         if pair in seen:
             yield duplicate((*at, "{topologyKey, whenUnsatisfiable}"), f"{{{pair[0]}, {pair[1]}}}")
         seen.add(pair)
-        if constraint.label_selector is not None:
+        if constraint.label_selector is None:
+            yield Fault((*at, "labelSelector"), "a null labelSelector results in matching no pod", "warning")
+        else:
             yield from label_selector((*at, "labelSelector"), constraint.label_selector)

@@ -176,7 +176,7 @@ class Definitions:
             schema = self._value(shape, field.name)
         if shape.form == "list":
             schema |= _merging(shape, field.name)
-        elif shape.atomic and shape.form == "map":
+        elif shape.atomic and shape.form == "map" and "$ref" not in schema:  # of a raw extension nothing is said
             schema["x-kubernetes-map-type"] = "atomic"
         if (message, field.name) == ("policy/v1.PodDisruptionBudgetSpec", "selector"):
             schema["x-kubernetes-patch-strategy"] = "replace"

@@ -66,6 +66,8 @@ def _made(object_: Object, document: dict[str, Any]) -> Iterator[ManagedFieldsEn
 
 def _written(object_: Object, document: dict[str, Any], base: Entries) -> Iterator[ManagedFieldsEntry]:
     """What components write of objects whoever made them."""
+    if not base:
+        return  # of whom nobody is known to have made it, nothing is told
     theirs: FieldSet | None = None
     for by, subresource, fields in _claims(object_, document):
         if theirs is None:

@@ -15,6 +15,8 @@ from tests.waiting import eventually
 HOME = "/api/v1/namespaces/http"
 MAPS = f"{HOME}/configmaps"
 PODS = f"{HOME}/pods"
+FLOATING = f"{PODS}?fieldSelector=metadata.name%3Dfloating"
+DEPLOYMENTS = "/apis/apps/v1/namespaces/http/deployments"
 BUDGETS = "/apis/policy/v1/namespaces/http/poddisruptionbudgets"
 MERGE = "application/merge-patch+json"
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -35,13 +37,16 @@ class Exchanges:
         self._before: Mapping[str, Callable[[], None]] = {
             "create": self._make_namespace,
             "put": self._read_one,
+            "deploy_get": lambda: self._wait_for(f"{DEPLOYMENTS}/sub", lambda told: told.get("availableReplicas") == 2),
+            "pod_get": lambda: self._play(f"{PODS}?labelSelector=app%3Ds"),
             "list_limit": self._make_pages,
             "list_continue_expired": self._change_pages,
             "delete_finalizer": self._make_held,
             "eviction_blocked": self._make_budget,
             "eviction_dryRun": lambda: self._done("DELETE", f"{BUDGETS}/guard"),
             "binding": self._make_floating,
-            "pod_ephemeral_get": lambda: self._settle(f"{PODS}?fieldSelector=metadata.name%3Dfloating"),
+            "pod_ephemeral_get": lambda: self._play(FLOATING),
+            "pod_delete_grace": lambda: self._play(FLOATING, "ephemeralContainerStatuses"),
         }
 
     def ask(self, case: Mapping[str, Any]) -> Answer:
@@ -110,11 +115,27 @@ class Exchanges:
         self._settle(f"{PODS}?labelSelector=app%3Ds")
         spec = {"minAvailable": 2, "selector": {"matchLabels": {"app": "s"}}}
         self._done("POST", BUDGETS, {"metadata": {"name": "guard"}, "spec": spec})
-        _wait(lambda: self.wherry.call("GET", f"{BUDGETS}/guard").json().get("status", {}).get("currentHealthy") == 2)
+        self._wait_for(f"{BUDGETS}/guard", lambda status: status.get("currentHealthy") == 2)
 
     def _make_floating(self) -> None:
         spec = {"schedulerName": "nobody", "containers": [{"name": "c", "image": "nginx:1.25"}]}
         self._done("POST", PODS, {"metadata": {"name": "floating"}, "spec": spec})
+
+    def _wait_for(self, path: str, condition: Callable[[Mapping[str, Any]], bool]) -> None:
+        _wait(lambda: condition(self.wherry.call("GET", path).json().get("status", {})))
+
+    def _play(self, path: str, also: str = "") -> None:
+        """Tells the status of pods as the recorded nodes 2 and 3 did it: a client of the API in a kubelet's place.
+
+        `also` is what the agent has still to say, so that it does not say it later.
+        """
+        self._settle(path)
+        if also:
+            _wait(lambda: all(also in pod["status"] for pod in self.wherry.call("GET", path).json().get("items", [])))
+        for pod in self.wherry.call("GET", path).json().get("items", []):
+            for status in played(pod["status"]):
+                url = f"{PODS}/{pod['metadata']['name']}/status"
+                self._done("PUT", url, pod | {"status": status, "metadata": {"name": pod["metadata"]["name"]}})
 
     def _settle(self, path: str) -> None:
         def settled() -> bool:
@@ -133,6 +154,24 @@ def replay(wherry: Wherry, normaliser: Normaliser, file: Path) -> list[Verdict]:
             said = f"no answer: {error!r}"
         found.append(Verdict("http", case["id"], said))
     return found
+
+
+def played(told: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What such a client began with, and what it told of a pod that runs, by what the agent tells of it."""
+    times = {condition["type"]: condition["lastTransitionTime"] for condition in told["conditions"]}
+    conditions = [
+        {"type": type_, "status": "True", "lastProbeTime": None, "lastTransitionTime": times[type_]}
+        for type_ in ("Initialized", "Ready", "ContainersReady", "PodScheduled")
+    ]
+    fields = ("name", "state", "lastState", "ready", "restartCount", "containerID", "started")
+    [container] = told["containerStatuses"]
+    begun = {"phase": "Pending", "conditions": conditions[-1:], "qosClass": told["qosClass"]}
+    return begun, {
+        "phase": "Running",
+        "conditions": conditions,
+        **{name: told[name] for name in ("hostIP", "podIP", "podIPs", "startTime", "qosClass")},
+        "containerStatuses": [{name: container[name] for name in fields} | {"image": "nginx:1.25", "imageID": ""}],
+    }
 
 
 def _wait(condition: Callable[[], bool]) -> None:

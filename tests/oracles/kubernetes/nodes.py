@@ -27,6 +27,7 @@ from schemas.messages import Assignment
 
 GIB = 1024**3
 JOB_SECONDS = 2.0
+STOP_SECONDS = 0.5
 _JOB = "batch.kubernetes.io/job-name"
 IMAGES = ("nginx:1.25", "nginx:1.27", "nginx:latest", "busybox:1.36", "redis:7")
 RUNTIME = "containerd://1.6.20"
@@ -87,6 +88,10 @@ class PlayedRuntime(FakeRuntime):
         [sandbox] = await self.list_sandboxes(container.sandbox_id)
         if self.is_of_job(sandbox.uid):
             asyncio.get_running_loop().call_later(JOB_SECONDS, self.crash, container_id, 0, "Completed")
+
+    async def stop_container(self, container_id: str, grace_seconds: float) -> None:
+        await asyncio.sleep(min(STOP_SECONDS, grace_seconds))  # no container is gone at once
+        await super().stop_container(container_id, grace_seconds)
 
     async def image_id(self, reference: str) -> Image | None:
         is_here = not self._present or reference.startswith("sha256:") or normalise(reference) in self._present

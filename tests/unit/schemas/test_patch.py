@@ -145,7 +145,11 @@ def test_a_strategic_merge_patch_merges_by_the_keys_of_the_type(
 @pytest.mark.parametrize(
     ("patch", "words"),
     [
-        pytest.param({"$patch": "shred"}, r"unknown patch type: shred in map: map\[\$patch:shred\]", id="an unknown directive value"),
+        pytest.param(
+            {"$patch": "shred"},
+            r"unknown patch type: shred in map: map\[\$patch:shred\]",
+            id="an unknown directive value",
+        ),
         pytest.param({"spec": {"$frob": 1}}, "unknown directive", id="an unknown directive"),
         pytest.param(pod({"image": "x"}), "lacks the field `name`", id="an element without its key"),
     ],

@@ -8,8 +8,6 @@ from schemas import events, metrics
 from schemas.kinds import KINDS, Kind
 from tests.unit.reconciler.api.builders import shared
 
-NOT_SERVED = ("pods/resize",)
-"""What Kubernetes has under a kind that is served, and we do not."""
 SHOWN = (*KINDS, events.KIND)
 
 
@@ -29,7 +27,7 @@ def _of(kind: Kind, document: Any) -> dict[str, Any]:  # noqa: ANN401
     return {
         entry["name"]: {key: value for key, value in entry.items() if key != "storageVersionHash"}
         for entry in document["resources"]
-        if entry["name"].partition("/")[0] == kind.plural and entry["name"] not in NOT_SERVED
+        if entry["name"].partition("/")[0] == kind.plural
     }
 
 
@@ -41,9 +39,7 @@ def test_aggregated_discovery_has_the_resources_as_kubernetes_has_them(core: boo
     for key, resource in ours.items():
         if key[0] == metrics.GROUP:
             continue  # there was no metrics server
-        parts = theirs[key].pop("subresources", [])
-        kept = [part for part in parts if f"{key[1]}/{part['subresource']}" not in NOT_SERVED]
-        assert resource == theirs[key] | ({"subresources": kept} if kept else {})
+        assert resource == theirs[key]
 
 
 def _resources(document: Any) -> dict[tuple[str, str], Any]:  # noqa: ANN401

@@ -130,7 +130,9 @@ TEMPLATE = "spec.template"
         ),
         pytest.param(document("v1", "ConfigMap", data={"a/b": ""}), "data[a/b]", "valid config key", id="config key"),
         pytest.param(document("v1", "Secret", stringData={"..a": ""}), "data[..a]", "start with '..'", id="secret key"),
-        pytest.param(document("v1", "ConfigMap", data={"a": "x" * 2**20 + "x"}), "", "Too long", id="too much config"),
+        pytest.param(
+            document("v1", "ConfigMap", data={"a": "x" * 2**20 + "x"}), "[]", "Too long", id="too much config"
+        ),
         pytest.param(document("v1", "Secret", stringData={"a": "x" * 2**20 + "x"}), "data", "Too long", id="secret"),
         pytest.param(document("v1", "Secret", type="kubernetes.io/tls"), "data[tls.crt]", "Required", id="tls secret"),
         pytest.param(
