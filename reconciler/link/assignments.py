@@ -5,6 +5,7 @@ directories of deleted volumes to remove; nothing else.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 import msgspec
 from msgspec import field, structs
@@ -49,8 +50,13 @@ def no_token(pod: Pod) -> Config | None:
     return None
 
 
-def desired(node: str, view: View, token: Callable[[Pod], Config | None] = no_token) -> Desired:
-    """Everything that this node shall hold now. `token` gives the body of a pod's tokens.
+def desired(
+    node: str,
+    view: View,
+    token: Callable[[Pod], Config | None] = no_token,
+    discard: Mapping[str, str] = MappingProxyType({}),
+) -> Desired:
+    """Everything that this node shall hold now. `token` gives the body of a pod's tokens, `discard` is of `discards`.
 
     Pods that are ending stay until the node has reported them removed, and ended ones until they are deleted:
     their logs and exit codes are on the node.
@@ -65,7 +71,7 @@ def desired(node: str, view: View, token: Callable[[Pod], Config | None] = no_to
         configs={config.key: config for config in configs},
         pod_cidr=stored.spec.pod_cidr if stored else "",
         named=named,
-        discard=_discard(node, view),
+        discard=discard,
     )
 
 
@@ -158,9 +164,10 @@ def _claimed(claim: PersistentVolumeClaim, view: View) -> ClaimedVolume | None:
     )
 
 
-def _discard(node: str, view: View) -> dict[str, str]:
-    return {
-        volume.metadata.uid: volume.spec.local.path
-        for volume in view.list(PersistentVolume)
-        if localpath.is_to_be_discarded(volume) and localpath.node_of(volume) == node and volume.spec.local is not None
-    }
+def discards(view: View) -> dict[str, dict[str, str]]:
+    """By node the directories of volumes that are deleted, by the uids of these."""
+    found: dict[str, dict[str, str]] = {}
+    for volume in view.list(PersistentVolume):
+        if localpath.is_to_be_discarded(volume) and volume.spec.local is not None:
+            found.setdefault(localpath.node_of(volume), {})[volume.metadata.uid] = volume.spec.local.path
+    return found

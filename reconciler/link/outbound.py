@@ -14,7 +14,7 @@ from msgspec import structs
 
 from reconciler.controllers.volumes import localpath
 from reconciler.link import retained
-from reconciler.link.assignments import Desired, desired, no_token
+from reconciler.link.assignments import Desired, desired, discards, no_token
 from reconciler.link.retained import Retained
 from reconciler.link.tokens import PodTokens
 from reconciler.store.view import Event, View
@@ -64,6 +64,8 @@ class Outbound:
         self._nodes: dict[str, _Told] = {}
         self._users: dict[Ref, set[str]] = {}
         self._dirty: dict[str, None] = {}
+        self._discards: dict[str, dict[str, str]] | None = None
+        """None where a volume that is being deleted has changed since they were looked for."""
         self._wake = asyncio.Event()
         self.settled: Callable[[str], None] = lambda node: None
         """Called when a node has been told all that there is for it."""
@@ -71,7 +73,7 @@ class Outbound:
 
     def begin(self, publish: Publish, room: Callable[[], Awaitable[None]]) -> None:
         """`room` returns when more may be published."""
-        self._publish, self._room = publish, room
+        self._publish, self._room, self._discards = publish, room, None
         for node in self.nodes() | {node.metadata.name for node in self._view.list(Node)}:
             self.touch(node)
 
@@ -159,7 +161,10 @@ class Outbound:
             await self._tokens.provide(nodes)
 
     def _desired(self, node: str) -> Desired:
-        return desired(node, self._view, self._tokens.config if self._tokens is not None else no_token)
+        if self._discards is None:
+            self._discards = discards(self._view)
+        token = self._tokens.config if self._tokens is not None else no_token
+        return desired(node, self._view, token, self._discards.get(node, {}))
 
     def unacknowledged(self) -> int:
         return sum(1 for told in self._nodes.values() if _pending(told))
@@ -228,6 +233,8 @@ class Outbound:
 
     def _of_volume(self, volume: PersistentVolume) -> set[str]:
         """The nodes whose pods use it, and the one that may have to remove it."""
+        if volume.metadata.deletion_timestamp is not None:
+            self._discards = None
         kept = volume.spec.claim_ref
         users = self._users.get(Ref("PersistentVolumeClaim", kept.namespace, kept.name), set()) if kept else set()
         return users | ({localpath.node_of(volume)} - {""})

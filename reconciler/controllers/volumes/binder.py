@@ -43,8 +43,10 @@ def _of_claim(event: Event, view: View) -> Iterator[Ref]:
     for name in names - {""}:
         yield Ref(VOLUME, "", name)
     if old is not None and (new is None or len(names) > 1):  # another volume may have been made for it
+        uid = old.metadata.uid
         for volume in view.list(PersistentVolume):
-            if volume.spec.claim_ref is not None and volume.spec.claim_ref.uid == old.metadata.uid:
+            kept = volume.spec.claim_ref
+            if kept is not None and kept.uid == uid:
                 yield ref_of(volume)
 
 
@@ -64,7 +66,8 @@ def _waiting_for(volume: PersistentVolume, view: View) -> Iterator[Ref]:
     """Claims that name the volume, and those without one that it might do for."""
     name, class_ = volume.metadata.name, class_name(volume)
     for claim in view.list(PersistentVolumeClaim):
-        if claim.spec.volume_name in ("", name) and (claim.spec.volume_name or class_name(claim) == class_):
+        asked = claim.spec.volume_name
+        if asked == name or (not asked and class_name(claim) == class_):
             yield ref_of(claim)
 
 

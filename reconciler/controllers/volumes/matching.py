@@ -19,17 +19,18 @@ def best(
     claim: PersistentVolumeClaim, volumes: Iterable[PersistentVolume], *, only_kept: bool
 ) -> PersistentVolume | None:
     """`only_kept`: none but a volume that is kept for the claim; the scheduler chooses among the others."""
-    class_, size = class_name(claim), requested(claim)
-
-    def fits(volume: PersistentVolume) -> bool:
-        if volume.spec.claim_ref is not None:
-            if not belongs(volume, claim):
-                return False
+    name, class_, size = claim.metadata.name, class_name(claim), requested(claim)
+    found: list[PersistentVolume] = []
+    for volume in volumes:
+        kept = volume.spec.claim_ref
+        if kept is not None:
+            if kept.name != name or not belongs(volume, claim):  # most volumes are another's: that is seen at once
+                continue
         elif only_kept or not _is_free(volume, claim, class_):
-            return False
-        return _is_possible(volume, claim, size)
-
-    return min(filter(fits, volumes), key=_preference, default=None)
+            continue
+        if _is_possible(volume, claim, size):
+            found.append(volume)
+    return min(found, key=_preference, default=None)
 
 
 def _is_free(volume: PersistentVolume, claim: PersistentVolumeClaim, class_: str) -> bool:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from reconciler.controllers.volumes import localpath
-from reconciler.link.assignments import desired
+from reconciler.link.assignments import discards
 from reconciler.link.inbound import node_changes
 from reconciler.store.changes import AlreadyExists, Delete, Update
 from schemas.core.node import Node, NodeStatus
@@ -48,7 +48,7 @@ def create(world: World, made: Object) -> None:
 def discard(world: World) -> None:
     """The agents remove what they are told to."""
     for one in world.cache.list(Node):
-        gone = tuple(desired(one.metadata.name, world.cache).discard)
+        gone = tuple(discards(world.cache).get(one.metadata.name, {}))
         report = NodeReport(epoch=1, sent_at=START, status=NodeStatus(), discarded=gone)
         world.apply(node_changes(one.metadata.name, report, None, world.cache, world.now))
 

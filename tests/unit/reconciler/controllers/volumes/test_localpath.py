@@ -4,7 +4,7 @@ import pytest
 from msgspec import structs
 
 from reconciler.controllers.volumes import localpath
-from reconciler.link.assignments import desired
+from reconciler.link.assignments import desired, discards
 from reconciler.link.inbound import node_changes
 from reconciler.store.changes import Update
 from schemas.core.node import NodeStatus
@@ -128,8 +128,8 @@ def test_a_deleted_claim_gives_its_directory_back_when_the_node_has_removed_it()
     world.delete(CLAIM)
     world.settle()
     assert world.get(PersistentVolume, "", ref.name).status.phase == "Released"
-    assert desired("n1", world.cache).discard == {uid: volume.spec.local.path}
-    assert desired("n2", world.cache).discard == {}
+    assert discards(world.cache).get("n1", {}) == {uid: volume.spec.local.path}
+    assert discards(world.cache).get("n2", {}) == {}
     for silent in (report(), report("another")):
         world.apply(node_changes("n1", silent, True, world.cache, world.now))
     world.apply(node_changes("n2", report(uid), True, world.cache, world.now))
@@ -138,7 +138,7 @@ def test_a_deleted_claim_gives_its_directory_back_when_the_node_has_removed_it()
     world.apply(node_changes("n1", report(uid), True, world.cache, world.now))
     world.settle()
     assert world.cache.find(ref) is None
-    assert desired("n1", world.cache).discard == {}
+    assert discards(world.cache).get("n1", {}) == {}
 
 
 def test_a_volume_that_is_in_use_is_not_discarded_whoever_deletes_it() -> None:
@@ -149,7 +149,7 @@ def test_a_volume_that_is_in_use_is_not_discarded_whoever_deletes_it() -> None:
     world.delete(CLAIM)
     world.delete(Ref("PersistentVolume", "", volume.metadata.name))
     world.settle()
-    assert desired("n1", world.cache).discard == {}
+    assert discards(world.cache).get("n1", {}) == {}
     world.apply(node_changes("n1", report(volume.metadata.uid), True, world.cache, world.now))
     world.settle()
     assert bound_to(world, "c") == volume.metadata.name
@@ -164,7 +164,7 @@ def test_a_volume_that_is_to_be_retained_keeps_its_directory() -> None:
     world.delete(ref)
     world.settle()
     assert world.cache.find(ref) is None
-    assert desired("n1", world.cache).discard == {}
+    assert discards(world.cache).get("n1", {}) == {}
 
 
 def test_nothing_waits_for_a_node_that_is_gone_for_good() -> None:
