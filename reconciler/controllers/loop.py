@@ -38,6 +38,12 @@ OVERTAKEN_TRIES = 4
 """Up to these a refusal is taken for one by another plan that was quicker; they are over within 75 ms."""
 
 
+LONGEST_SLEEP = 600.0
+"""Seconds after which the clock is looked at while something waits for a time: the machine may have slept."""
+SET_SECONDS = 2.0
+"""By so much the clock differs from what has passed when somebody has set it."""
+
+
 class Key(NamedTuple):
     """One object as the concern of one controller."""
 
@@ -74,6 +80,7 @@ class ControllerLoop:
         self._working: dict[Key, bool] = {}
         self._due: dict[Key, float] = {}
         self._timers: list[tuple[float, Key]] = []
+        self._ahead = clock().timestamp() - time.monotonic()
         self._failures: Counter[Key] = Counter()
         self._applying: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
@@ -150,12 +157,12 @@ class ControllerLoop:
             self._rested.set()
         self._wake.clear()
         due = self._next_due()
-        wait = None if due is None else max(0.0, due - time.monotonic())
+        wait = None if due is None else min(LONGEST_SLEEP, max(0.0, due - time.monotonic()))
         try:
             async with asyncio.timeout(wait):
                 await self._wake.wait()
         except TimeoutError:
-            pass  # Something is due: the next slice takes it up.
+            pass  # Something is due, or the clock was set: the next slice sees to it.
 
     def _slice(self) -> None:
         """Works off events and keys until the time is up."""
@@ -281,6 +288,12 @@ class ControllerLoop:
         return self._timers[0][0] if self._timers else None
 
     def _take_due(self, now: float) -> None:
+        ahead = self._clock().timestamp() - now
+        if abs(ahead - self._ahead) > SET_SECONDS:
+            # What waits was worked out by another time: on a board without a battery, by one of long ago.
+            self._ahead = ahead
+            self._timers = [(now, key) for key in self._due]
+            self._due = dict.fromkeys(self._due, now)
         while (due := self._next_due()) is not None and due <= now:
             _, key = heapq.heappop(self._timers)
             del self._due[key]

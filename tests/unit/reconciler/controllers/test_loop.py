@@ -1,7 +1,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from msgspec import structs
@@ -148,6 +148,28 @@ async def test_a_key_comes_again_when_it_has_asked_to(tmp_path: Path) -> None:
         async with running(loop.run()), asyncio.timeout(5):
             await done.wait()
         assert loop.statistics().delayed == 0
+
+
+async def test_what_waits_for_a_time_is_looked_at_when_the_clock_was_set(tmp_path: Path) -> None:
+    seen: list[datetime] = []
+    now = START
+
+    def wait(ref: Ref, view: View, now: datetime) -> Plan:
+        if ref.name == "a":
+            seen.append(now)
+        return Plan(requeue_after=3600)
+
+    async with open_cluster(tmp_path) as cluster:
+        await cluster.apply((Create(config("a")),))
+        loop = ControllerLoop(cluster, (Controller("wait", of_configs, wait),), lambda: now)
+        async with running(loop.run()), asyncio.timeout(5):
+            while not seen:
+                await asyncio.sleep(0)
+            now = START + timedelta(hours=2)
+            await cluster.apply((Create(config("b")),))
+            while len(seen) < 2:
+                await asyncio.sleep(0)
+    assert seen == [START, START + timedelta(hours=2)]
 
 
 async def test_nothing_is_written_once_the_cluster_is_at_rest(tmp_path: Path) -> None:
