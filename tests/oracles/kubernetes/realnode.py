@@ -97,7 +97,8 @@ def _rename(archive: Path, target: Path, names: tuple[str, ...]) -> None:
 
 def _without_users(layer: bytes) -> bytes:
     found = io.BytesIO()
-    with tarfile.open(fileobj=io.BytesIO(layer)) as source, tarfile.open(fileobj=found, mode="w") as copy:
+    whole = layer + bytes(-len(layer) % tarfile.BLOCKSIZE)  # it may end without padding
+    with tarfile.open(fileobj=io.BytesIO(whole)) as source, tarfile.open(fileobj=found, mode="w") as copy:
         for member in source:
             if member.name.removeprefix("./") not in ("etc/passwd", "etc/group"):
                 copy.addfile(member, source.extractfile(member) if member.isfile() else None)
