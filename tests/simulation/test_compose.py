@@ -14,6 +14,8 @@ services:
   back:
     image: web:1
     environment: {MODE: "${MODE}"}
+    volumes: ["kept:/data"]
+volumes: {kept: {}}
 """
 
 
@@ -33,6 +35,11 @@ def test_a_project_runs_and_a_file_beside_it_replaces_the_pods_that_mount_it(box
     (shop / "compose.yaml").write_text(PROJECT)
     eventually(lambda: services(box) == {"front", "back"}, 20, "both services run")
     before = pods(box)
+    (claim,) = box.items("pvc")
+    assert (claim["metadata"]["name"], claim["status"]["phase"]) == ("shop-kept", "Bound")
+    (volume,) = box.items("pv")
+    (back,) = (node for name, node in before.items() if name.startswith("back-"))
+    assert volume["metadata"]["annotations"]["wherry.dev/node"] == back
     (shop / "front.conf").write_text("a = 2\n")
 
     def replaced() -> bool:

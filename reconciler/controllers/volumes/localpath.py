@@ -27,6 +27,7 @@ from reconciler.controllers.volumes.facts import (
     granted,
     requested,
 )
+from reconciler.provenance import provenance
 from reconciler.store.changes import Change, Create, Delete, Emit, Update, UpdateStatus
 from reconciler.store.view import Event, View
 from schemas.core.affinity import NodeSelector, NodeSelectorRequirement, NodeSelectorTerm
@@ -154,7 +155,7 @@ def _volume(name: str, claim: PersistentVolumeClaim, class_: StorageClass, node:
     return PersistentVolume(
         metadata=ObjectMeta(
             name=name,
-            annotations={PROVISIONED_BY: NAME, NODE: node.metadata.name},
+            annotations={PROVISIONED_BY: NAME, NODE: node.metadata.name} | provenance(claim),
             finalizers=(NAME,),
         ),
         spec=PersistentVolumeSpec(
