@@ -43,7 +43,10 @@ def nodes(number: int) -> Iterator[Node]:
             {
                 "metadata": {"name": name, "uid": name, "labels": labels},
                 "spec": {"taints": taints},
-                "status": {"allocatable": {"cpu": cpu, "memory": memory, "pods": "110"}},
+                "status": {
+                    "allocatable": {"cpu": cpu, "memory": memory, "pods": "110"},
+                    "conditions": [{"type": "Ready", "status": "True"}],
+                },
             },
         )
 

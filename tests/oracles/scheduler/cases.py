@@ -90,6 +90,9 @@ def read(recorded: Json) -> Case:
 def _admitted(written: Object, draft: Draft) -> Object:
     known = structs.replace(written, metadata=structs.replace(written.metadata, uid=_uid(written)))
     completed = _COMPLETE(known, draft)
+    if isinstance(completed, Node) and isinstance(written, Node):
+        # Its taints are those that were recorded: it had long said that it is ready.
+        completed = structs.replace(completed, spec=structs.replace(completed.spec, taints=written.spec.taints))
     draft.write(ref_of(completed), completed)
     return completed
 
