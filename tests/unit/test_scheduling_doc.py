@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -52,6 +53,13 @@ def test_the_configuration_shown_is_one(tmp_path: Path) -> None:
 def test_the_weights_shown_are_the_default_ones() -> None:
     rows = re.findall(r"^\| (\w+) \| (\d) \|", TEXT, re.MULTILINE)
     assert {name: int(weight) for name, weight in rows} == DEFAULT_WEIGHTS
+
+
+def test_the_plot_is_a_picture() -> None:
+    (name,) = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", TEXT)
+    picture = ElementTree.parse(DOCS / name).getroot()
+    assert picture.tag.endswith("svg")
+    assert len(picture.findall(".//{*}polyline")) == 11
 
 
 def test_every_link_leads_somewhere() -> None:
