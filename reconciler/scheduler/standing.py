@@ -110,7 +110,7 @@ class Standing:
         snapshot = self._snapshot
         start = self._cursor - snapshot.log_start
         news = len(snapshot.log) - start
-        stale = start < 0 or news > _SHORT + 2 * len(snapshot.nodes)
+        stale = start < 0 or news > _SHORT + len(snapshot.nodes) // 2
         stamp = snapshot.stamp()
         if stamp != self._stamp:
             stale = stale or self._versions() != self._built
