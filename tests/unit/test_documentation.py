@@ -110,3 +110,11 @@ def test_the_page_on_access_shows_what_the_programs_take(tmp_path: Path) -> None
         assert not found.faults
     for command in re.findall(r"^wherry (.*)$", text, re.MULTILINE):
         parser().parse_args(shlex.split(command))
+
+
+def test_the_configuration_in_the_page_on_the_api_loads(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "api.md").read_text(), re.DOTALL)
+    (tmp_path / "reconciler.yaml").write_text(text)
+    assert load_reconciler(tmp_path / "reconciler.yaml").service_cidr == "10.96.0.0/16"
+    (tmp_path / "reconciler.yaml").write_text(text.replace("10.96.0.0/16", '"10.96.0.0/16,fd00:96::/112"'))
+    assert load_reconciler(tmp_path / "reconciler.yaml").service_cidr.endswith("fd00:96::/112")
