@@ -80,6 +80,7 @@ class Agent:
             node=self._facts(machine()),
             simulation=simulation,
             lease=lease,
+            services=lambda: self.network.state.services.values(),
         )
         self._stats = Stats(runtime, self.link, self.workers, config.metrics_seconds)
         self._look = asyncio.Event()

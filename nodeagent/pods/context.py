@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
@@ -15,6 +15,7 @@ from nodeagent.runtime.interface import Runtime
 from nodeagent.volumes.preparing import Volumes
 from schemas.core.pod import Pod
 from schemas.messages import NodeEvent
+from schemas.network import NetworkService
 
 
 class Clock(Protocol):
@@ -34,7 +35,7 @@ class SystemClock:
 class Context:
     """`simulation` is given where there are no processes: how containers are then reached; nothing is mounted.
 
-    `lost` is called by whoever finds that the runtime is away.
+    `services` are those that are known now. `lost` is called by whoever finds that the runtime is away.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Context:
         start_limit: int,
         simulation: Reach | None,
         lease: Lease,
+        services: Callable[[], Collection[NetworkService]],
     ) -> None:
         self.runtime = runtime
         self.reporter = reporter
@@ -56,6 +58,7 @@ class Context:
         self.images = images
         self.clock = clock
         self.lease = lease
+        self.services = services
         self.reach = simulation or NETWORK
         self.volumes = Volumes(directories, may_mount=simulation is None)
         self.start_slots = asyncio.Semaphore(start_limit)

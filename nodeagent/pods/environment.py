@@ -61,8 +61,12 @@ class _Absent(Exception):
         self.missing = missing
 
 
-def environment(container: Container, facts: PodFacts, configs: Mapping[str, Config]) -> Environment | MissingConfig:
-    """In the order in which they are defined. Raises `FieldFault` for a field that does not exist."""
+def environment(
+    container: Container, facts: PodFacts, configs: Mapping[str, Config], services: Mapping[str, str] | None = None
+) -> Environment | MissingConfig:
+    """In the order in which they are defined, then those of Services. Raises `FieldFault` for a field that does not
+    exist."""
+    of_services = services or {}
     variables: dict[str, str] = {}
     skipped: list[Skipped] = []
     namespace = facts.pod.metadata.namespace
@@ -71,14 +75,14 @@ def environment(container: Container, facts: PodFacts, configs: Mapping[str, Con
             variables |= _from_source(source, namespace, configs, skipped)
         for variable in container.env:
             if variable.value_from is None:
-                found: str | None = expand(variable.value, variables)
+                found: str | None = expand(variable.value, {**of_services, **variables})
             else:
                 found = _from_reference(variable.value_from, container, facts, configs)
             if found is not None:
                 variables[variable.name] = found
     except _Absent as absent:
         return absent.missing
-    return Environment(variables, tuple(skipped))
+    return Environment({**variables, **{k: v for k, v in of_services.items() if k not in variables}}, tuple(skipped))
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:

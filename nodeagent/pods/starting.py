@@ -11,6 +11,7 @@ from nodeagent.pods.environment import Environment, MissingConfig, environment, 
 from nodeagent.pods.fieldpaths import FieldFault, PodFacts
 from nodeagent.pods.podstate import PodState
 from nodeagent.pods.sandboxconfig import hosts_file
+from nodeagent.pods.serviceenv import service_variables
 from nodeagent.runtime.interface import ContainerConfig, State
 from nodeagent.volumes.plan import VolumeFault, is_read_only
 from schemas.core.container import Container
@@ -58,7 +59,8 @@ def _target(state: PodState, container: Container) -> str:
 
 def _environment(context: Context, state: PodState, container: Container, facts: PodFacts) -> Environment:
     try:
-        found = environment(container, facts, state.configs)
+        services = service_variables(state.pod, context.services())
+        found = environment(container, facts, state.configs, services)
     except FieldFault as fault:
         raise ConfigFault(str(fault)) from None
     if isinstance(found, MissingConfig):

@@ -9,7 +9,7 @@ as it is, without a worker, until the body comes: only the digest takes pods awa
 import asyncio
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
@@ -28,6 +28,7 @@ from nodeagent.reporter import Reporter
 from nodeagent.runtime.interface import Container, Runtime, RuntimeFailure, Sandbox, State
 from nodeagent.volumes.discards import Discards
 from nodeagent.volumes.plan import Local
+from schemas.network import NetworkService
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class PodWorkers:
         logs: LogLimits | None = None,
         simulation: Reach | None = None,
         lease: Lease | None = None,
+        services: Callable[[], Collection[NetworkService]] = tuple,
     ) -> None:
         """`simulation`: how containers are reached where they only seem to run; volumes are then plain directories.
 
@@ -68,7 +70,7 @@ class PodWorkers:
         lease = lease or Lease(directories.run)
         lease.regained = self._lease_regained
         self._context = Context(
-            runtime, reporter, directories, node, self.images, clock, start_limit, simulation, lease
+            runtime, reporter, directories, node, self.images, clock, start_limit, simulation, lease, services
         )
         self._context.lost = self._lost
         self._discards = Discards(self._context.volumes, self._mounted, reporter.discarded)
