@@ -5,12 +5,13 @@ goes without. Pure.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from msgspec import convert, field
 from msgspec.structs import asdict, fields, replace
 
 from schemas.autoscaling import HorizontalPodAutoscaler, HorizontalPodAutoscalerStatus, MetricStatus
+from schemas.coordination import Lease, LeaseSpec
 from schemas.core.event import Event, EventSource
 from schemas.core.node import DaemonEndpoint, Node, NodeDaemonEndpoints, NodeSystemInfo
 from schemas.core.pod import Pod
@@ -35,6 +36,11 @@ class _Event(Event, frozen=True, kw_only=True):
 
 class _PodCondition(PodCondition, frozen=True):
     last_probe_time: datetime | None = field(default_factory=_nothing)
+
+
+class _LeaseSpec(LeaseSpec, frozen=True):
+    acquire_time: str | None = None  # type: ignore[assignment]
+    renew_time: str | None = None  # type: ignore[assignment]
 
 
 class _AutoscalerStatus(HorizontalPodAutoscalerStatus, frozen=True):
@@ -66,6 +72,18 @@ def _autoscaler(object_: Object) -> Object:
     status = asdict(object_.status)
     status["current_metrics"] = object_.status.current_metrics or None
     return replace(object_, status=_AutoscalerStatus(**status))
+
+
+def _lease(object_: Object) -> Object:
+    """The times of a Lease have six digits behind the second, also where those are zeros: Go asks for that."""
+    assert isinstance(object_, Lease)
+    spec = asdict(object_.spec)
+    spec |= {name: _micro(spec[name]) for name in ("acquire_time", "renew_time")}
+    return replace(object_, spec=_LeaseSpec(**spec))
+
+
+def _micro(time: datetime | None) -> str | None:
+    return None if time is None else f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def _node(object_: Object) -> Object:
@@ -102,6 +120,7 @@ _SPELLED: Mapping[str, Callable[[Object], Object]] = {
     "Event": _event,
     "HorizontalPodAutoscaler": _autoscaler,
     "Ingress": _ingress,
+    "Lease": _lease,
     "Node": _node,
     "Pod": _pod,
     "Service": _service,

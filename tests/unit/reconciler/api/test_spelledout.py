@@ -1,12 +1,14 @@
 """Fields that Kubernetes writes also where there is nothing in them."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from reconciler.api.representation import PLAIN, Form, encode_one
+from schemas.coordination import Lease, LeaseSpec
 from schemas.core.event import Event, EventSource
 from schemas.core.pod import Pod, PodSpec
 from schemas.core.podstatus import PodCondition, PodStatus
@@ -73,6 +75,17 @@ def test_a_condition_of_a_pod_tells_when_it_was_probed() -> None:
         "phase": "Running",
         "conditions": [{"type": "Ready", "status": "True", "lastProbeTime": None}],
     }
+
+
+def test_the_times_of_a_lease_have_six_digits_behind_the_second() -> None:
+    at = datetime(2026, 1, 1, 2, 3, 4, tzinfo=UTC)
+    spec = LeaseSpec(holder_identity="n1", acquire_time=at.replace(microsecond=5), renew_time=at)
+    assert answered(Lease(metadata=NAMED, spec=spec))["spec"] == {
+        "acquireTime": "2026-01-01T02:03:04.000005Z",
+        "holderIdentity": "n1",
+        "renewTime": "2026-01-01T02:03:04.000000Z",
+    }
+    assert answered(Lease(metadata=NAMED))["spec"] == {}
 
 
 def test_an_event_of_the_other_group_has_its_own_fields_without_content() -> None:
