@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from reconciler.admission import (
     accounts,
-    daemonsets,
     labelkeys,
     limits,
     nodes,
@@ -24,7 +23,6 @@ from reconciler.admission import (
 )
 from reconciler.admission.refusal import refused
 from reconciler.store.view import View
-from schemas.apps import DaemonSet
 from schemas.core.node import Node
 from schemas.core.pod import Pod
 from schemas.core.service import Service
@@ -45,7 +43,6 @@ _COMPLETING: Sequence[Complete] = (
     storage.complete,
     labelkeys.complete,
     pods.complete,
-    nodes.complete,
 )
 _CHECKING: Sequence[Check] = (
     accounts.check,
@@ -106,8 +103,6 @@ def amendment(settings: AdmissionSettings) -> Callable[[Object, Object, View], O
     def amend(new: Object, old: Object, view: View) -> Object:
         if why := storage.growth(new, old, view):
             raise refused(new, why)
-        if isinstance(new, DaemonSet) and isinstance(old, DaemonSet):
-            return daemonsets.counted(new, old)
         return services.allocated(new, old, view, given) if isinstance(new, Service) else new
 
     return amend

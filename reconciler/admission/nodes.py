@@ -17,7 +17,8 @@ from schemas.meta import Object
 _EFFECT = "NoSchedule"
 
 
-def complete(object_: Object, view: View) -> Object:
+def tainted(object_: Object) -> Object:
+    """One that a client makes, and no agent has told of yet."""
     if not isinstance(object_, Node):
         return object_
     ready = conditions.find(object_.status.conditions, "Ready")

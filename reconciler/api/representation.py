@@ -10,10 +10,10 @@ from typing import Literal
 import msgspec
 from msgspec import structs
 
+from reconciler.api import templategeneration
 from reconciler.api.owners import shown
 from reconciler.api.spelledout import spelled_out
 from reconciler.api.tables import LAYOUTS, Cell, Column
-from schemas.defaults.workloads import TEMPLATE_GENERATION
 from schemas.kinds import Kind
 from schemas.meta import Object, ObjectMeta, Record
 
@@ -76,8 +76,8 @@ class ListPosition(msgspec.Struct, frozen=True):
 
 def _partial(object_: Object, form: Form) -> _Partial:
     metadata = _owned(object_, form).metadata
-    if TEMPLATE_GENERATION in metadata.annotations:  # a field in Kubernetes, and an annotation only in whole objects
-        others = {name: text for name, text in metadata.annotations.items() if name != TEMPLATE_GENERATION}
+    if templategeneration.ANNOTATION in metadata.annotations:  # a field in Kubernetes, an annotation of whole objects
+        others = {name: text for name, text in metadata.annotations.items() if name != templategeneration.ANNOTATION}
         metadata = structs.replace(metadata, annotations=others)
     return _Partial("PartialObjectMetadata", form.meta, metadata)
 

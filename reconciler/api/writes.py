@@ -11,7 +11,7 @@ from uuid import uuid4
 import msgspec
 from msgspec import structs
 
-from reconciler.admission import podsecurity
+from reconciler.admission import nodes, podsecurity
 from reconciler.api import declared, rules, templategeneration
 from reconciler.api.bodies import Document, document_of, read
 from reconciler.api.ephemeral import EPHEMERAL, with_ephemeral
@@ -116,6 +116,7 @@ async def insert(
     """Takes a new object in, unless it breaks a rule."""
     metadata = object_.metadata
     check_namespace(cluster.cache, target, metadata.name)
+    object_ = nodes.tainted(object_)
     named = metadata if metadata.name else structs.replace(metadata, name=f"{metadata.generate_name}xxxxx")
     stamped = structs.replace(
         named,

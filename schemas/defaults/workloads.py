@@ -21,8 +21,6 @@ from schemas.defaults.pod import template_spec
 from schemas.defaults.volume import persistent_volume_claim
 
 _REVISIONS = 10
-TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
-"""How many templates a DaemonSet has had. The API server alone counts."""
 
 
 def template(declared: PodTemplateSpec) -> PodTemplateSpec:
@@ -109,10 +107,8 @@ def _stateful_set_strategy(strategy: StatefulSetUpdateStrategy) -> StatefulSetUp
 
 def daemon_set(declared: DaemonSet) -> DaemonSet:
     spec = declared.spec
-    annotations = {TEMPLATE_GENERATION: "1"} | declared.metadata.annotations
     return structs.replace(
         declared,
-        metadata=structs.replace(declared.metadata, annotations=annotations),
         spec=structs.replace(
             spec,
             revision_history_limit=_or(spec.revision_history_limit, _REVISIONS),

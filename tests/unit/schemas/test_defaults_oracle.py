@@ -50,6 +50,8 @@ def without_the_clusters_own(document: dict[str, Any]) -> dict[str, Any]:
     if document["kind"] == "Node":
         spec.pop("taints")
         document.pop("status")
+    if document["kind"] == "DaemonSet":
+        document["metadata"].pop("annotations")  # A number that only old API versions showed.
     if document["kind"] == "HorizontalPodAutoscaler":
         document["status"].pop("currentMetrics")  # A null.
     if document["kind"] in ("PersistentVolume", "PersistentVolumeClaim"):
