@@ -16,7 +16,7 @@ from nodeagent.link import Link
 from nodeagent.network import cni
 from nodeagent.network.commands import NetworkFailure
 from nodeagent.network.feed import Feed
-from nodeagent.network.state import NetworkState
+from nodeagent.network.interface import Network
 from nodeagent.node import Machine, facts, labels, status
 from nodeagent.pods.checks import Reach
 from nodeagent.pods.node import Directories, NodeFacts
@@ -39,10 +39,7 @@ NETWORK_RETRY_SECONDS = 5.0
 
 
 class Agent:
-    """`lay_network` makes the pod network for a CIDR; it may raise `NetworkFailure`, and is tried again.
-
-    `prepare` ends when pods may be started. `network_changed` is told what is known of the network of all nodes.
-    """
+    """`prepare` ends when pods may be started."""
 
     def __init__(
         self,
@@ -50,27 +47,25 @@ class Agent:
         runtime: Runtime,
         *,
         machine: Callable[[], Machine],
-        lay_network: Callable[[str], Awaitable[None]],
+        network: Network,
         prepare: Callable[[], Awaitable[None]],
-        network_changed: Callable[[NetworkState], None] | None = None,
         simulation: Reach | None = None,
     ) -> None:
         self._config, self._runtime, self._machine = config, runtime, machine
-        self._lay_network, self._prepare = lay_network, prepare
+        self._network, self._prepare = network, prepare
         self._laid = ""
-        self._network_changed = network_changed or _ignored
-        self.network = Feed(config.data, self._network_changed)
-        service = Service(runtime, lambda: self.workers.states)
+        self._feed = Feed(config.data, network.update)
+        self._service = Service(runtime, lambda: self.workers.states)
         lease = Lease(config.run)
         self.link = Link(
             config,
             Checkpoint(config.data / "accepted"),
             version=VERSION,
             clock=now,
-            serve=service.serve,
-            pod_changed=service.pod_changed,
+            serve=self._service.serve,
+            pod_changed=self._pod_changed,
             lease=lease,
-            network=self.network,
+            network=self._feed,
         )
         directories = Directories(data=config.data, run=config.run, logs=config.data / "logs")
         self.workers = PodWorkers(
@@ -80,7 +75,7 @@ class Agent:
             node=self._facts(machine()),
             simulation=simulation,
             lease=lease,
-            services=lambda: self.network.state.services.values(),
+            services=lambda: self._feed.state.services.values(),
         )
         self._stats = Stats(runtime, self.link, self.workers, config.metrics_seconds)
         self._look = asyncio.Event()
@@ -90,7 +85,7 @@ class Agent:
 
     async def run(self) -> None:
         """Until cancelled; containers run on."""
-        self._network_changed(self.network.state)
+        self._network.update(self._feed.state)
         self._accept(self.link.accepted)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.link.run(self._accept), name="link")
@@ -116,6 +111,12 @@ class Agent:
         else:
             log.info("pods wait for the node's pod CIDR pods=%d", len(accepted.digest.pods))
 
+    def _pod_changed(self, uid: str) -> None:
+        self._service.pod_changed(uid)
+        report = self.link.reports.get(uid)
+        held = report is not None and not report.removed
+        self._network.placed(uid, tuple(one.ip for one in report.status.pod_ips) if report and held else ())
+
     def _facts(self, machine: Machine) -> NodeFacts:
         """Names of the cluster are answered at the gateway of the pods."""
         return replace(facts(self._config, machine), cluster_dns=cni.gateway(self._laid) if self._laid else "")
@@ -130,7 +131,7 @@ class Agent:
             self._network_wanted.clear()
             wanted = self.link.accepted.digest.pod_cidr
             try:
-                await self._lay_network(wanted)
+                await self._network.lay(wanted)
             except NetworkFailure as error:
                 log.error("no pod network, retry in %.0f s: %s", NETWORK_RETRY_SECONDS, error)
                 asyncio.get_running_loop().call_later(NETWORK_RETRY_SECONDS, self._network_wanted.set)
@@ -178,10 +179,6 @@ class Agent:
         if time - self._away_since >= AWAY_LONG_SECONDS and not self._said_away:
             self._said_away = True
             log.error("the container runtime does not answer, no pod can be started: %s", failure)
-
-
-def _ignored(_: NetworkState) -> None:
-    """Simulated nodes have no network of their own."""
 
 
 def now() -> datetime:

@@ -46,8 +46,7 @@ async def serve(path: Path) -> None:
             config,
             runtime,
             machine=lambda: machine(config),
-            lay_network=network.lay,
-            network_changed=network.update,
+            network=network,
             prepare=lambda: _first_images(runtime, archives, config.pause_image),
         )
         rooms: dict[str, Coroutine[Any, Any, None]] = {"agent": agent.run(), "network": network.run()}

@@ -16,6 +16,7 @@ import msgspec
 
 from nodeagent.agent import Agent
 from nodeagent.config import Config
+from nodeagent.network.state import NetworkState
 from nodeagent.node import simulated_machine
 from nodeagent.pods.checks import Outcome, Reach, Result, address_of
 from nodeagent.runtime.fake import FakeRuntime
@@ -121,6 +122,22 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     raise ConnectionResetError("closed by one side")
 
 
+class SimulatedNetwork:
+    """Pods have addresses, and nothing is sent to them."""
+
+    def __init__(self, runtime: FakeRuntime) -> None:
+        self._runtime = runtime
+
+    async def lay(self, pod_cidr: str) -> None:
+        self._runtime.lay_network(pod_cidr)
+
+    def update(self, state: NetworkState) -> None:
+        """Nobody asks for a Service here."""
+
+    def placed(self, uid: str, addresses: tuple[str, ...]) -> None:
+        """No policy is held here."""
+
+
 class SimulatedNode:
     """One node: an agent over simulated containers, and the wire to the broker."""
 
@@ -143,7 +160,7 @@ class SimulatedNode:
             config,
             self._runtime,
             machine=partial(simulated_machine, config.node),
-            lay_network=self._lay_network,
+            network=SimulatedNetwork(self._runtime),
             prepare=_nothing_to_prepare,
             simulation=SIMULATED,
         )
@@ -175,9 +192,6 @@ class SimulatedNode:
     async def end(self) -> None:
         await self.stop()
         self._wire.take_up()
-
-    async def _lay_network(self, pod_cidr: str) -> None:
-        self._runtime.lay_network(pod_cidr)
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         """A node whose agent broke is as good as stopped: to the cluster it is away, and it can be started again."""

@@ -1,4 +1,4 @@
-"""Keeps the node's nftables table equal to what is known of Services and nodes: only what has changed is sent.
+"""Keeps the node's nftables table equal to what is known of Services, policies and nodes; only changes are sent.
 
 The table stays when the agent ends, so that Services work on. An agent that starts replaces it by its own in one
 transaction, and does so again whenever a change is refused: somebody else may have touched it.
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from nodeagent.network import ruleset
 from nodeagent.network.commands import NetworkFailure, run
+from nodeagent.network.policies import policy_parts
 from nodeagent.network.services import Here, service_part
 from nodeagent.network.state import NetworkState
 from nodeagent.network.table import EMPTY, Element, Part, Table
@@ -32,6 +33,8 @@ class Forwarding:
         self._ranges: tuple[str, ...] = ()
         self._state = NetworkState()
         self._done: Mapping[str, NetworkService] = {}
+        self._policies: frozenset[str] = frozenset()
+        self._placed: Mapping[str, tuple[str, ...]] = {}
         self._here = Here(node)
         self._laid = False
         self._changed, self._turn = asyncio.Event(), asyncio.Lock()
@@ -41,6 +44,14 @@ class Forwarding:
         """What is known now."""
         self._state = state
         self._changed.set()
+
+    def placed(self, uid: str, addresses: tuple[str, ...]) -> None:
+        """A pod of this node has these addresses; none when it is gone."""
+        if self._placed.get(uid, ()) != addresses:
+            others = {key: value for key, value in self._placed.items() if key != uid}
+            self._placed = others | ({uid: addresses} if addresses else {})
+            if self._state.policies:
+                self._changed.set()
 
     async def lay(self, ranges: Sequence[str]) -> None:
         """Has the whole table in the kernel, for a node with these pod CIDRs. Raises `NetworkFailure`."""
@@ -63,7 +74,7 @@ class Forwarding:
                     await self._bring_up_to_date()
                 patience = RETRY_SECONDS[0]
             except NetworkFailure as error:
-                log.error("the rules of Services are behind, retry in %.0f s: %s", patience, error)
+                log.error("the rules of Services and policies are behind, retry in %.0f s: %s", patience, error)
                 asyncio.get_running_loop().call_later(patience, self._changed.set)
                 patience = min(2 * patience, RETRY_SECONDS[1])
 
@@ -93,6 +104,9 @@ class Forwarding:
         for key, service in state.services.items():
             if everything or self._done.get(key) is not service:
                 parts[key] = service_part(service, here)
+        guarding = policy_parts(state.policies, self._ranges, self._placed)
+        parts |= dict.fromkeys(self._policies - guarding.keys(), EMPTY) | guarding
+        self._policies = frozenset(guarding)
         return parts
 
     async def _nft(self, script: str) -> None:

@@ -49,6 +49,10 @@ class NodeNetwork:
         self._routing.update(state)
         self._names.update(state)
 
+    def placed(self, uid: str, addresses: tuple[str, ...]) -> None:
+        """A pod of this node has these addresses; none when it is gone."""
+        self._forwarding.placed(uid, addresses)
+
     async def run(self) -> None:
         """Until cancelled; everything stays as it is then."""
         async with asyncio.TaskGroup() as tasks:

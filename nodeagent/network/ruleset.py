@@ -29,7 +29,22 @@ def declared(bridge: str) -> str:
     lines += _hook("postrouting", "nat", "postrouting", "srcnat", leaving)
     for hook in ("input", "forward", "output"):
         lines += _hook(f"refuse-{hook}", "filter", hook, "filter - 5", ["ct state new jump refused"])
+    lines += _policies()
     return "\n".join(lines) + "\n"
+
+
+def _policies() -> Iterable[str]:
+    """What leaves a pod is looked at first, and what reaches one after it: passing one says nothing of the other.
+
+    Names are answered at the pods' gateway, which every pod may ask.
+    """
+    replies = "ct state established,related accept"
+    names = "meta l4proto { tcp, udp } th dport 53 fib daddr type local accept"
+    out = [f"{word} saddr vmap @guarded-out{suffix}" for suffix, word, _ in _FAMILIES]
+    into = [f"{word} daddr vmap @guarded-in{suffix}" for suffix, word, _ in _FAMILIES]
+    yield from _hook("policy-out", "filter", "forward", "filter", [replies, *out])
+    yield from _hook("policy-to-node", "filter", "input", "filter", [replies, names, *out])
+    yield from _hook("policy-in", "filter", "forward", "filter + 1", [replies, *into])
 
 
 def _sets(suffix: str, word: str, type_: str) -> Iterable[str]:
@@ -38,6 +53,8 @@ def _sets(suffix: str, word: str, type_: str) -> Iterable[str]:
     yield f"map refused{suffix} {{ type {address} . inet_proto . inet_service : verdict; }}"
     yield f"map node-ports{suffix} {{ type inet_proto . inet_service : verdict; }}"
     yield f"map refused-ports{suffix} {{ type inet_proto . inet_service : verdict; }}"
+    yield f"map guarded-in{suffix} {{ type {address} : verdict; }}"
+    yield f"map guarded-out{suffix} {{ type {address} : verdict; }}"
     yield f"set cluster-ips{suffix} {{ type {address}; }}"
     yield f"set pods{suffix} {{ type {address}; flags interval; }}"
     yield f"set own{suffix} {{ type {address}; flags interval; }}"

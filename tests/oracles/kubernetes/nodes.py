@@ -19,7 +19,7 @@ from nodeagent.node import Machine
 from nodeagent.runtime.archive import normalise
 from nodeagent.runtime.fake import FakeRuntime
 from nodeagent.runtime.interface import Credentials, Image, PullFailed
-from nodeagent.simulation import SIMULATED
+from nodeagent.simulation import SIMULATED, SimulatedNetwork
 from schemas.configuration import BrokerAddress, convert
 from schemas.core.node import Taint
 from schemas.daemon import log_to, stop_signal
@@ -115,9 +115,6 @@ def agent_of(played: Played, broker: BrokerAddress, data: Path) -> Agent:
     )
     runtime = PlayedRuntime(played.images)
 
-    async def lay_network(pod_cidr: str) -> None:
-        runtime.lay_network(pod_cidr)
-
     async def nothing_to_prepare() -> None:
         """All images are there."""
 
@@ -125,7 +122,7 @@ def agent_of(played: Played, broker: BrokerAddress, data: Path) -> Agent:
         config,
         runtime,
         machine=lambda: played.machine,
-        lay_network=lay_network,
+        network=SimulatedNetwork(runtime),
         prepare=nothing_to_prepare,
         simulation=SIMULATED,
     )

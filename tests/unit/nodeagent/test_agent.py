@@ -15,6 +15,7 @@ from nodeagent.checkpoint import Checkpoint
 from nodeagent.config import Config
 from nodeagent.link import Link
 from nodeagent.network.commands import NetworkFailure
+from nodeagent.network.state import NetworkState
 from nodeagent.node import Machine, simulated_machine
 from nodeagent.runtime.fake import FakeRuntime
 from nodeagent.simulation import SIMULATED
@@ -54,6 +55,8 @@ class Node:
         self.machine = simulated_machine("n1")
         self.happened: list[str] = []
         self.failures = 0
+        self.known = NetworkState()
+        self.addresses: dict[str, tuple[str, ...]] = {}
         self.config = Config(
             node="n1", broker=BrokerAddress(url="mqtt://192.0.2.1"), data=folder / "data", run=folder / "run"
         )
@@ -63,7 +66,7 @@ class Node:
             self.config,
             self.runtime,
             machine=self._machine,
-            lay_network=self._lay,
+            network=self,
             prepare=self._prepare,
             simulation=SIMULATED,
         )
@@ -74,13 +77,19 @@ class Node:
     async def _prepare(self) -> None:
         self.happened.append("prepared")
 
-    async def _lay(self, cidr: str) -> None:
+    async def lay(self, pod_cidr: str) -> None:
         if self.failures:
             self.failures -= 1
             self.happened.append("failed")
             raise NetworkFailure("no bridge")
-        self.happened.append(cidr)
-        self.runtime.lay_network(cidr)
+        self.happened.append(pod_cidr)
+        self.runtime.lay_network(pod_cidr)
+
+    def update(self, state: NetworkState) -> None:
+        self.known = state
+
+    def placed(self, uid: str, addresses: tuple[str, ...]) -> None:
+        self.addresses[uid] = addresses
 
 
 @pytest.fixture

@@ -1,0 +1,18 @@
+"""What the agent asks of its node's network."""
+
+from typing import Protocol
+
+from nodeagent.network.state import NetworkState
+
+
+class Network(Protocol):
+    """Of a real node, or of a simulated one."""
+
+    async def lay(self, pod_cidr: str) -> None:
+        """Has all there that pods of this range need to start. May raise `NetworkFailure`, and is tried again."""
+
+    def update(self, state: NetworkState) -> None:
+        """What is known of the network of all nodes now."""
+
+    def placed(self, uid: str, addresses: tuple[str, ...]) -> None:
+        """A pod of this node has these addresses; none when it is gone."""
