@@ -48,7 +48,9 @@ POD = (
         lambda _: False,
         "without a warning, for `true` is the default",
     ),
-    _refuse("PodSpec.ephemeralContainers", "containers cannot be added to a running pod yet"),
+    _refuse(
+        "PodSpec.ephemeralContainers", "they are added to a pod that runs, by `kubectl debug`, and never come with it"
+    ),
     _refuse(
         "PodSpec.hostUsers",
         "user namespaces are not made yet; root in the pod would be root on the node",
