@@ -73,11 +73,12 @@ def claim(
             continue
         if selectors.matches(selector, dependent.metadata.labels):
             owned.append(dependent)
-        elif not dying and _takes_part(dependent):
+        elif not dying and _takes_part(dependent, owner):
             changes.append(Update(_released(dependent, owner)))
     if not dying:
-        for orphan in _adoptable(selector, orphans(type_, owner.metadata.namespace, selector, view)):
-            if belongs(orphan):
+        for orphan in orphans(type_, owner.metadata.namespace, selector, view):
+            matches = selectors.matches(selector, orphan.metadata.labels)
+            if matches and _takes_part(orphan, owner) and belongs(orphan):
                 adopted = _adopted(orphan, owner)
                 owned.append(adopted)
                 changes.append(Update(adopted))
@@ -106,15 +107,15 @@ def _controlling(dependent: Object, kind: str) -> Iterator[Ref]:
         yield Ref(kind, dependent.metadata.namespace, owner.name)
 
 
-def _adoptable(selector: LabelSelector, found: Iterable[Dependent]) -> list[Dependent]:
-    return [orphan for orphan in found if _takes_part(orphan) and selectors.matches(selector, orphan.metadata.labels)]
+def _takes_part(dependent: Object, owner: Object) -> bool:
+    """Whether it may change hands: what is ending stays where it is.
 
-
-def _takes_part(dependent: Dependent) -> bool:
-    """Whether it may change hands: what is ending, or a pod that has ended, stays where it is."""
-    if isinstance(dependent, Pod):
-        return podstate.active(dependent)
-    return dependent.metadata.deletion_timestamp is None
+    So does a pod that has ended, where pods are only counted; one with a name or a node of its own stands in the way
+    of its successor, and has to be taken to be cleared away.
+    """
+    if dependent.metadata.deletion_timestamp is not None:
+        return False
+    return not (isinstance(owner, ReplicaSet) and isinstance(dependent, Pod) and podstate.ended(dependent))
 
 
 def _adopted(dependent: Dependent, owner: Object) -> Dependent:

@@ -207,6 +207,20 @@ def test_a_pod_waits_until_a_claim_that_is_going_has_gone() -> None:
     assert names_of_claims(world) == ["data-db-0"]
 
 
+def test_an_orphan_that_has_ended_is_adopted_too_and_makes_way_for_a_new_pod() -> None:
+    world = World((statefulset.CONTROLLER,))
+    ended = with_phase(pod("db-0", node="n1", labels=LABELS), "Failed", world.now)
+    world.create(ended)
+    world.apply((UpdateStatus(ended),))
+    world.create(stateful_set(1))
+    world.settle()
+    remove_terminating(world)
+    world.settle()
+    (made,) = world.pods()
+    assert controller_of(made) is not None
+    assert made.status.phase != "Failed"
+
+
 def test_an_orphan_of_its_name_is_adopted_and_a_pod_with_other_labels_let_go() -> None:
     world = World((statefulset.CONTROLLER, garbagecollector.CONTROLLER))
     world.create(pod("db-0", labels=LABELS), pod("other-0", labels=LABELS), stateful_set(1))
