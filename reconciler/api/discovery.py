@@ -4,6 +4,7 @@ Pure: all of it follows from `schemas.kinds`
 (https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api).
 """
 
+import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from platform import machine
@@ -13,7 +14,7 @@ import msgspec
 
 from reconciler.api.target import subresources
 from schemas import metrics, views
-from schemas.kinds import KINDS, Kind
+from schemas.kinds import BY_NAME, KINDS, Kind
 
 Document = dict[str, Any]
 
@@ -59,6 +60,13 @@ class Resource(msgspec.Struct, frozen=True):
     """The kind that a subresource lies under."""
     answers: tuple[str, str] | None = None
     """Group and version of what a subresource answers with, where they are others."""
+    stored: str = ""
+    """Group, version and kind in which objects of it are stored, as `group/version/kind`."""
+
+    @property
+    def storage_version(self) -> str:
+        """What changes when objects are stored in another version, for those who migrate them."""
+        return base64.b64encode(hashlib.sha256(self.stored.encode()).digest()[:8]).decode() if self.stored else ""
 
 
 class _Part(msgspec.Struct, frozen=True):
@@ -114,6 +122,7 @@ _CREATED = (
 
 
 def _of_kind(kind: Kind) -> list[Resource]:
+    stored = BY_NAME[kind.name]
     verbs = tuple(verb for verb in _VERBS if kind.name != "Namespace" or verb != "deletecollection")
     main = Resource(
         plural=kind.plural,
@@ -125,6 +134,7 @@ def _of_kind(kind: Kind) -> list[Resource]:
         singular=kind.name.lower(),
         short_names=kind.short_names,
         categories=kind.categories,
+        stored="/".join((stored.group, stored.version, stored.name)),
     )
     parts = [_state(name, kind) for name in subresources(kind)] + list(_PARTS.get(kind.name, ()))
     return [main, *(_subresource(kind, part) for part in sorted(parts, key=lambda part: part.name))]
@@ -250,6 +260,8 @@ def _plain(resource: Resource) -> Document:
     }
     if resource.answers:
         document["group"], document["version"] = resource.answers
+    if resource.stored:
+        document["storageVersionHash"] = resource.storage_version
     return document | _names(resource)
 
 

@@ -4,11 +4,11 @@ from typing import Any
 import pytest
 
 from reconciler.api import discovery
-from schemas import events, metrics
+from schemas import metrics, views
 from schemas.kinds import KINDS, Kind
 from tests.unit.reconciler.api.builders import shared
 
-SHOWN = (*KINDS, events.KIND)
+SHOWN = (*KINDS, *views.KINDS)
 
 
 def recorded(name: str) -> Any:  # noqa: ANN401
@@ -24,11 +24,7 @@ def test_a_resource_is_listed_with_its_subresources_as_kubernetes_lists_them(kin
 
 
 def _of(kind: Kind, document: Any) -> dict[str, Any]:  # noqa: ANN401
-    return {
-        entry["name"]: {key: value for key, value in entry.items() if key != "storageVersionHash"}
-        for entry in document["resources"]
-        if entry["name"].partition("/")[0] == kind.plural
-    }
+    return {entry["name"]: entry for entry in document["resources"] if entry["name"].partition("/")[0] == kind.plural}
 
 
 @pytest.mark.parametrize("core", [True, False])
