@@ -3,6 +3,7 @@
 It asks the scheduler that runs, which knows the cluster already, and changes nothing.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -37,7 +38,8 @@ class Explaining:
         pod = self._view.get(Pod, namespace, name)
         if pod is None:
             raise StatusError(404, "NotFound", f'pods "{name}" not found in namespace {namespace}')
-        return told(pod, explained(pod, self._scheduler.snapshot, self._scheduler.profile))
+        found = explained(pod, self._scheduler.snapshot, self._scheduler.profile)
+        return await asyncio.to_thread(told, pod, found)  # of 5,000 nodes it would hold the loop for too long
 
 
 def explained(pod: Pod, snapshot: Snapshot, profile: Profile) -> Explanation:
