@@ -52,12 +52,17 @@ def exact(quantity: Quantity) -> int:
 
 def total(quantities: Iterable[Quantity]) -> str:
     """The sum as the API prints it, in the form of the first that is not nothing. Raises `ValueError`."""
+    return total_of((quantity, 1) for quantity in quantities)
+
+
+def total_of(quantities: Iterable[tuple[Quantity, int]]) -> str:
+    """As `total`, each as often as it says. Raises `ValueError`."""
     nano, format_ = 0, _Amount(0, "decimal").format
-    for quantity in quantities:
+    for quantity, number in quantities:
         amount = _amount(quantity)
         if not nano:
             format_ = amount.format
-        nano += amount.nano
+        nano += amount.nano * number
     return _print(_Amount(min(nano, _LARGEST), format_))
 
 

@@ -6,7 +6,8 @@ cannot both have the last of it. Follows https://kubernetes.io/docs/concepts/pol
 
 from collections.abc import Iterable, Mapping
 
-from reconciler.admission.amounts import Amounts, added, of_pod
+from reconciler.admission.amounts import Amounts, of_pod
+from reconciler.admission.usages import Usages
 from reconciler.store.view import View
 from schemas.core.persistence import PersistentVolumeClaim
 from schemas.core.pod import Pod
@@ -22,6 +23,10 @@ _PLAIN = frozenset({"ConfigMap", "ReplicationController", "ResourceQuota", "Secr
 _OF_CONTAINERS = ("cpu", "limits.cpu", "limits.memory", "memory", "requests.cpu", "requests.memory")
 """What every container has to say where a quota names it."""
 _OF_CLASS = ".storageclass.storage.k8s.io/"
+
+
+_USAGES: dict[tuple[str, type[Object]], Usages] = {}
+"""Of the namespaces that have quotas."""
 
 
 def check(object_: Object, view: View) -> str:
@@ -56,8 +61,10 @@ def _exceeded(quota: ResourceQuota, asked: Mapping[str, Quantity], object_: Obje
 
 def used_of(quota: ResourceQuota, view: View, type_: type[Object]) -> Amounts:
     """What the objects of a type use of the quota by now."""
-    present = (one for one in view.list(type_, quota.metadata.namespace) if _covers(quota, one))
-    return added(usage(one) for one in present)
+    present: Iterable[Object] = view.list(type_, quota.metadata.namespace)
+    if quota.spec.scopes or quota.spec.scope_selector:
+        present = (one for one in present if _covers(quota, one))
+    return _USAGES.setdefault((quota.metadata.namespace, type_), Usages(usage)).together(present)
 
 
 def usage(object_: Object) -> Amounts:
