@@ -65,7 +65,6 @@ POD = (
         "only the default runtime is used yet; the pod would lack the isolation or the devices of its class",
     ),
     _refuse("PodSpec.schedulingGroup", "pods are placed one by one yet; the pod could start without its group"),
-    _warn("PodSpec.subdomain", "it is part of the pod's host name, but no DNS record is made of it yet"),
 )
 
 SECURITY = (
@@ -218,10 +217,8 @@ VOLUMES = (
 _NOT_HELD_TO = "stored and shown; nothing is held to it yet"
 _NOT_MOUNTED = "such a volume is bound, but no agent mounts it; a pod that uses it waits"
 _NOT_FILLED = "no volume is made from another; the claim waits until somebody makes one for it"
-_NO_NETWORK = "stored and shown; no address or name leads to the pods yet"
 
 KIND_GAPS = (
-    _warn("NetworkPolicy.spec", _NOT_HELD_TO),
     *(
         _warn(f"MetricSpec.{source}", "nothing serves metrics of this type; the autoscaler tells that it has none")
         for source in ("external", "object", "pods")
@@ -260,8 +257,16 @@ KIND_GAPS = (
     _warn("PersistentVolumeClaimSpec.volumeMode", _NOT_MOUNTED, _is("Block"), "where `Block`"),
     *(_warn(f"RuntimeClass.{field}", _NOT_HELD_TO) for field in ("handler", "overhead", "scheduling")),
     *(_warn(f"{kind}.spec", "stored and shown; no driver is asked") for kind in ("CSIDriver", "VolumeAttachment")),
-    *(_warn(f"{kind}.spec", _NO_NETWORK) for kind in ("Ingress", "IngressClass", "Service")),
-    *(_warn(f"EndpointSlice.{field}", _NO_NETWORK) for field in ("addressType", "endpoints", "ports")),
+    *(_warn(f"{kind}.spec", "stored and shown; no proxy is set up by it yet") for kind in ("Ingress", "IngressClass")),
+    _warn(
+        "ServiceSpec.type",
+        "no address is announced for it yet; it is reached at its node ports and `externalIPs`",
+        _is("LoadBalancer"),
+        "where `LoadBalancer`",
+    ),
+    _warn("ServiceSpec.loadBalancerClass", "no address is announced for balancers yet"),
+    _warn("ServiceSpec.loadBalancerIP", "no address is announced for balancers yet; name it in `externalIPs`"),
+    _warn("ServiceSpec.healthCheckNodePort", "nothing answers there yet whether the node has an endpoint"),
 )
 
 OTHERS = (

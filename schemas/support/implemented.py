@@ -16,6 +16,7 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "CSIDriver": _EVERY_KIND,
         "ClusterRole": f"{_EVERY_KIND} aggregationRule rules",
         "ClusterRoleBinding": f"{_EVERY_KIND} roleRef subjects",
+        "ClientIPConfig": "timeoutSeconds",
         "ConfigMap": f"{_EVERY_KIND} binaryData data immutable",
         "ConfigMapEnvSource": "name optional",
         "ConfigMapKeySelector": "key name optional",
@@ -47,7 +48,10 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "DownwardAPIVolumeFile": "fieldRef mode path resourceFieldRef",
         "DownwardAPIVolumeSource": "defaultMode items",
         "EmptyDirVolumeSource": "sizeLimit",
-        "EndpointSlice": _EVERY_KIND,
+        "Endpoint": "addresses conditions deprecatedTopology hints hostname nodeName targetRef zone",
+        "EndpointConditions": "ready serving terminating",
+        "EndpointHints": "forNodes forZones",
+        "EndpointSlice": f"{_EVERY_KIND} addressType endpoints ports",
         "EndpointAddress": "hostname ip nodeName targetRef",
         "EndpointPort": "appProtocol name port protocol",
         "EndpointSubset": "addresses notReadyAddresses ports",
@@ -64,6 +68,8 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "EventSource": "component host",
         "ExecAction": "command",
         "GRPCAction": "port service",
+        "ForNode": "name",
+        "ForZone": "name",
         "HTTPGetAction": "host httpHeaders path port scheme",
         "HTTPHeader": "name value",
         "HPAScalingPolicy": "periodSeconds type value",
@@ -99,7 +105,13 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "NFSVolumeSource": "path readOnly server",
         "Namespace": f"{_WITH_STATUS} spec",
         "NamespaceSpec": "finalizers",
-        "NetworkPolicy": _EVERY_KIND,
+        "IPBlock": "cidr except",
+        "NetworkPolicy": f"{_EVERY_KIND} spec",
+        "NetworkPolicyEgressRule": "ports to",
+        "NetworkPolicyIngressRule": "from ports",
+        "NetworkPolicyPeer": "ipBlock namespaceSelector podSelector",
+        "NetworkPolicyPort": "endPort port protocol",
+        "NetworkPolicySpec": "egress ingress podSelector policyTypes",
         "Node": f"{_WITH_STATUS} spec",
         "NodeAffinity": (
             "preferredDuringSchedulingIgnoredDuringExecution requiredDuringSchedulingIgnoredDuringExecution"
@@ -157,7 +169,7 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
             "hostname hostnameOverride imagePullSecrets initContainers nodeName nodeSelector overhead "
             "preemptionPolicy priority priorityClassName readinessGates restartPolicy schedulerName "
             "schedulingGates securityContext serviceAccount "
-            "serviceAccountName setHostnameAsFQDN shareProcessNamespace terminationGracePeriodSeconds "
+            "serviceAccountName setHostnameAsFQDN shareProcessNamespace subdomain terminationGracePeriodSeconds "
             "tolerations topologySpreadConstraints volumes"
         ),
         "PodTemplate": f"{_EVERY_KIND} template",
@@ -194,7 +206,14 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "SecurityContext": (
             "allowPrivilegeEscalation capabilities privileged readOnlyRootFilesystem runAsGroup runAsNonRoot runAsUser"
         ),
-        "Service": _WITH_STATUS,
+        "Service": f"{_WITH_STATUS} spec",
+        "ServicePort": "appProtocol name nodePort port protocol targetPort",
+        "ServiceSpec": (
+            "allocateLoadBalancerNodePorts clusterIP clusterIPs externalIPs externalName externalTrafficPolicy "
+            "internalTrafficPolicy ipFamilies ipFamilyPolicy loadBalancerSourceRanges ports "
+            "publishNotReadyAddresses selector sessionAffinity sessionAffinityConfig trafficDistribution"
+        ),
+        "SessionAffinityConfig": "clientIP",
         "ServiceAccount": f"{_EVERY_KIND} automountServiceAccountToken imagePullSecrets",
         "ServiceAccountTokenProjection": "audience expirationSeconds path",
         "SleepAction": "seconds",

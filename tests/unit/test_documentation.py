@@ -35,9 +35,11 @@ def test_every_make_target_in_the_readme_exists() -> None:
     assert named <= targets
 
 
-def test_every_configuration_in_the_readme_and_beside_the_units_loads(tmp_path: Path) -> None:
+def test_every_configuration_in_the_documentation_and_beside_the_units_loads(tmp_path: Path) -> None:
+    networking = (ROOT / "docs" / "networking.md").read_text()
     files = {
         *blocks("yaml"),
+        *re.findall(r"```yaml\n(.*?)```", networking, re.DOTALL),
         *((ROOT / "systemd" / name).read_text() for name in ("reconciler.yaml", "nodeagent.yaml")),
     }
     for number, text in enumerate(files):

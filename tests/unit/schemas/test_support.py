@@ -139,7 +139,12 @@ LIMITS = "spec.containers[0].resources.limits"
         ),
         pytest.param(pod(serviceAccountName="default"), [], id="the default service account"),
         pytest.param(pod(os={"name": "linux"}), [], id="linux"),
-        pytest.param(document("v1", "Service", spec={"ports": [{"port": 80}]}), [("warning", "spec")], id="a service"),
+        pytest.param(document("v1", "Service", spec={"ports": [{"port": 80}]}), [], id="a service"),
+        pytest.param(
+            document("v1", "Service", spec={"type": "LoadBalancer", "ports": [{"port": 80}]}),
+            [("warning", "spec.type")],
+            id="a balancer",
+        ),
     ],
 )
 def test_what_is_not_implemented_is_said_by_name(written: dict[str, Any], expected: list[tuple[str, str]]) -> None:
