@@ -321,7 +321,7 @@ def _works(pod: Pod) -> bool:
 
 def _may_be_forced(pod: Pod) -> bool:
     """Who removes a pod by force vouches that it does not run: nobody does so here for a name that must run once."""
-    return not any(one.kind == "StatefulSet" for one in pod.metadata.owner_references)
+    return "statefulset.kubernetes.io/pod-name" not in pod.metadata.labels
 
 
 TestHistories = Histories.TestCase
