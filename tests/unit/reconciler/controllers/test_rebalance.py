@@ -16,7 +16,7 @@ from schemas.apps import ReplicaSet
 from schemas.core.container import Container, ResourceRequirements
 from schemas.core.node import Node, NodeCondition
 from schemas.core.pod import Pod, PodSpec
-from schemas.meta import LabelSelector, ObjectMeta
+from schemas.meta import LabelSelector, Object, ObjectMeta
 from schemas.policy import PodDisruptionBudget, PodDisruptionBudgetSpec
 from tests.unit.reconciler.controllers.builders import node, replica_set
 from tests.unit.reconciler.controllers.world import World, make_ready, remove_terminating
@@ -24,9 +24,9 @@ from tests.unit.reconciler.controllers.world import World, make_ready, remove_te
 ZONE = "topology.kubernetes.io/zone"
 
 
-def a_world(*nodes: Node) -> World:
+def a_world(*objects: Object) -> World:
     world = World((replicaset.CONTROLLER, statefulset.CONTROLLER, disruption.CONTROLLER, rebalance.CONTROLLER))
-    world.create(*nodes)
+    world.create(*objects)
     return world
 
 
