@@ -4,7 +4,7 @@ What it has no fields for lies in annotations, in Kubernetes' own form, so that 
 and writes the older version (https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from msgspec import field
 
 from schemas.conversion import convert
 from schemas.kinds import BY_NAME, Kind
-from schemas.meta import Object, Record
+from schemas.meta import ManagedFieldsEntry, Object, Record
 
 _ANNOTATION = "autoscaling.alpha.kubernetes.io/"
 _CPU = "targetCPUUtilizationPercentage"
@@ -117,6 +117,11 @@ def stored_document(document: Mapping[str, Any]) -> Document:
 
 def stored_selector(text: str) -> str:
     return text
+
+
+def shown_entries(entries: Iterable[ManagedFieldsEntry]) -> tuple[ManagedFieldsEntry, ...]:
+    """They stay those of the form that is stored: who owns a metric is not told by a number."""
+    return tuple(entries)
 
 
 def _cpu_of(metric: Mapping[str, Any]) -> int | None:

@@ -56,11 +56,9 @@ async def _groups(request: web.Request) -> web.Response:
         tag = f'"{sha256(body).hexdigest()[:64].upper()}"'
         if request.headers.get("If-None-Match") == tag:
             return web.Response(status=304, headers={"ETag": tag, "Vary": "Accept"})
-        response.headers["ETag"] = tag
-    else:
-        response = json_response(discovery.core_versions(request.host) if core else discovery.groups())
-    response.headers["Vary"] = "Accept"
-    return response
+        response.headers.update({"ETag": tag, "Vary": "Accept"})
+        return response
+    return json_response(discovery.core_versions(request.host) if core else discovery.groups())
 
 
 def _wants_all(accept: str) -> bool:

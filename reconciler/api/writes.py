@@ -36,7 +36,7 @@ from reconciler.store.changes import Change, ChangeError, Conflict, Create, Upda
 from reconciler.store.cluster import Cluster
 from reconciler.store.planning import first_generation
 from reconciler.store.view import View
-from schemas import events
+from schemas import views
 from schemas.core.config import Namespace
 from schemas.core.pod import Pod
 from schemas.decode import FieldValidation
@@ -106,7 +106,7 @@ async def create(cluster: Cluster, target: Target, document: Document, terms: Te
     terms.check(object_, None)
     entries = after_update(target.kind.type, (), None, msgspec.to_builtins(object_), writer(target, terms))
     if target.view is not None:
-        entries = events.shown_entries(entries)
+        entries = views.of(target.view).shown_entries(entries)
     return await insert(cluster, target, _owned(object_, entries), found.warnings, dry=terms.dry)
 
 
