@@ -22,7 +22,7 @@ demo-stop: ## Stop the demo and remove all that it made
 
 test: setup ## Run all tests, on real containerd and Mosquitto
 	@$(BIN)/python -m tests.preflight
-	@$(BIN)/pytest
+	@$(BIN)/python -m tests
 
 soak: setup ## Play 2,000 made-up histories and clusters of each sort against the controllers and the scheduler
 	@WHERRY_EXAMPLES=2000 $(BIN)/pytest -q --timeout 0 tests/unit/reconciler/scheduler/test_properties.py tests/simulation/test_histories.py
