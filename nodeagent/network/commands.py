@@ -20,7 +20,9 @@ async def run(command: Sequence[str], text: str = "") -> str:
             stderr=asyncio.subprocess.PIPE,
         )
     except FileNotFoundError as error:
-        raise NetworkFailure(f"{command[0]} is not installed; on Debian: apt-get install nftables iproute2") from error
+        raise NetworkFailure(
+            f"{command[0]} is not installed; on Debian: apt-get install nftables iproute2 conntrack"
+        ) from error
     try:
         async with asyncio.timeout(COMMAND_SECONDS):
             output, fault = await process.communicate(text.encode())

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from nodeagent.network import ruleset
 from nodeagent.network.commands import NetworkFailure, run
+from nodeagent.network.flows import forgetting, stale
 from nodeagent.network.policies import policy_parts
 from nodeagent.network.services import Here, service_part
 from nodeagent.network.state import NetworkState
@@ -38,6 +39,7 @@ class Forwarding:
         self._here = Here(node)
         self._laid = False
         self._changed, self._turn = asyncio.Event(), asyncio.Lock()
+        self._forgets = True
         self._contested: dict[Element, tuple[str, ...]] = {}
 
     def update(self, state: NetworkState) -> None:
@@ -82,7 +84,7 @@ class Forwarding:
         state = self._state
         parts = await asyncio.to_thread(self._differing, state)
         script = await asyncio.to_thread(self._table.change, parts)
-        self._done = state.services
+        done, self._done = self._done, state.services
         if self._laid and script:
             try:
                 await self._nft(script)
@@ -92,6 +94,7 @@ class Forwarding:
         if not self._laid:
             await self._nft(await asyncio.to_thread(self._table.whole))
             self._laid = True
+        await self._forget(done, state.services)
         self._complain()
 
     def _differing(self, state: NetworkState) -> dict[str, Part]:
@@ -108,6 +111,19 @@ class Forwarding:
         parts |= dict.fromkeys(self._policies - guarding.keys(), EMPTY) | guarding
         self._policies = frozenset(guarding)
         return parts
+
+    async def _forget(self, old: Mapping[str, NetworkService], new: Mapping[str, NetworkService]) -> None:
+        """Has the kernel forget flows of UDP that lead nowhere any more, now that the rules are others."""
+        changed = [key for key in old.keys() | new.keys() if old.get(key) is not new.get(key)]
+        for flow in [one for key in changed for one in stale(old.get(key), new.get(key))]:
+            if not self._forgets:
+                return
+            try:
+                await run((*self._enter, "conntrack", *forgetting(flow)))
+            except NetworkFailure as error:
+                if "0 flow entries" not in str(error):
+                    log.warning("flows of UDP to endpoints that are gone stay until they are silent: %s", error)
+                    self._forgets = False
 
     async def _nft(self, script: str) -> None:
         await run((*self._enter, "nft", "-f", "-"), script)
