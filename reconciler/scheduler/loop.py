@@ -22,7 +22,7 @@ from reconciler.scheduler.profile import PLAIN, Profile
 from reconciler.scheduler.queue import PendingPods, to_be_scheduled
 from reconciler.scheduler.schedule import schedule
 from reconciler.scheduler.snapshot import COUNTED, Snapshot
-from reconciler.store.changes import Change, ChangeError
+from reconciler.store.changes import Bind, Change, ChangeError
 from reconciler.store.cluster import Cluster
 from reconciler.store.interface import StoreError
 from reconciler.store.view import Event
@@ -185,6 +185,9 @@ class SchedulerLoop:
             ]
             if not changes:
                 return
+            for change in changes:
+                if isinstance(change, Bind):
+                    self._pending.snapshot.bound(change.object)
             try:
                 await self._cluster.apply(changes)
             except ChangeError as error:

@@ -98,7 +98,9 @@ def _asked(container: Container) -> tuple[Any, ...]:
     return container.image, container.resources, container.ports, container.restart_policy
 
 
-def _asked_volumes(pod: Pod) -> tuple[Any, ...]:
+def _asked_volumes(pod: Pod) -> tuple[Any, ...] | None:
+    if all(one.projected is not None or one.empty_dir is not None for one in pod.spec.volumes):
+        return None  # As of nearly every pod, whose one volume holds its token.
     claims = claims_of(pod)
     uid = pod.metadata.uid if any(ephemeral for _, ephemeral in claims) else ""
     return claims, [one for one in pod.spec.volumes if _is_disk(one)], uid

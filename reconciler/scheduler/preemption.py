@@ -88,7 +88,9 @@ def _bound(info: NodeInfo, asked: PodClass) -> Cost:
     kept = info.bound
     if kept is None or kept.priority != asked.priority:
         kept = info.bound = _bounded(info, asked.priority)
-    cpu, memory = asked.cpu - info.free_cpu, asked.memory - info.free_memory
+    # Of what the pod does not ask for there may be less than nothing.
+    cpu = asked.cpu - info.free_cpu if asked.cpu else 0
+    memory = asked.memory - info.free_memory if asked.memory else 0
     number = max(1, _shares(cpu, kept.largest[0]), _shares(memory, kept.largest[1]))
     highest = kept.levels[-1][0]
     for priority, of_cpu, of_memory in kept.levels:

@@ -60,7 +60,7 @@ def _decide(pod: Pod, snapshot: Snapshot, profile: Profile) -> Decision:
     if held is not None:
         snapshot.withdraw(pod)  # A pod's own nomination is not in its way.
     standing = standing_for(pod, snapshot, profile)
-    if held is not None and standing.takes(held):
+    if held is not None and held.node is not None and standing.takes(held):
         return _placed(pod, held, standing, snapshot)
     best = standing.best()
     if best is not None:
@@ -154,7 +154,7 @@ def unavailable(standing: Standing, refused: Iterable[tuple[NodeInfo, Said]], no
 
 def _room_is_made(held: NodeInfo, standing: Standing, refused: Iterable[tuple[NodeInfo, Said]]) -> bool:
     """Whether victims on the node that the pod is nominated to are still ending."""
-    if any(info is held and said.refusal.lasting for info, said in refused):
+    if held.node is None or any(info is held and said.refusal.lasting for info, said in refused):
         return False
     priority = standing.asked.priority
     return any(

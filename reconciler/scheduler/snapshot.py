@@ -188,6 +188,12 @@ class Snapshot:
             found = asked.variants[values] = self.class_of(structs.replace(asked.pod, metadata=metadata))
         return found
 
+    def bound(self, pod: Pod) -> None:
+        """What a pod that is placed becomes, so that it is known again when it comes back."""
+        placed = self._pods.get(pod.metadata.uid)
+        if placed is not None:
+            placed.pod = pod
+
     def node_of(self, uid: str) -> str:
         """Where the pod counts, or an empty text."""
         placed = self._pods.get(uid)
@@ -196,11 +202,10 @@ class Snapshot:
     def nominate(self, pod: Pod, node: str) -> None:
         """Holds a place on the node for the pod, against pods of no higher priority."""
         self.withdraw(pod)
-        info = self.nodes.get(node)
-        if info is not None:
-            info.nominated[pod.metadata.uid] = (pod, self.class_of(pod))
-            self.nominated[pod.metadata.uid] = info
-            self._changed(info)
+        info = self._info(node)
+        info.nominated[pod.metadata.uid] = (pod, self.class_of(pod))
+        self.nominated[pod.metadata.uid] = info
+        self._changed(info)
 
     def withdraw(self, pod: Pod) -> None:
         """The pod holds a place no longer."""
@@ -208,6 +213,7 @@ class Snapshot:
         if info is not None:
             del info.nominated[pod.metadata.uid]
             self._changed(info)
+            self._forget(info)
 
     def refused_by(self, image: str) -> frozenset[str]:
         """The architectures on which the image is known not to run."""
@@ -253,7 +259,11 @@ class Snapshot:
         if asked.claims:
             self._use(asked, info, -1)
         self._changed(info, asked, -1)
-        if info.node is None and not info.pods:
+        self._forget(info)
+
+    def _forget(self, info: NodeInfo) -> None:
+        """A node that is not there is remembered for as long as a pod is bound or nominated to it."""
+        if info.node is None and not info.pods and not info.nominated:
             self._unknown.pop(info.name, None)
 
     def _use(self, asked: PodClass, info: NodeInfo, by: int) -> None:
@@ -294,11 +304,8 @@ class Snapshot:
         if info is None:
             return
         self.images.report(info, {})
-        for uid in info.nominated:
-            del self.nominated[uid]
-        info.nominated.clear()
         info.node, info.labels, info.taints = None, {}, 0
-        if info.pods:
+        if info.pods or info.nominated:
             self._unknown[name] = info
         self._begin_epoch()
 

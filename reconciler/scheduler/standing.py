@@ -86,7 +86,8 @@ class Standing:
         self._cursor = snapshot.log_start + len(snapshot.log)
         self.filters = localchecks.filters(asked, snapshot, self.profile)
         self.scores = localchecks.scores(asked, snapshot, self.profile)
-        self._topology = Topology(asked, snapshot)
+        scored = self._named is None or len(self._named) > 1
+        self._topology = Topology(asked, snapshot, scored=scored)
         self._kin = snapshot.kin.version
         self._stamp, self._built = snapshot.stamp(), self._versions()
         self._tainted = taint_toleration.prepare_raw(asked)

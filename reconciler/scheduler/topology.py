@@ -26,13 +26,16 @@ Effect = tuple[Tally, int]
 class Topology:
     """The counts for one class over the fleet as it is."""
 
-    def __init__(self, asked: PodClass, snapshot: Snapshot) -> None:
+    def __init__(self, asked: PodClass, snapshot: Snapshot, *, scored: bool) -> None:
+        """Without `scored` only what refuses is counted: where one node alone can serve, nothing is compared."""
         self._snapshot, self._nodes = snapshot, snapshot.ordered()
         self.selector = snapshot.kin.selector(asked)
         self.spread = Spread(asked, self.selector, self._nodes)
         nominated = [other for info in snapshot.nominated.values() for _, other in info.nominated.values()]
         around = (*snapshot.with_terms.values(), *nominated)
         self.affinity = Affinity(asked, around, snapshot.namespace_labels)
+        if not scored:
+            self.spread.soft, self.affinity.preferences = [], []
         self.axes: list[Axis] = []
         self._effects: dict[PodClass, tuple[Effect, ...]] = {}
         self._members: dict[str, Mapping[str, list[NodeInfo]]] = {}

@@ -6,7 +6,7 @@ Pods that are ending, and those in other namespaces, do not count.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from reconciler.scheduler.nodeaffinity import required, wanted_by
 from reconciler.scheduler.nodeinfo import NodeInfo
@@ -64,7 +64,7 @@ class Spread:
 
     __slots__ = ("by_taints", "default", "hard", "soft")
 
-    def __init__(self, asked: PodClass, selector: LabelSelector | None, nodes: Iterable[NodeInfo]) -> None:
+    def __init__(self, asked: PodClass, selector: LabelSelector | None, nodes: Sequence[NodeInfo]) -> None:
         """`selector` picks the pods of the same Service or owner."""
         stated = asked.pod.spec.topology_spread_constraints
         self.default = not stated and selector is not None
@@ -75,19 +75,18 @@ class Spread:
         self.hard = [Constraint(one, asked) for one in stated if one.when_unsatisfiable == _HARD]
         self.soft = [Constraint(one, asked) for one in stated if one.when_unsatisfiable == _SOFT]
         self.by_taints = any(one.stated.node_taints_policy == "Honor" for one in (*self.hard, *self.soft))
-        known = list(nodes)
         for one in self.hard:
-            one.tally.eligible = _eligible(one, self.hard, asked, known)
+            one.tally.eligible = _eligible(one, self.hard, asked, nodes)
             one.tally.levels = {}
             for domain in {
-                info.labels[one.key] for info in (known if one.tally.eligible is None else one.tally.eligible)
+                info.labels[one.key] for info in (nodes if one.tally.eligible is None else one.tally.eligible)
             }:
                 one.tally.expect(domain)
         for one in self.soft:
             if one.key == HOSTNAME:
                 one.tally.key = NODE  # The node itself is counted, whatever the policies.
             else:
-                one.tally.eligible = _eligible(one, () if self.default else self.soft, asked, known)
+                one.tally.eligible = _eligible(one, () if self.default else self.soft, asked, nodes)
 
     def tallies(self) -> list[Tally]:
         return [one.tally for one in (*self.hard, *self.soft)]
