@@ -69,6 +69,8 @@ def leave_network() -> None:
         "route add default dev eth0",
     ):
         subprocess.run(["ip", *command.split()], check=True)
+    # Connections of the cluster's own take no port that a step forwards.
+    Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("20000 40000")
 
 
 def archives(folder: Path) -> Path:
