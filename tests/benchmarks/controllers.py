@@ -4,6 +4,7 @@
 on paper; `controllers_changes_per_s` are the objects written meanwhile, `controllers_scheduler_percent` is the part of
 the time in which pods were being placed. `controllers_idle_cpu_percent` is what is spent on them afterwards.
 `change_*_us`: CPU for one changed object and all that follows from it, among so many others in one namespace.
+`daemon_pod_changed_us`: the same for one pod of a DaemonSet that is on 1,000 nodes.
 """
 
 import argparse
@@ -19,11 +20,12 @@ from reconciler.scheduler.loop import SchedulerLoop
 from reconciler.store.changes import Create
 from reconciler.store.cluster import Cluster
 from schemas.core.pod import Pod
-from tests.benchmarks.crowd import CHANGES, Crowd, deployments, nodes
+from tests.benchmarks.crowd import CHANGES, Crowd, daemons, deployments, nodes, run
 from tests.benchmarks.output import median, percentile, say
 from tests.unit.reconciler.running import open_cluster, running
 
 DEPLOYMENTS, PODS_EACH, NODES = 1_000, 10, 100
+DAEMON_NODES = 1_000
 SIZES = (1_000, 10_000, 50_000)
 ROUNDS = 40
 IDLE_SECONDS = 20.0
@@ -40,6 +42,7 @@ def main() -> None:
     if asked.part in ("", "change"):
         for size in SIZES:
             measure_change(size)
+        measure_daemons()
 
 
 async def measure_bound(directory: Path) -> None:
@@ -101,6 +104,17 @@ def measure_change(size: int) -> None:
             crowd.world.settle()
             spent.append((time.process_time() - began) * 1e6)
         say(f"change_{name}_us_of_{size}", median(spent), "us", peer="95th", peer_value=percentile(spent, 0.95))
+
+
+def measure_daemons() -> None:
+    world = daemons(DAEMON_NODES)
+    spent = []
+    for pod in world.pods()[:ROUNDS]:
+        began = time.process_time()
+        run(world, pod, ready=False)
+        world.settle()
+        spent.append((time.process_time() - began) * 1e6)
+    say("daemon_pod_changed_us", median(spent), "us", peer="95th", peer_value=percentile(spent, 0.95))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from msgspec import structs
 
+from reconciler.controllers import daemonset
 from reconciler.controllers.daemonpods import node_of
 from reconciler.controllers.registry import ControllerSettings, controllers
 from reconciler.store.changes import Delete, Update, UpdateStatus
@@ -105,6 +106,17 @@ def _again(written: Sequence[tuple[str, bytes]], number: int) -> Iterator[Object
         for old, new in others.items():
             text = text.replace(old.encode(), new.encode())
         yield decode(kind, text, 1)
+
+
+def daemons(number: int) -> World:
+    """A DaemonSet alone, with a ready pod on each of so many nodes."""
+    world = World((daemonset.CONTROLLER,))
+    world.create(*nodes(number), daemon_set())
+    world.settle()
+    for pod in world.pods():
+        place(world, pod, node_of(pod))
+    world.settle()
+    return world
 
 
 def place(world: World, pod: Pod, node: str) -> None:
