@@ -58,8 +58,8 @@ def _of_volume(event: Event, view: View) -> Iterator[Ref]:
     for one in kept:
         yield Ref(CLAIM, one.namespace, one.name)
     last = seen[-1]
-    if event.new is None or last.spec.claim_ref is None or not last.spec.claim_ref.uid:
-        yield from _waiting_for(last, view)
+    if event.new is None or any(one.spec.claim_ref is None or not one.spec.claim_ref.uid for one in seen):
+        yield from _waiting_for(last, view)  # it is free, or was until now: whoever asked for it is to be told
 
 
 def _waiting_for(volume: PersistentVolume, view: View) -> Iterator[Ref]:
