@@ -20,11 +20,14 @@ from schemas import conditions
 from schemas.core.node import Node
 from schemas.core.pod import Pod
 from schemas.core.podstatus import PodCondition
-from schemas.meta import Ref, ref_of
+from schemas.meta import Ref, controller_of, ref_of
 from schemas.nodeloss import is_fenced
 
 _UNPLACED_SECONDS = 20.0
 """How long a pod that was to end before it had a node is left as it is; so often Kubernetes looks for such pods."""
+
+_UNKNOWN_SECONDS = 40.0
+"""How long a new pod waits for a node that is not there yet: as long as Kubernetes takes to believe that it is not."""
 
 
 def concerns(event: Event, view: View) -> Iterable[Ref]:
@@ -47,6 +50,9 @@ def reconcile(ref: Ref, view: View, now: datetime, silences: Silences | None = N
         return NOTHING
     told, bound = pod.metadata.deletion_timestamp, pod.spec.node_name
     if bound and view.get(Node, "", bound) is None:
+        ahead = _ahead(pod, now)
+        if ahead > 0 and told is None:
+            return Plan((), ahead)
         left = counted_out(pod, silences(bound)) if silences is not None and is_fenced(pod) else 0
         if left > 0:
             return Plan(() if told else (Delete(ref_of(pod), uid=pod.metadata.uid),), left)
@@ -56,6 +62,14 @@ def reconcile(ref: Ref, view: View, now: datetime, silences: Silences | None = N
     wait = 0.0 if podstate.ended(pod) else (told - now).total_seconds() + _UNPLACED_SECONDS
     failed = _failed(pod, now) if wait <= 0 else ()
     return Plan((*failed, *_deleted(pod)), wait if wait > 0 else None)
+
+
+def _ahead(pod: Pod, now: datetime) -> float:
+    """For how many seconds a pod that somebody has bound by hand may still be ahead of the node that he named."""
+    created = pod.metadata.creation_timestamp
+    if created is None or pod.status.start_time is not None or controller_of(pod) is not None:
+        return 0.0
+    return (created - now).total_seconds() + _UNKNOWN_SECONDS
 
 
 def _deleted(pod: Pod) -> Iterator[Change]:
