@@ -4,16 +4,16 @@ What it has no fields for lies in annotations, in Kubernetes' own form, so that 
 and writes the older version (https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import field
 
 from schemas.conversion import convert
 from schemas.kinds import BY_NAME, Kind
-from schemas.meta import ManagedFieldsEntry, Object, Record
+from schemas.meta import ATOMIC, Object, Record
 
 _ANNOTATION = "autoscaling.alpha.kubernetes.io/"
 _CPU = "targetCPUUtilizationPercentage"
@@ -31,7 +31,7 @@ class CrossVersionObjectReference(Record, frozen=True):
 
 class HorizontalPodAutoscalerSpec(Record, frozen=True):
     max_replicas: int
-    scale_target_ref: CrossVersionObjectReference
+    scale_target_ref: Annotated[CrossVersionObjectReference, ATOMIC]
     min_replicas: int | None = None
     target_cpu_utilization_percentage: int | None = field(default=None, name=_CPU)
 
@@ -117,11 +117,6 @@ def stored_document(document: Mapping[str, Any]) -> Document:
 
 def stored_selector(text: str) -> str:
     return text
-
-
-def shown_entries(entries: Iterable[ManagedFieldsEntry]) -> tuple[ManagedFieldsEntry, ...]:
-    """They stay those of the form that is stored: who owns a metric is not told by a number."""
-    return tuple(entries)
 
 
 def _cpu_of(metric: Mapping[str, Any]) -> int | None:

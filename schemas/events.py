@@ -3,18 +3,17 @@
 https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from msgspec import field
-from msgspec.structs import replace
 
 from schemas.core.event import Event as Stored
 from schemas.core.event import EventSource
 from schemas.core.reference import ObjectReference
 from schemas.kinds import BY_NAME, Kind
-from schemas.meta import ManagedFieldsEntry, Object, Record
+from schemas.meta import Object, Record
 
 _TO_STORED = {
     "deprecatedCount": "count",
@@ -79,18 +78,6 @@ def shown_document(document: Mapping[str, Any]) -> dict[str, Any]:
     """A stored event's document as one of `events.k8s.io`."""
     renamed = {_FROM_STORED.get(name, name): value for name, value in document.items()}
     return renamed | {"apiVersion": KIND.api_version}
-
-
-def shown_entries(entries: Iterable[ManagedFieldsEntry]) -> tuple[ManagedFieldsEntry, ...]:
-    """Entries of one who writes an Event of `events.k8s.io`: of that version, with its names."""
-    return tuple(
-        replace(
-            entry,
-            api_version=KIND.api_version,
-            fields_v1={f"f:{_FROM_STORED.get(step[2:], step[2:])}": below for step, below in entry.fields_v1.items()},
-        )
-        for entry in entries
-    )
 
 
 def stored_document(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,8 @@ def merged_by(*keys: str, patch: str | None = "") -> msgspec.Meta:
     return msgspec.Meta(extra={"merge": "map", "keys": keys, "patch": keys[0] if patch == "" else patch})
 
 
+ATOMIC = msgspec.Meta(extra={"atomic": True})
+"""Marks a record that has one owner as a whole where others of its name have an owner for each field."""
 MERGED_SET = msgspec.Meta(extra={"merge": "set"})
 """Marks a list of scalars that is merged as a set."""
 

@@ -189,6 +189,8 @@ def _shape(type_: object) -> tuple[Shape, bool]:
 
 
 def _merging(shape: Shape, extra: Mapping[str, Any]) -> Shape:
+    if extra.get("atomic"):
+        return structs.replace(shape, atomic=True)
     match extra.get("merge"):
         case "map":
             return structs.replace(shape, keys=extra["keys"], patch_key=extra["patch"])

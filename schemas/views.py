@@ -1,11 +1,11 @@
 """Stored objects that are served in a second form as well, under another group or version."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from schemas import autoscalingv1, events
 from schemas.kinds import Kind
-from schemas.meta import ManagedFieldsEntry, Object
+from schemas.meta import Object
 
 Document = dict[str, Any]
 
@@ -18,19 +18,10 @@ class View(NamedTuple):
     shown_document: Callable[[Mapping[str, Any]], Document]
     stored_document: Callable[[Mapping[str, Any]], Document]
     stored_selector: Callable[[str], str]
-    shown_entries: Callable[[Iterable[ManagedFieldsEntry]], tuple[ManagedFieldsEntry, ...]]
-    """Who owns what of a new object, as it is told."""
 
 
 VIEWS = tuple(
-    View(
-        room.KIND,
-        room.shown,
-        room.shown_document,
-        room.stored_document,
-        room.stored_selector,
-        room.shown_entries,
-    )
+    View(room.KIND, room.shown, room.shown_document, room.stored_document, room.stored_selector)
     for room in (autoscalingv1, events)
 )
 KINDS = tuple(view.kind for view in VIEWS)

@@ -104,10 +104,17 @@ async def create(cluster: Cluster, target: Target, document: Document, terms: Te
         raise invalid(target.kind.name, target.kind.group, "", [Fault(("metadata", "name"), message)])
     object_ = templategeneration.first(_fresh(found.object))
     terms.check(object_, None)
-    entries = after_update(target.kind.type, (), None, msgspec.to_builtins(object_), writer(target, terms))
-    if target.view is not None:
-        entries = views.of(target.view).shown_entries(entries)
+    entries = _of_maker(target, object_, writer(target, terms))
     return await insert(cluster, target, _owned(object_, entries), found.warnings, dry=terms.dry)
+
+
+def _of_maker(target: Target, object_: Object, by: Writer) -> tuple[ManagedFieldsEntry, ...]:
+    """The entry of who makes the object, in the form that it was made in."""
+    if target.view is None:
+        return after_update(target.kind.type, (), None, msgspec.to_builtins(object_), by)
+    shown = views.of(target.view).shown(object_)
+    told = {name: value for name, value in msgspec.to_builtins(shown).items() if value not in (None, {})}
+    return after_update(type(shown), (), None, told, structs.replace(by, api_version=target.view.api_version))
 
 
 async def insert(

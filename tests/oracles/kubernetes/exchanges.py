@@ -14,6 +14,7 @@ from tests.waiting import eventually
 
 HOME = "/api/v1/namespaces/http"
 MAPS = f"{HOME}/configmaps"
+LATE = f"{MAPS}/in-the-way"
 PODS = f"{HOME}/pods"
 FLOATING = f"{PODS}?fieldSelector=metadata.name%3Dfloating"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/http/deployments"
@@ -42,6 +43,8 @@ class Exchanges:
             "list_limit": self._make_pages,
             "list_continue_expired": self._change_pages,
             "delete_finalizer": self._make_held,
+            "terminating_ns_delete": self._hold_namespace,
+            "delete_protected_ns": lambda: self._done("PATCH", LATE, {"metadata": {"finalizers": None}}, MERGE),
             "eviction_blocked": self._make_budget,
             "eviction_dryRun": lambda: self._done("DELETE", f"{BUDGETS}/guard"),
             "binding": self._make_floating,
@@ -110,6 +113,10 @@ class Exchanges:
 
     def _make_held(self) -> None:
         self._done("POST", MAPS, {"metadata": {"name": "held", "finalizers": ["example.com/x"]}})
+
+    def _hold_namespace(self) -> None:
+        """Kubernetes lets five seconds pass before it looks whether a namespace is empty; here something is in it."""
+        self._done("POST", MAPS, {"metadata": {"name": LATE.rpartition("/")[2], "finalizers": ["example.com/x"]}})
 
     def _make_budget(self) -> None:
         self._settle(f"{PODS}?labelSelector=app%3Ds")

@@ -13,6 +13,7 @@ from tests.waiting import eventually
 DEFAULT_CLASS = "/apis/storage.k8s.io/v1/storageclasses/local-path"
 NAMESPACES = ("samples", "samples-limits")
 _SETTLE_SECONDS = 3.0
+_END_SECONDS = 15.0
 
 
 def replay(folder: Path) -> list[Verdict]:
@@ -27,6 +28,7 @@ def replay(folder: Path) -> list[Verdict]:
         _settle(wherry)
         found += [_read(wherry, normaliser, "tables", path) for path in _files(folder / "api" / "tables")]
         found += exchanges.replay(wherry, normaliser, folder / "api" / "http.jsonl")
+        _until_gone(wherry, "/api/v1/namespaces/http")  # or its end shows in the watches
         found += watching.replay(wherry, normaliser, _files(folder / "api" / "watch"))
         return found
 
@@ -61,6 +63,13 @@ def _settle(wherry: Wherry) -> None:
         eventually(settled, _SETTLE_SECONDS)
     except AssertionError:
         return  # what does not run shows in the tables
+
+
+def _until_gone(wherry: Wherry, path: str) -> None:
+    try:
+        eventually(lambda: wherry.call("GET", path).status == 404, _END_SECONDS)
+    except AssertionError:
+        return  # it shows in the watches
 
 
 def _files(folder: Path) -> list[Path]:
