@@ -131,6 +131,7 @@ def test_a_taint_that_a_person_sets_evicts_at_once() -> None:
 def test_pods_of_a_node_that_was_deleted_are_removed() -> None:
     world = with_pods(pod("p", node="n1"))
     world.delete(Ref("Node", "", "n1"))
+    world.settle()
     world.advance(40)
     assert world.pods() == ()
 
@@ -138,9 +139,11 @@ def test_pods_of_a_node_that_was_deleted_are_removed() -> None:
 def test_a_pod_bound_by_hand_waits_for_a_node_that_is_not_there_yet() -> None:
     world = World((podgc.CONTROLLER,))
     world.create(pod("early", node="n9"), pod("never", node="n8"))
-    world.advance(39)
+    world.settle()
     world.create(node("n9"))
-    world.advance(2)
+    world.advance(39)
+    assert len(world.pods()) == 2
+    world.advance(1)
     assert [one.metadata.name for one in world.pods()] == ["early"]
 
 
