@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from msgspec import structs
 
-from reconciler.controllers import podstate
+from reconciler.controllers import podstate, rootca
 from reconciler.store.changes import Change, Delete, UpdateStatus
 from reconciler.store.view import View
 from schemas import conditions
@@ -121,6 +121,8 @@ def waits_for(pod: Pod) -> str:
 def missing(pod: Pod, view: View) -> str:
     """The first ConfigMap, Secret or key of one that the pod needs and that is not there."""
     for kind, name, key in _needed(pod):
+        if (kind, name) == ("ConfigMap", rootca.NAME):
+            continue  # The reconciler that carries the plan out keeps it in every namespace.
         found = view.find(Ref(kind, pod.metadata.namespace, name))
         if not isinstance(found, ConfigMap | Secret):
             return f'{kind.lower()} "{name}" not found'
