@@ -53,7 +53,7 @@ class Player:
         """How long before its last change a step began. All of its changes are played then: their time counts."""
         if self.mix.resting is None:
             return 0.0
-        waits = sum(action.get("wait", 0.0) for action in actions)
+        waits = sum(float(action.get("wait", 0.0)) for action in actions)
         return max(0.0, seconds - self.mix.resting - waits)
 
     def _do(self, action: Json) -> None:
