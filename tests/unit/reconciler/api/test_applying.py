@@ -9,11 +9,13 @@ import pytest
 from reconciler.manifests.ledger import Declared
 from reconciler.manifests.ownership import settle
 from reconciler.provenance import COMMIT, SOURCE
+from reconciler.store.changes import Create
+from schemas.core.config import ConfigMap
 from schemas.decode import decode
 from schemas.defaults import defaulted
 from schemas.fieldsets import members, path_text
 from schemas.kinds import BY_NAME
-from schemas.meta import Object, Ref
+from schemas.meta import Object, ObjectMeta, OwnerReference, Ref
 from tests.unit.reconciler.api.conftest import TEMPLATE, Served
 
 
@@ -156,3 +158,35 @@ async def test_who_deletes_what_is_declared_is_told_that_it_comes_back(served: S
     said = await served.kubectl("delete", "deploy", "folder", "--wait=false")
     assert "Warning: Deployment folder is declared in apps/web.yaml:12" in said.err
     assert "will be made again" in said.err
+
+
+async def test_what_a_controller_made_is_its_own_until_somebody_takes_it(served: Served) -> None:
+    owner = OwnerReference("apps/v1", "ReplicaSet", "web", "u", controller=True)
+    metadata = ObjectMeta(name="made", namespace="default", labels={"app": "a"}, owner_references=(owner,))
+    await served.cluster.apply([Create(ConfigMap(metadata=metadata, data={"a": "1"}))])
+    document = _map(a="2").replace('"owned"', '"made"')
+    refused = await served.try_kubectl("apply", "--server-side", "-f", "-", stdin=document)
+    assert 'conflict with "kube-controller-manager" using v1: .data.a' in refused.err
+    assert served.find("ConfigMap", "made").metadata.managed_fields == ()
+    await _apply(served, document, "--force-conflicts")
+    assert _owners(served.find("ConfigMap", "made")) == {
+        "kubectl/Apply/": {".data.a"},
+        "kube-controller-manager/Update/": {
+            ".data",
+            ".metadata.labels",
+            ".metadata.labels.app",
+            ".metadata.ownerReferences",
+            '.metadata.ownerReferences[uid="u"]',
+        },
+    }
+
+
+async def test_what_was_read_and_is_written_back_changes_nothing(served: Served) -> None:
+    owner = OwnerReference("apps/v1", "ReplicaSet", "web", "u", controller=True)
+    metadata = ObjectMeta(name="made", namespace="default", owner_references=(owner,))
+    await served.cluster.apply([Create(ConfigMap(metadata=metadata, data={"a": "1"}))])
+    read = (await served.kubectl("get", "cm", "made", "-o", "json", "--show-managed-fields")).out
+    assert json.loads(read)["metadata"]["managedFields"][0]["manager"] == "kube-controller-manager"
+    revision = served.cluster.cache.revision
+    await served.kubectl("replace", "-f", "-", stdin=read)
+    assert served.cluster.cache.revision == revision

@@ -250,6 +250,43 @@ async def test_a_delete_answers_with_what_is_left(served: Served, http: Http) ->
 MERGE = "application/merge-patch+json"
 
 
+async def test_a_scale_is_told_as_a_row_to_whoever_asks_for_rows(served: Served, http: Http) -> None:
+    web = "/apis/apps/v1/namespaces/default/deployments/rows"
+    spec = {
+        "replicas": 3,
+        "selector": {"matchLabels": {"a": "b"}},
+        "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}},
+    }
+    await http.json("POST", web.rpartition("/")[0], {"metadata": {"name": "rows"}, "spec": spec})
+    status, table = await http.json("GET", f"{web}/scale", Accept="application/json;as=Table;v=v1;g=meta.k8s.io")
+    assert (status, table["kind"]) == (200, "Table")
+    assert [column["name"] for column in table["columnDefinitions"]] == ["Name", "Desired", "Available", "Age"]
+    assert table["rows"][0]["cells"][:3] == ["rows", 3, 0]
+
+
+async def test_resources_of_a_running_pod_stay_as_they_are(served: Served, http: Http) -> None:
+    pods = "/api/v1/namespaces/default/pods"
+    spec = {"containers": [{"name": "c", "image": "i"}]}
+    await http.json("POST", pods, {"metadata": {"name": "sized"}, "spec": spec})
+    change = {"spec": {"containers": [{"name": "c", "resources": {"requests": {"cpu": "10m"}}}]}}
+    media = {"Content-Type": "application/strategic-merge-patch+json"}
+    status, refused = await http.json("PATCH", f"{pods}/sized/resize", change, **media)
+    assert status == 422
+    assert "Pod running on node without support for resize" in refused["message"]
+    status, found = await http.json("GET", f"{pods}/sized/resize")
+    assert (status, found["kind"]) == (200, "Pod")
+
+
+async def test_who_takes_protobuf_alone_gets_it(served: Served, http: Http) -> None:
+    media = "application/vnd.kubernetes.protobuf"
+    for path, kind in (("", "NamespaceList"), ("/default", "Namespace"), ("/none", "Status")):
+        async with http.request("GET", f"/api/v1/namespaces{path}", Accept=media) as answer:
+            assert answer.headers["Content-Type"] == media
+            body = await answer.read()
+        assert body.startswith(b"k8s\0")
+        assert kind.encode() in body[:40]
+
+
 async def test_a_status_is_written_apart_from_the_rest(served: Served, http: Http) -> None:
     path = "/apis/apps/v1/namespaces/default/deployments/web"
     both = {"spec": {"replicas": 9}, "status": {"readyReplicas": 1}}
