@@ -16,6 +16,7 @@ from pathlib import Path
 from reconciler.admission import AdmissionSettings, admission
 from reconciler.controllers.loop import ControllerLoop
 from reconciler.controllers.registry import ControllerSettings, controllers
+from reconciler.controllers.volumes import localpath
 from reconciler.link.assignments import desired, uses
 from reconciler.link.inbound import pod_changes
 from reconciler.manifests.planning import ALWAYS_THERE
@@ -36,6 +37,7 @@ from tests.waiting import PATIENCE
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MARKER = "the-newest-state"
+_AUTHORITY = "a certificate that no program here looks at"
 
 
 class Live:
@@ -46,7 +48,7 @@ class Live:
         self.cluster, self.directory = cluster, directory
         self.states = 0
         self.folder = directory / "folder"
-        self.loop = ControllerLoop(cluster, controllers(ControllerSettings()), self.clock)
+        self.loop = ControllerLoop(cluster, controllers(ControllerSettings(authority=_AUTHORITY)), self.clock)
         self.scheduler = SchedulerLoop(cluster, self.clock, self.loop.has_made)
         self.sync = ManifestSync(cluster, self.folder, clock=self.clock, admit=admission(AdmissionSettings()))
 
@@ -155,7 +157,7 @@ async def live(directory: Path, nodes: tuple[Node, ...], files: Mapping[str, str
     )
     one = Live(cluster, directory)
     namespaces = [Namespace(metadata=ObjectMeta(name=name)) for name in sorted(ALWAYS_THERE)]
-    await cluster.apply([Create(object_) for object_ in (*namespaces, *nodes)])
+    await cluster.apply([Create(object_) for object_ in (*namespaces, localpath.BUILT_IN, *nodes)])
     one.folder.symlink_to(one.prepare(files))
     tasks = [asyncio.create_task(each) for each in (one.sync.run(), one.loop.run(), one.scheduler.run())]
     try:
