@@ -19,6 +19,7 @@ from schemas.core.podstatus import PodCondition
 from schemas.core.service import LoadBalancerStatus, Service
 from schemas.meta import Object
 from schemas.networking import Ingress, IngressLoadBalancerStatus
+from schemas.rbac import ClusterRole, PolicyRule, Role
 
 
 def _nothing() -> None:
@@ -47,6 +48,14 @@ class _AutoscalerStatus(HorizontalPodAutoscalerStatus, frozen=True):
     current_metrics: tuple[MetricStatus, ...] | None = field(default_factory=_nothing)  # type: ignore[assignment]
 
 
+class _ClusterRole(ClusterRole, frozen=True, kw_only=True):
+    rules: tuple[PolicyRule, ...] | None = field(default_factory=_nothing)  # type: ignore[assignment]
+
+
+class _Role(Role, frozen=True, kw_only=True):
+    rules: tuple[PolicyRule, ...] | None = field(default_factory=_nothing)  # type: ignore[assignment]
+
+
 def spelled_out(object_: Object) -> Object:
     """The object as an answer has it."""
     spell = _SPELLED.get(object_.kind)
@@ -65,6 +74,14 @@ def _pod(object_: Object) -> Object:
         return object_
     conditions = tuple(_PodCondition(**asdict(condition)) for condition in status.conditions)
     return replace(object_, status=replace(status, conditions=conditions))
+
+
+def _role(object_: Object) -> Object:
+    assert isinstance(object_, ClusterRole | Role)
+    if object_.rules:
+        return object_
+    type_ = _ClusterRole if isinstance(object_, ClusterRole) else _Role
+    return type_(**{**asdict(object_), "rules": None})
 
 
 def _autoscaler(object_: Object) -> Object:
@@ -117,6 +134,8 @@ def _ingress(object_: Object) -> Object:
 
 
 _SPELLED: Mapping[str, Callable[[Object], Object]] = {
+    "ClusterRole": _role,
+    "Role": _role,
     "Event": _event,
     "HorizontalPodAutoscaler": _autoscaler,
     "Ingress": _ingress,

@@ -26,7 +26,7 @@ from schemas.meta import Condition, Object, OwnerReference, Ref, controller_of, 
 from schemas.policy import PodDisruptionBudget, PodDisruptionBudgetStatus
 from schemas.selectors import matches
 
-COMPONENT = "disruption-controller"
+COMPONENT = "controllermanager"
 DELETION_LIMIT = timedelta(minutes=2)
 """For how long a pod that was evicted counts as gone although it is still there, and not even ending."""
 ALLOWED = "DisruptionAllowed"

@@ -17,6 +17,7 @@ from schemas.core.service import LoadBalancerStatus, Service, ServiceStatus
 from schemas.events import shown
 from schemas.meta import Object, ObjectMeta
 from schemas.networking import Ingress
+from schemas.rbac import ClusterRole, PolicyRule, Role
 from tests.unit.reconciler.api.builders import NOW, config_map
 
 NAMED = ObjectMeta(name="web", namespace="shop")
@@ -96,3 +97,9 @@ def test_an_event_of_the_other_group_has_its_own_fields_without_content() -> Non
         "deprecatedLastTimestamp": None,
         "deprecatedSource": {},
     }
+
+
+def test_a_role_without_rules_says_so() -> None:
+    assert answered(ClusterRole(metadata=ObjectMeta(name="all")))["rules"] is None
+    assert answered(Role(metadata=NAMED))["rules"] is None
+    assert answered(Role(metadata=NAMED, rules=(PolicyRule(verbs=("get",)),)))["rules"] == [{"verbs": ["get"]}]
