@@ -8,7 +8,7 @@ import os
 from typing import Any
 
 import hypothesis.strategies as st
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec import structs
 
@@ -326,5 +326,8 @@ def _may_be_forced(pod: Pod) -> bool:
 
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(
-    max_examples=EXAMPLES, stateful_step_count=60 if EXAMPLES > 100 else 30, deadline=None
+    max_examples=EXAMPLES,
+    stateful_step_count=60 if EXAMPLES > 100 else 30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],  # That is the machine's affair.
 )
