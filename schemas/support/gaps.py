@@ -276,7 +276,10 @@ OTHERS = (
     ),
     _warn("NodeSpec.configSource", "Kubernetes itself has ignored it since 1.22"),
     _warn("NodeSpec.externalID", "Kubernetes itself ignores it"),
-    _warn("ServiceAccount.secrets", "no Secret holds a token; `kubectl create token` makes one"),
+    _warn(
+        "ServiceAccount.secrets",
+        "any pod may mount any Secret of its namespace, as in Kubernetes without an annotation",
+    ),
 )
 
 GAPS: tuple[Gap, ...] = (*POD, *SECURITY, *CONTAINER, *VOLUMES, *OTHERS, *KIND_GAPS)
