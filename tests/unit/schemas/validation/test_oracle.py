@@ -14,20 +14,17 @@ from schemas.validation import validate
 from tests.unit.schemas.oracle import kubectl_steps
 
 ELSEWHERE = {
-    "pod-ephemeral": "refused by schemas.support, which may be asked about running pods as well",
+    "pod-ephemeral": "reconciler.api.rules, for a pod that runs may have them",
     "pod-priority": "admission, which knows the PriorityClasses",
     "pod-rtclass": "admission, which knows the RuntimeClasses",
     "svc-clusterip": "allocation, which knows the service range",
     "svc-dual": "allocation, which knows the families",
-    "event-v1": "of events.k8s.io, which is not served",
+    "event-v1": "reconciler.api.rules, which knows the group that an event comes by",
 }
 """Cases that are not the business of validation."""
 
 OTHERWISE = {
-    "pod-subpath": "Kubernetes leaves out the index of the mount",
-    "pod-cap": "Kubernetes shows the internal form of the security context",
     "pod-qty": "Kubernetes names neither the field nor the amount",
-    "sec-docker": "Kubernetes quotes Go's JSON parser",
     "deploy-nosel": "decoding stops at the missing selector",
     "deploy-notemplate": "decoding stops at the missing template",
     "pod-volnfs": "decoding stops at the missing path",
@@ -37,11 +34,7 @@ OTHERWISE = {
     "crash-json-novalidate": "Kubernetes quotes Go's JSON parser",
     "cm-b64": "Kubernetes does not name the field",
     "sec-b64": "Kubernetes does not name the field",
-    "hpa-behavior": "an empty list of policies reads as one that was left out, and is defaulted",
     "ing-pathtype": "decoding stops at the missing path type",
-    "pvc-nostorage": "Kubernetes leaves out `requests` on the way to the size",
-    "pvc-zero": "Kubernetes leaves out `requests` on the way to the size",
-    "svc-lbsource": "Kubernetes begins the field with a capital letter",
     "pod-memfrac": "requests from limits are filled in the same way, but warned about once",
 }
 """Cases where a fault is found too, but said in other words."""
