@@ -74,6 +74,8 @@ class Storage:
             spec = volume.spec
             if volume.metadata.name in taken or spec.storage_class_name != wanted:
                 continue
+            if volume.metadata.deletion_timestamp is not None:
+                continue
             if spec.claim_ref is not None and not _made_out_to(volume, claim):
                 continue
             same_mode = (spec.volume_mode or "Filesystem") == (claim.spec.volume_mode or "Filesystem")
@@ -118,7 +120,7 @@ def _made_out_to(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool
 
 
 def _serves(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool:
-    if volume.status.phase != "Available" or volume.metadata.deletion_timestamp is not None:
+    if volume.status.phase != "Available":
         return False
     selector = claim.spec.selector
     if selector is not None and not selectors.matches(selector, volume.metadata.labels):
@@ -127,4 +129,6 @@ def _serves(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool:
 
 
 def _in(term: TopologySelectorTerm, labels: Mapping[str, str]) -> bool:
-    return all(labels.get(one.key) in one.values for one in term.match_label_expressions)
+    """A term that demands nothing picks nothing."""
+    demands = term.match_label_expressions
+    return bool(demands) and all(labels.get(one.key) in one.values for one in demands)

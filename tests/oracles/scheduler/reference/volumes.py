@@ -125,6 +125,9 @@ def _capacity(volume: PersistentVolume) -> int:
 
 
 def _could_hold(claim: PersistentVolumeClaim, volume: PersistentVolume) -> bool:
+    """A volume of another class is not looked at, whoever it is kept for."""
+    if class_name(volume) != class_name(claim):
+        return False
     mode = (claim.spec.volume_mode or "Filesystem") == (volume.spec.volume_mode or "Filesystem")
     return mode and volume.metadata.deletion_timestamp is None and _capacity(volume) >= _size(claim)
 
@@ -133,7 +136,6 @@ def _serves(claim: PersistentVolumeClaim, volume: PersistentVolume) -> bool:
     return (
         volume.status.phase == "Available"
         and (claim.spec.selector is None or matches(claim.spec.selector, volume.metadata.labels))
-        and class_name(volume) == class_name(claim)
         and set(claim.spec.access_modes) <= set(volume.spec.access_modes)
     )
 
