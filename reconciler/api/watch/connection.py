@@ -2,8 +2,8 @@
 
 from aiohttp import web
 
-_FULL = 64 * 1024
-"""Bytes waiting in the connection from which on its client is behind."""
+_RECORD = 16 * 1024
+"""Bytes written in one go, as many as TLS puts into a record. Its buffers stay as large as they ever were."""
 
 
 class Connection:
@@ -16,10 +16,12 @@ class Connection:
         transport = self._request.transport
         if transport is None or transport.is_closing():
             return True  # nobody is there any more; the handler is about to hear of it
-        if transport.get_write_buffer_size() > _FULL:
-            return False
+        if transport.get_write_buffer_size():
+            return False  # what waits in the hub is shared, what waits here is not
         # As `response.write` would do it, but without a task to wait in.
-        transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+        chunk = memoryview(b"%x\r\n%b\r\n" % (len(data), data))
+        for first in range(0, len(chunk), _RECORD):
+            transport.write(chunk[first : first + _RECORD])
         return True
 
     async def send(self, data: bytes) -> None:
