@@ -22,8 +22,8 @@ from nodeagent.accepted import Accepted, accept
 from nodeagent.arrivals import Arrivals
 from nodeagent.checkpoint import Checkpoint
 from nodeagent.config import Config
-from nodeagent.network.feed import Feed
 from nodeagent.lease import Lease
+from nodeagent.network.feed import Feed
 from nodeagent.outbox import PODS, Outbox, Outgoing
 from nodeagent.renewal import Renewal
 from nodeagent.rpc.calls import Calls, Serve
