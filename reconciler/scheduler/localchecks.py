@@ -4,6 +4,7 @@ The order is kube-scheduler's, and decides which filter speaks where several wou
 """
 
 from collections.abc import Sequence
+from operator import add
 from typing import NamedTuple
 
 from reconciler.scheduler.nodeinfo import NodeInfo
@@ -108,11 +109,13 @@ class Scores(NamedTuple):
         return sum([weight * score(info) for _, weight, score, _ in self.plugins])
 
     def totals(self, infos: Sequence[NodeInfo]) -> list[int]:
-        found = [0] * len(infos)
+        found: list[int] | None = None
         for _, weight, score, column in self.plugins:
             more = column(infos) if column is not None else [score(info) for info in infos]
-            found = [total + weight * one for total, one in zip(found, more, strict=True)]
-        return found
+            if weight != 1:
+                more = [weight * one for one in more]
+            found = more if found is None else list(map(add, found, more))
+        return [0] * len(infos) if found is None else found
 
     def each(self, info: NodeInfo) -> dict[str, int]:
         return {name: weight * score(info) for name, weight, score, _ in self.plugins}

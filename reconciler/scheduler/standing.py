@@ -173,16 +173,35 @@ class Standing:
         if self._snapshot.nominated:
             infos = [info for info in infos if not info.nominated or self._refusal(info) is None]
         entries = [info.rank - total * _SPAN for info, total in zip(infos, self.scores.totals(infos), strict=True)]
-        self._entries = {info.rank: entry for info, entry in zip(infos, entries, strict=True)}
+        self._entries = {entry % _SPAN: entry for entry in entries}
+        if not self._topology and self._liked is None:
+            self._gather_by_taints(infos, entries)
+        else:
+            self._gather(infos, entries)
+        for group in self._groups.values():
+            group.size = len(group.heap)
+            heapify(group.heap)
+
+    def _gather_by_taints(self, infos: Sequence[NodeInfo], entries: Sequence[int]) -> None:
+        """Groups nodes where nothing but taints tells them apart."""
+        kinds = {info.taints: info for info in infos}
+        homes = {taints: self._group(info) for taints, info in kinds.items()}
+        if len(kinds) == 1:
+            (group,) = homes.values()
+            group.heap = list(entries)
+            self._homes = dict.fromkeys(self._entries, group)
+            return
+        self._homes = {info.rank: homes[info.taints] for info in infos}
+        for group in homes.values():
+            group.heap = [entry for entry, home in zip(entries, self._homes.values(), strict=True) if home is group]
+
+    def _gather(self, infos: Sequence[NodeInfo], entries: Sequence[int]) -> None:
         for info, entry, key in zip(infos, entries, self._keys(infos), strict=True):
             group = self._groups.get(key)
             if group is None:
                 group = self._groups[key] = Group(key)
             self._homes[info.rank] = group
             group.heap.append(entry)
-        for group in self._groups.values():
-            group.size = len(group.heap)
-            heapify(group.heap)
 
     def _judge(self, info: NodeInfo) -> None:
         """Looks at one node again."""
