@@ -106,7 +106,7 @@ class PendingPods:
             old, new = event.old, event.new
             assert old is None or isinstance(old, Pod)
             assert new is None or isinstance(new, Pod)
-            if concerned := hints.of_pod(old, new):
+            if self._resting and (concerned := hints.of_pod(old, new)):
                 news.plugins |= concerned
                 news.nodes |= {one.spec.node_name or one.status.nominated_node_name for one in (old, new) if one}
             self._pod(old, new)
