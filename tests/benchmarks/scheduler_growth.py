@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.benchmarks import fleet
 from tests.benchmarks.plot import Panel, svg
 
-NODES, FEW_PODS = (100, 500, 1000, 2500, 5000), 1000
+NODES, FEW_PODS = (250, 500, 1000, 2500, 5000), 1000
 PODS, MANY_NODES = (1000, 3000, 10_000, 30_000), 5000
 WHOLE = 10_000
 """Pods of the runs through the store, for each mix."""
