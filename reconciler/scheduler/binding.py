@@ -16,7 +16,7 @@ from schemas.core.podstatus import PodCondition
 from schemas.meta import ref_of
 
 COMPONENT = "default-scheduler"
-SCHEDULED = "PodScheduled"
+SCHEDULED, ASSIGNED = "PodScheduled", "Scheduled"
 _EVICTED = f"{COMPONENT}: preempting to accommodate a higher priority pod"
 
 
@@ -36,7 +36,7 @@ def changes_of(pod: Pod, decision: Decision, view: View, now: datetime) -> Itera
     if decision.node:
         yield Bind(_bound(pod, decision.node, view, now))
         name = f"{pod.metadata.namespace}/{pod.metadata.name}"
-        yield Emit(pod, "Normal", "Scheduled", f"Successfully assigned {name} to {decision.node}", COMPONENT)
+        yield Emit(pod, "Normal", ASSIGNED, f"Successfully assigned {name} to {decision.node}", COMPONENT)
         return
     for victim in decision.victims:
         yield from _evicted(victim, pod, decision.nominated_node, view, now)

@@ -16,13 +16,13 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from reconciler.scheduler.binding import changes_of
+from reconciler.scheduler.binding import ASSIGNED, changes_of
 from reconciler.scheduler.decision import Decision
 from reconciler.scheduler.profile import PLAIN, Profile
 from reconciler.scheduler.queue import PendingPods, to_be_scheduled
 from reconciler.scheduler.schedule import schedule
 from reconciler.scheduler.snapshot import COUNTED, Snapshot
-from reconciler.store.changes import Bind, Change, ChangeError
+from reconciler.store.changes import Bind, Change, ChangeError, Emit
 from reconciler.store.cluster import Cluster
 from reconciler.store.interface import StoreError
 from reconciler.store.view import Event
@@ -35,6 +35,8 @@ SLICE_SECONDS = 0.01
 """For how long pods are decided upon before the event loop gets its turn."""
 BATCH = 256
 """Pods bound in one commit at most."""
+MOST_SAID = 16_384
+"""Events that are put off for bindings at most."""
 FIRST_BACK_OFF = 0.005
 LONGEST_BACK_OFF = 60.0
 """Seconds between tries to write, where nothing can be written."""
@@ -66,6 +68,7 @@ class SchedulerLoop:
         self._cluster, self._cache, self._clock, self._made = cluster, cluster.cache, clock, made
         self._pending = PendingPods(Snapshot(), profile)
         self._events: deque[Event] = deque()
+        self._said: deque[Emit] = deque()
         self._wake = asyncio.Event()
         self._busy = True
         self._back_off = FIRST_BACK_OFF
@@ -83,7 +86,10 @@ class SchedulerLoop:
             while True:
                 await self._take_in()
                 await self._gather()
-                if not await self._round() and not self._events:
+                busy = await self._round() or bool(self._events)
+                if self._said and (not busy or len(self._said) > MOST_SAID):
+                    await self._tell()
+                elif not busy:
                     await self._rest()
         finally:
             end()
@@ -109,7 +115,7 @@ class SchedulerLoop:
     @property
     def idle(self) -> bool:
         """Every pod has been looked at; some may have no node."""
-        return not self._busy and not self._events and not len(self._pending)
+        return not self._busy and not self._events and not len(self._pending) and not self._said
 
     def _listen(self, events: Sequence[Event]) -> None:
         self._events.extend(event for event in events if isinstance(event.object, COUNTED))
@@ -185,6 +191,8 @@ class SchedulerLoop:
             ]
             if not changes:
                 return
+            later = [change for change in changes if isinstance(change, Emit) and change.reason == ASSIGNED]
+            changes = [change for change in changes if not isinstance(change, Emit) or change.reason != ASSIGNED]
             for change in changes:
                 if isinstance(change, Bind):
                     self._pending.snapshot.bound(change.object)
@@ -207,9 +215,18 @@ class SchedulerLoop:
                 self._back_off = min(LONGEST_BACK_OFF, self._back_off * 2)
                 return
             else:
+                self._said.extend(later)
                 self._scheduled += sum(bool(one.node) and not one.waits for _, one in decided)
                 self._back_off = FIRST_BACK_OFF
                 return
+
+    async def _tell(self) -> None:
+        """Says where pods went, once none waits to be placed: an Event costs as much as a binding."""
+        some = [self._said.popleft() for _ in range(min(BATCH, len(self._said)))]
+        try:
+            await self._cluster.apply(some)
+        except (ChangeError, StoreError) as error:
+            log.debug("events not written events=%d reason=%s", len(some), error)
 
     def _forget(self, decided: Sequence[tuple[Pod, Decision]]) -> None:
         snapshot = self._pending.snapshot

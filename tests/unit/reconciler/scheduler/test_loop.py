@@ -37,6 +37,7 @@ async def test_pods_are_bound_in_one_commit_with_condition_and_event(tmp_path: P
         await cluster.apply([Create(node("n1")), Create(node("n2")), *(Create(pod(f"p{i}")) for i in range(10))])
         async with running(SchedulerLoop(cluster).run()):
             await until(lambda: all(one.spec.node_name for one in cluster.cache.list(Pod)), cluster)
+            await until(lambda: len(cluster.cache.list(Event)) == 10, cluster)
         assert {one.spec.node_name for one in cluster.cache.list(Pod)} == {"n1", "n2"}
         bound = cluster.cache.get(Pod, "default", "p0")
         assert bound is not None
