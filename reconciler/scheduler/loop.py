@@ -35,6 +35,8 @@ SLICE_SECONDS = 0.01
 """For how long pods are decided upon before the event loop gets its turn."""
 BATCH = 256
 """Pods bound in one commit at most."""
+FEW = 8
+"""Events that are written together: a pod that comes meanwhile waits for no longer than these take."""
 MOST_SAID = 16_384
 """Events that are put off for bindings at most."""
 FIRST_BACK_OFF = 0.005
@@ -222,7 +224,8 @@ class SchedulerLoop:
 
     async def _tell(self) -> None:
         """Says where pods went, once none waits to be placed: an Event costs as much as a binding."""
-        some = [self._said.popleft() for _ in range(min(BATCH, len(self._said)))]
+        number = BATCH if len(self._said) > MOST_SAID else FEW
+        some = [self._said.popleft() for _ in range(min(number, len(self._said)))]
         try:
             await self._cluster.apply(some)
         except (ChangeError, StoreError) as error:
