@@ -82,16 +82,27 @@ def completion(settings: AdmissionSettings) -> Complete:
     return complete
 
 
-def admission(settings: AdmissionSettings) -> Complete:
-    """The function that every new object passes on its way into the store. Raises `Refused`."""
+def allocation(settings: AdmissionSettings) -> Complete:
+    """`completion`, and addresses for new Services. Raises `Refused` where none is left, or not the one asked for."""
     complete, given = completion(settings), services.ranges(settings.service_cidr, settings.node_ports)
 
-    def admit(object_: Object, view: View) -> Object:
+    def allocate(object_: Object, view: View) -> Object:
         completed = complete(object_, view)
+        return services.allocated(completed, None, view, given) if isinstance(completed, Service) else completed
+
+    return allocate
+
+
+def admission(settings: AdmissionSettings) -> Complete:
+    """The function that every new object passes on its way into the store. Raises `Refused`."""
+    allocate = allocation(settings)
+
+    def admit(object_: Object, view: View) -> Object:
+        completed = allocate(object_, view)
         for check in _CHECKING:
             if why := check(completed, view):
                 raise refused(completed, why)
-        return services.allocated(completed, None, view, given) if isinstance(completed, Service) else completed
+        return completed
 
     return admit
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from reconciler.admission import AdmissionSettings, completion
+from reconciler.admission import AdmissionSettings, allocation, amendment, completion
 from reconciler.controllers.registry import ControllerSettings, controllers
 from reconciler.manifests.documents import FileState
 from reconciler.manifests.planning import ALWAYS_THERE
@@ -70,7 +70,8 @@ def run(
     """Carries the folder into a copy of the cluster, and lets it come to rest."""
     objects = tuple(before)
     admit = completion(settings.admission)
-    world = World((*objects, *_namespaces(objects), *classes(objects)), now, admit)
+    given = (*objects, *_namespaces(objects), *classes(objects))
+    world = World(given, now, allocation(settings.admission), amendment(settings.admission))
     old = _copied(world)
     folder = Folder(world, declared, admit, settings.limits)
     lowest = dict(pods.ready_by_workload(old))

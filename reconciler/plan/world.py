@@ -10,7 +10,7 @@ from datetime import datetime
 from reconciler.store.cache import Cache
 from reconciler.store.changes import Change, Emit
 from reconciler.store.draft import Draft
-from reconciler.store.planning import SUFFIX_ALPHABET, SUFFIX_LENGTH, Admit, Mint, plan
+from reconciler.store.planning import SUFFIX_ALPHABET, SUFFIX_LENGTH, Admit, Amend, Mint, plan
 from reconciler.store.view import Event
 from schemas.meta import Object, Ref
 
@@ -18,7 +18,7 @@ from schemas.meta import Object, Ref
 class World:
     """`apply` is what `Cluster.apply` is to the daemon: one commit, or a `ChangeError` and nothing."""
 
-    def __init__(self, objects: Iterable[Object], now: datetime, admit: Admit) -> None:
+    def __init__(self, objects: Iterable[Object], now: datetime, admit: Admit, amend: Amend) -> None:
         loaded = [one for one in objects if one.kind != "Event"]
         versions = (one.metadata.resource_version for one in loaded)
         self.cache = Cache(max((int(one) for one in versions if one.isdecimal()), default=1))
@@ -26,7 +26,7 @@ class World:
         self.now = now.replace(microsecond=0)
         self.written: dict[Ref, Object | None] = {}
         """All that was written since the start, as it is now (None: removed)."""
-        self._admit = admit
+        self._admit, self._amend = admit, amend
         self._begun = self.cache.revision
         self._minted = 0
         self._mint = Mint(self._uid, self._suffix)
@@ -42,7 +42,7 @@ class World:
             if isinstance(change, Emit):
                 subjects.append(None)
                 continue
-            planned = plan(change, draft, self.now, self._mint, self._admit)
+            planned = plan(change, draft, self.now, self._mint, self._admit, self._amend)
             for ref, object_ in planned.writes:
                 draft.write(ref, object_)
             subjects.append(planned.ref)

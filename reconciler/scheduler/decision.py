@@ -32,6 +32,8 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     waits: bool = False
     objects: tuple[Object, ...] = ()
     blocked_by: frozenset[str] = frozenset()
+    tried_in_vain: frozenset[str] = frozenset()
+    """Plugins that refused the pod even without those that preemption could make go."""
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -38,6 +38,7 @@ class Preemption(msgspec.Struct, frozen=True):
     node: str = ""
     victims: tuple[Pod, ...] = ()
     message: str = ""
+    refused_by: frozenset[str] = frozenset()
 
 
 def preempt(pod: Pod, standing: Standing, snapshot: Snapshot, refused: Sequence[tuple[NodeInfo, Said]]) -> Preemption:
@@ -53,19 +54,22 @@ def preempt(pod: Pod, standing: Standing, snapshot: Snapshot, refused: Sequence[
         else:
             helpful.append(info)
     best: tuple[Cost, NodeInfo, list[PlacedPod]] | None = None
+    refused_by: set[str] = set()
     for bound, info in sorted([(_bound(info, standing.asked), info) for info in helpful], key=_first):
         if best is not None and best[0] < bound:
             break
         found = _Trial(pod, info, standing, snapshot).victims()
         if isinstance(found, Said):
             reasons.update(found.refusal.reasons)
+            refused_by.add(found.plugin)
             continue
         victims, broken = found
         cost = _cost(victims, broken, info)
         if best is None or cost < best[0]:
             best = cost, info, victims
     if best is None:
-        return Preemption(message=messages.unavailable(len(snapshot.nodes), reasons))
+        message = messages.unavailable(len(snapshot.nodes), reasons)
+        return Preemption(message=message, refused_by=frozenset(refused_by))
     _, info, victims = best
     return Preemption(info.name, tuple(one.pod for one in victims if one.pod.metadata.deletion_timestamp is None))
 

@@ -51,6 +51,7 @@ class _Resting(msgspec.Struct, frozen=True, gc=False):
     pod: Pod
     blocked_by: frozenset[str]
     held: str
+    tried_in_vain: frozenset[str] = frozenset()
 
 
 class _News(msgspec.Struct):
@@ -141,7 +142,7 @@ class PendingPods:
             self.add(new)
         elif ref in self._resting:
             kept = self._resting[ref]
-            self._resting[ref] = _Resting(new, kept.blocked_by, kept.held)
+            self._resting[ref] = _Resting(new, kept.blocked_by, kept.held, kept.tried_in_vain)
 
     def add(self, pod: Pod) -> None:
         """The pod is to be looked at."""
@@ -174,7 +175,8 @@ class PendingPods:
         held = (decision.node or decision.nominated_node) if decision is not None else ""
         if decision is not None and decision.waits:
             blocked_by = hints.STORAGE
-        self._resting[ref] = _Resting(pod, blocked_by, held)
+        tried_in_vain = decision.tried_in_vain if decision is not None else frozenset[str]()
+        self._resting[ref] = _Resting(pod, blocked_by, held, tried_in_vain)
 
     def _wake(self, news: _News, now: float) -> None:
         known: dict[int, bool] = {}
@@ -182,6 +184,11 @@ class PendingPods:
             if news.everywhere or self._helps(one, news, known):
                 del self._resting[ref]
                 self._later_or_now(ref, one.pod, now)
+            elif self._concerns(one, news):
+                # Other filters may refuse it now than when it was looked at, and they are what to wait for.
+                standing = standing_for(one.pod, self.snapshot, self.profile)
+                refusing = frozenset(said.plugin for _, said in standing.refusals())
+                self._resting[ref] = _Resting(one.pod, one.blocked_by | refusing, one.held, one.tried_in_vain)
 
     def _later_or_now(self, ref: Ref, pod: Pod, now: float) -> None:
         at = self._tries.get(ref, (0, 0.0))[1]
@@ -191,10 +198,19 @@ class PendingPods:
             self._waiting[ref] = at
             heapq.heappush(self._later, (at, ref, pod))
 
+    def _concerns(self, one: _Resting, news: _News) -> bool:
+        """Whether the news are about what refused the pod."""
+        if one.pod.spec.scheduling_gates:
+            return False
+        asked = one.blocked_by | one.tried_in_vain
+        return not one.blocked_by or not asked.isdisjoint(news.plugins)
+
     def _helps(self, one: _Resting, news: _News, known: dict[int, bool]) -> bool:
         pod = one.pod
-        if pod.spec.scheduling_gates or (one.blocked_by and one.blocked_by.isdisjoint(news.plugins)):
+        if not self._concerns(one, news):
             return False
+        if not one.tried_in_vain.isdisjoint(news.plugins):
+            return True
         if one.held and one.held in news.nodes:
             return True
         standing = standing_for(pod, self.snapshot, self.profile)

@@ -140,7 +140,8 @@ def _refused(pod: Pod, held: NodeInfo | None, standing: Standing, snapshot: Snap
         found = preempt(pod, standing, snapshot, refused)
         if found.node:
             return Decision("", UNSCHEDULABLE, message, found.node, found.victims, blocked_by=blocked_by)
-        decision = Decision("", UNSCHEDULABLE, f"{message} preemption: {found.message}", blocked_by=blocked_by)
+        text = f"{message} preemption: {found.message}"
+        decision = Decision("", UNSCHEDULABLE, text, blocked_by=blocked_by, tried_in_vain=found.refused_by)
     standing.told = state, decision
     return decision
 

@@ -20,6 +20,7 @@ from tests.oracles.scheduler.play import Play, over_committed
 from tests.oracles.scheduler.reference.demands import Demands
 from tests.oracles.scheduler.reference.verdict import refusal
 from tests.oracles.scheduler.reference.world import World
+from tests.oracles.scheduler.waking import Waking
 
 EXAMPLES = int(os.environ.get("WHERRY_EXAMPLES", "8"))
 SEEDS = st.integers(0, 2**32 - 1)
@@ -87,3 +88,9 @@ def _learnt_otherwise(objects: list[Object], probes: list[Pod], chance: Chance) 
         if chance.one_in(4):
             snapshot.put(one)
     return [explain(probe, snapshot) for probe in probes]
+
+
+@often
+@given(SEEDS, st.integers(1, 12), st.integers(1, 40), MIXED)
+def test_no_pod_rests_that_a_node_would_take(seed: int, nodes: int, pods: int, kinds: frozenset[str]) -> None:
+    assert next(Waking(seed, nodes, pods, kinds).forgotten(), None) is None
