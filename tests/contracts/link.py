@@ -532,7 +532,7 @@ async def test_a_reader_that_stops_holds_up_no_other_call(broker: Broker, tmp_pa
             async with asyncio.timeout(5):
                 assert await quick.receive() == (Data(STDOUT), b"ahoy")
             quick.finish()
-        assert not filling.done()
+        assert not filling.done(), filling
         stuck.finish()
         await asyncio.gather(filling, return_exceptions=True)
 

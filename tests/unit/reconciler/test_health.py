@@ -28,8 +28,10 @@ BARE: dict[str, dict[str, Any]] = {
     "ReplicaSet": {"spec": TEMPLATE},
     "ReplicationController": {"spec": {"template": TEMPLATE["template"]}},
     "RoleBinding": {"roleRef": {"apiGroup": "", "kind": "Role", "name": "r"}},
+    "RuntimeClass": {"handler": "runc"},
     "StatefulSet": {"spec": TEMPLATE},
     "StorageClass": {"provisioner": "p"},
+    "VolumeAttachment": {"spec": {"attacher": "a", "nodeName": "n", "source": {}}},
 }
 
 

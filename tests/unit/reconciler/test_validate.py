@@ -154,7 +154,9 @@ CUSTOM = "apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: c}
     [
         pytest.param(CUSTOM, True, id="custom resource"),
         pytest.param("apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: c}\n", True, id="same name"),
-        pytest.param("apiVersion: v1\nkind: Endpoints\nmetadata: {name: c}\n", True, id="official, not served"),
+        pytest.param(
+            "apiVersion: storage.k8s.io/v1\nkind: CSINode\nmetadata: {name: c}\n", True, id="official, not served"
+        ),
         pytest.param("apiVersion: apps/v1\nkind: Deploymnet\nmetadata: {name: c}\n", False, id="misspelt kind"),
         pytest.param("apiVersion: apps/v2\nkind: Deployment\nmetadata: {name: c}\n", False, id="no such version"),
         pytest.param("kind: Certificate\n", False, id="no manifest"),

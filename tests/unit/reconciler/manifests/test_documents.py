@@ -100,7 +100,7 @@ def test_a_broken_document_is_still_a_claim_and_the_others_of_its_file_hold() ->
         pytest.param("networking.istio.io/v1beta1", "ServiceEntry", True, id="group that resembles one of ours"),
         pytest.param("policy/v1beta1", "PodSecurityPolicy", True, id="kind of Kubernetes that is not served"),
         pytest.param("extensions/v1beta1", "PodSecurityPolicy", True, id="the same of an old group"),
-        pytest.param("v1", "Endpoints", True, id="kind that resembles one of another group"),
+        pytest.param("storage.k8s.io/v1", "CSINode", True, id="kind that resembles another of its group"),
         pytest.param("apps/v1", "Deploymnet", False, id="misspelt kind"),
         pytest.param("v1", "Deployment", False, id="another group"),
         pytest.param("networking.k8.io/v1", "Ingress", False, id="misspelt group"),
