@@ -65,6 +65,8 @@ async def measure_bound(directory: Path) -> None:
             say("controllers_cpu_s", spent, "s")
             say("controllers_scheduler_percent", placing.seconds / seconds * 100, "%")
             say("controllers_longest_step_ms", loop.statistics().longest_step_seconds * 1000, "ms")
+            while not (scheduler.idle and loop.idle):  # where pods went is told after the last of them is bound
+                await asyncio.sleep(0.25)
             await asyncio.sleep(2)  # what is written behind is on its way
             spent = time.process_time()
             await asyncio.sleep(IDLE_SECONDS)
