@@ -25,6 +25,7 @@ from nodeagent.rpc.service import Service
 from nodeagent.runtime.interface import Image, Runtime, RuntimeFailure
 from nodeagent.stats import Stats
 from schemas.core.node import NodeStatus
+from schemas.messages import NodeEvent
 
 log = logging.getLogger(__name__)
 
@@ -126,6 +127,7 @@ class Agent:
         await self.workers.run()
 
     async def _keep_network(self) -> None:
+        said = ""
         while True:
             await self._network_wanted.wait()
             self._network_wanted.clear()
@@ -133,13 +135,22 @@ class Agent:
             try:
                 await self._network.lay(wanted)
             except NetworkFailure as error:
-                log.error("no pod network, retry in %.0f s: %s", NETWORK_RETRY_SECONDS, error)
+                if str(error) != said:
+                    said = str(error)
+                    self._say_no_network(said)
                 asyncio.get_running_loop().call_later(NETWORK_RETRY_SECONDS, self._network_wanted.set)
                 continue
             log.info("the pod network is there cidr=%s", wanted)
+            said = ""
             self._laid = wanted
             self.workers.update_node(self._facts(self._machine()))
             self.workers.accept(self.link.accepted)
+
+    def _say_no_network(self, why: str) -> None:
+        """In the log, and where a person who wonders about pending pods looks."""
+        log.error("no pod network, trying again every %.0f s: %s", NETWORK_RETRY_SECONDS, why)
+        time, text = now(), f"pods cannot start: {why}"
+        self.link.event(NodeEvent(type="Warning", reason="NetworkNotReady", message=text, first=time, last=time))
 
     async def _report_node(self) -> None:
         """Reports the node when it changed: at once after images came, and soon while the runtime is away."""

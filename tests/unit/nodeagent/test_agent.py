@@ -22,6 +22,7 @@ from nodeagent.simulation import SIMULATED
 from schemas.configuration import BrokerAddress
 from schemas.core.node import NodeStatus
 from schemas.core.pod import Pod
+from schemas.messages import NodeEvent
 from tests.unit.nodeagent.pods.builders import accepted, pod
 
 CIDR = "10.244.3.0/24"
@@ -33,6 +34,12 @@ class FarLink(Link):
     def __init__(self, *arguments: object, **options: object) -> None:
         super().__init__(*arguments, **options)  # type: ignore[arg-type]
         self.told: list[NodeStatus] = []
+        self.events: list[NodeEvent] = []
+
+    def event(self, event: NodeEvent) -> None:
+        if not event.uid:
+            self.events.append(event)
+        super().event(event)
 
     def node(self, status: NodeStatus, labels: dict[str, str]) -> None:
         self.told.append(status)
@@ -172,6 +179,7 @@ async def test_a_network_that_fails_is_laid_again_and_pods_wait_for_it(node: Nod
         link.arrive(with_network([pod()]))
         await until(lambda: is_running(link))
     assert [one for one in node.happened if one != "prepared"] == ["failed", "failed", CIDR]
+    assert [(one.reason, one.message) for one in link.events] == [("NetworkNotReady", "pods cannot start: no bridge")]
 
 
 async def test_the_network_is_laid_once(node: Node) -> None:
