@@ -25,12 +25,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def remains() -> None:
-    """Removes bridges without a single pod behind them: a run that was killed leaves its own, and with it the route."""
+    """Removes bridges without a single pod behind them, and tables without a bridge, as a run that was killed leaves.
+
+    The one holds the route to the pods, the other translates what passes through this machine.
+    """
     links = json.loads(subprocess.check_output(["ip", "-json", "link"]))
     used = {link.get("master") for link in links}
     for name in {link["ifname"] for link in links if link["ifname"].startswith("wherry-")} - used:
         subprocess.run(["ip", "link", "delete", name], check=True)
-        subprocess.run(["nft", "delete", "table", "inet", name], stderr=subprocess.DEVNULL)
+    bridges = {link["ifname"] for link in json.loads(subprocess.check_output(["ip", "-json", "link"]))}
+    for line in subprocess.check_output(["nft", "list", "tables"], text=True).splitlines():
+        _, family, name = line.split()
+        if name.startswith("wherry-") and name not in bridges:
+            subprocess.run(["nft", "delete", "table", family, name], check=True)
 
 
 @pytest.fixture(scope="session")
