@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -80,7 +81,7 @@ def web(fleet: Fleet) -> Iterator[Web]:
     eventually(lambda: len(fleet.ready_pods("app=web")) == 2, 60, "a ready pod on each node")
     found = Web(fleet)
     for node in fleet.nodes:
-        eventually(lambda node=node: fleet.fetch(node, f"http://{found.addresses['web']}/"), 20)  # type: ignore[misc]
+        eventually(partial(fleet.fetch, node, f"http://{found.addresses['web']}/"), 20)
     yield found
     fleet.delete("services.yaml")
     fleet.delete("web.yaml")

@@ -1,12 +1,12 @@
 import pytest
 
 from nodeagent.network.flows import Flow, forgetting, stale
-from schemas.network import NetworkEndpoint, NetworkPort, NetworkService, NetworkSlice, SlicePort
+from schemas.network import NetworkEndpoint, NetworkPort, NetworkService, NetworkSlice, Protocol, SlicePort
 
 
-def service(*endpoints: str, protocol: str = "UDP", node_port: int = 0) -> NetworkService:
-    slices = (NetworkSlice("IPv4", (SlicePort(53, protocol),), tuple(NetworkEndpoint(one) for one in endpoints)),)  # type: ignore[arg-type]
-    ports = (NetworkPort(53, protocol, node_port=node_port),)  # type: ignore[arg-type]
+def service(*endpoints: str, protocol: Protocol = "UDP", node_port: int = 0) -> NetworkService:
+    slices = (NetworkSlice("IPv4", (SlicePort(53, protocol),), tuple(NetworkEndpoint(one) for one in endpoints)),)
+    ports = (NetworkPort(53, protocol, node_port=node_port),)
     return NetworkService("shop", "dns", cluster_ips=("10.96.0.1",), ports=ports, slices=slices)
 
 

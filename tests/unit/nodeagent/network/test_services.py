@@ -6,6 +6,7 @@ import pytest
 
 from nodeagent.network.ruleset import ranges_part
 from nodeagent.network.services import Here, service_backends, service_part
+from nodeagent.network.table import Part
 from schemas.network import NetworkEndpoint, NetworkNode, NetworkPort, NetworkService, NetworkSlice, SlicePort
 
 HERE = Here("n1", "z1")
@@ -44,7 +45,7 @@ def test_connections_go_to(endpoints: list[NetworkEndpoint], everywhere: list[in
     assert [int(one.address.rpartition(".")[2]) for one in chosen.here] == here
 
 
-def way(part: Any, key: str, map_: str = "services4") -> list[str]:  # noqa: ANN401
+def way(part: Part, key: str, map_: str = "services4") -> list[str]:
     """The rules that a packet to this key meets first."""
     verdict = part.elements[map_, key]
     return list(part.chains[verdict.removeprefix("goto ")])
