@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 from grpclib.client import UnaryUnaryMethod
 
 from nodeagent.runtime import cri_convert as convert
+from nodeagent.runtime import podcgroups
 from nodeagent.runtime.cgroups import remove_cgroup
 from nodeagent.runtime.connection import Connection
 from nodeagent.runtime.cri_events import Ending, Endings, pauses, subscribe
@@ -24,6 +25,7 @@ from nodeagent.runtime.interface import (
     ContainerUsage,
     Credentials,
     ExecResult,
+    Features,
     Image,
     Missing,
     PullFailed,
@@ -88,6 +90,9 @@ class CriRuntime:
         reply = await self._connection.call(self._runtime.Version, cri.VersionRequest(), QUICK)
         return f"{reply.runtime_name}://{reply.runtime_version}"
 
+    async def features(self) -> Features:
+        return convert.features_from_cri(await self._connection.call(self._runtime.Status, cri.StatusRequest(), QUICK))
+
     async def list_sandboxes(self, sandbox_id: str = "") -> Sequence[Sandbox]:
         only = cri.PodSandboxFilter(id=sandbox_id, label_selector=self._label)
         request = cri.ListPodSandboxRequest(filter=only)
@@ -111,14 +116,20 @@ class CriRuntime:
         return convert.container_from_cri(reply.status, sandbox_id)
 
     async def run_sandbox(self, config: SandboxConfig) -> Sandbox:
-        request = cri.RunPodSandboxRequest(config=await self._sandbox_config(config))
+        sent = await self._sandbox_config(config)
+        request = cri.RunPodSandboxRequest(config=sent, runtime_handler=config.runtime_handler)
+        path = convert.cgroup_path(sent.linux.cgroup_parent)
+        if not self._systemd:
+            podcgroups.keep(path, config.cgroup)
         reply = await self._connection.call(self._runtime.RunPodSandbox, request, SLOW)
+        if self._systemd:  # which makes a slice at its first use, and none before
+            podcgroups.keep(path, config.cgroup)
         return await self._sandbox(reply.pod_sandbox_id)
 
     async def _sandbox_config(self, config: SandboxConfig) -> cri.PodSandboxConfig:
         if self._systemd is None:
             self._systemd = await self._has_systemd_cgroups()
-        parent = convert.cgroup_parent(self._cgroup_root, config.uid, self._systemd)
+        parent = convert.cgroup_parent(self._cgroup_root, config.uid, self._systemd, config.cgroup.parent)
         return convert.sandbox_to_cri(config, self._node, parent)
 
     async def _has_systemd_cgroups(self) -> bool:
@@ -137,7 +148,9 @@ class CriRuntime:
         await self._unless_missing(self._runtime.RemovePodSandbox, cri.SandboxRequest(pod_sandbox_id=sandbox_id), SLOW)
         if not self._systemd:
             # runc removes the cgroups that it made, and the pod's is not one of them.
-            remove_cgroup(convert.cgroup_parent(self._cgroup_root, sandbox.uid, systemd=False))
+            for quality in podcgroups.CLASSES:
+                remove_cgroup(convert.cgroup_parent(self._cgroup_root, sandbox.uid, False, quality))
+            podcgroups.share_out(f"/{self._cgroup_root}")
 
     async def create_container(self, sandbox_id: str, config: ContainerConfig, sandbox: SandboxConfig) -> str:
         request = cri.CreateContainerRequest(

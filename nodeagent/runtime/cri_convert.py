@@ -10,12 +10,16 @@ from nodeagent.runtime.interface import (
     Container,
     ContainerConfig,
     ContainerUsage,
+    Features,
     Image,
     Mount,
     PortMapping,
+    Profile,
     Sandbox,
     SandboxConfig,
+    SELinuxLabel,
     State,
+    UserRange,
 )
 from nodeagent.runtime.proto import cri_pb2 as cri
 
@@ -26,6 +30,7 @@ NODE_LABEL = "wherry.dev/node"
 MASKED_PATHS = (
     "/proc/acpi",
     "/proc/asound",
+    "/proc/interrupts",
     "/proc/kcore",
     "/proc/keys",
     "/proc/latency_stats",
@@ -33,6 +38,7 @@ MASKED_PATHS = (
     "/proc/scsi",
     "/proc/timer_list",
     "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
     "/sys/firmware",
 )
 READ_ONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
@@ -41,6 +47,11 @@ _PROPAGATION: Mapping[str, cri.MountPropagation] = {
     "None": cri.PROPAGATION_PRIVATE,
     "HostToContainer": cri.PROPAGATION_HOST_TO_CONTAINER,
     "Bidirectional": cri.PROPAGATION_BIDIRECTIONAL,
+}
+_PROFILES: Mapping[str, cri.SecurityProfile.ProfileType] = {
+    "RuntimeDefault": cri.SecurityProfile.RuntimeDefault,
+    "Unconfined": cri.SecurityProfile.Unconfined,
+    "Localhost": cri.SecurityProfile.Localhost,
 }
 _PROTOCOL: Mapping[str, cri.Protocol] = {"TCP": cri.TCP, "UDP": cri.UDP, "SCTP": cri.SCTP}
 _STATE: Mapping[int, State] = {
@@ -64,12 +75,24 @@ class _CriInfo(msgspec.Struct):
     containerd: _ContainerdInfo = field(default_factory=_ContainerdInfo)
 
 
-def cgroup_parent(root: str, uid: str, systemd: bool) -> str:
-    """The cgroup of a pod: a path for the cgroupfs driver, the name of a slice for systemd's."""
+def cgroup_parent(root: str, uid: str, systemd: bool, quality: str = "") -> str:
+    """The cgroup of a pod: a path for the cgroupfs driver, the name of a slice for systemd's.
+
+    `quality`: the cgroup around all pods of a class, `burstable` or `besteffort`.
+    """
     if systemd:
         # A dash in a slice's name makes a level of the tree.
-        return f"{root.replace('-', '_')}-pod{uid.replace('-', '_')}.slice"
-    return f"/{root}/pod{uid}"
+        names = (name for name in (root.replace("-", "_"), quality, f"pod{uid.replace('-', '_')}") if name)
+        return f"{'-'.join(names)}.slice"
+    return "/" + "/".join(name for name in (root, quality, f"pod{uid}") if name)
+
+
+def cgroup_path(parent: str) -> str:
+    """Where below a hierarchy the cgroup of that name lies: a slice lies in the slices that its name begins with."""
+    if not parent.endswith(".slice"):
+        return parent
+    words = parent.removesuffix(".slice").split("-")
+    return "/" + "/".join("-".join(words[: count + 1]) + ".slice" for count in range(len(words)))
 
 
 def uses_systemd_cgroups(info: str) -> bool:
@@ -88,7 +111,13 @@ def sandbox_pid(info: str) -> int:
     return msgspec.json.decode(info, type=_SandboxInfo).pid
 
 
-def sandbox_to_cri(config: SandboxConfig, node: str, default_cgroup_parent: str) -> cri.PodSandboxConfig:
+def features_from_cri(status: cri.StatusResponse) -> Features:
+    """A containerd before 2.0 says nothing, and can none of it."""
+    able = {one.name for one in status.runtime_handlers if one.features.user_namespaces}
+    return Features(status.features.supplemental_groups_policy, frozenset(able))
+
+
+def sandbox_to_cri(config: SandboxConfig, node: str, cgroup_parent: str) -> cri.PodSandboxConfig:
     result = cri.PodSandboxConfig(
         metadata=cri.PodSandboxMetadata(
             name=config.name, uid=config.uid, namespace=config.namespace, attempt=config.attempt
@@ -99,7 +128,7 @@ def sandbox_to_cri(config: SandboxConfig, node: str, default_cgroup_parent: str)
         labels={**config.labels, NODE_LABEL: node},
         annotations=config.annotations,
         linux=cri.LinuxPodSandboxConfig(
-            cgroup_parent=config.cgroup_parent or default_cgroup_parent,
+            cgroup_parent=cgroup_parent,
             sysctls=config.sysctls,
             security_context=cri.LinuxSandboxSecurityContext(
                 namespace_options=namespaces(config),
@@ -108,7 +137,10 @@ def sandbox_to_cri(config: SandboxConfig, node: str, default_cgroup_parent: str)
                 run_as_user=_id(config.run_as_user),
                 run_as_group=_id(config.run_as_group if config.run_as_user is not None else None),
                 supplemental_groups=config.supplemental_groups,
-                seccomp=_seccomp(config.privileged),
+                supplemental_groups_policy=_groups_policy(config.strict_groups),
+                # The least that its own process needs, whatever the containers are given.
+                seccomp=_profile(Profile("Unconfined" if config.privileged else "RuntimeDefault")),
+                selinux_options=_selinux(config.selinux),
             ),
         ),
     )
@@ -128,7 +160,13 @@ def namespaces(config: SandboxConfig) -> cri.NamespaceOption:
         network=node_or(config.host_network, cri.POD),
         pid=node_or(config.host_pid, cri.POD if config.share_process_namespace else cri.CONTAINER),
         ipc=node_or(config.host_ipc, cri.POD),
+        userns_options=None if config.users is None else _user_namespace(config.users),
     )
+
+
+def _user_namespace(users: UserRange) -> cri.UserNamespace:
+    ids = [cri.IDMapping(host_id=users.first, container_id=0, length=users.length)]
+    return cri.UserNamespace(mode=cri.POD, uids=ids, gids=ids)
 
 
 def _of_container(config: ContainerConfig, sandbox: SandboxConfig) -> cri.NamespaceOption:
@@ -146,7 +184,11 @@ def container_to_cri(config: ContainerConfig, sandbox: SandboxConfig, node: str)
         args=config.args,
         working_dir=config.working_dir,
         envs=[cri.KeyValue(key=key, value=value) for key, value in config.environment],
-        mounts=[_mount(mount) for mount in config.mounts],
+        mounts=[_mount(mount, sandbox.users) for mount in config.mounts],
+        devices=[
+            cri.Device(host_path=one.host_path, container_path=one.container_path, permissions=one.permissions)
+            for one in config.devices
+        ],
         labels={**config.labels, NODE_LABEL: node},
         annotations=config.annotations,
         log_path=config.log_path,
@@ -154,19 +196,27 @@ def container_to_cri(config: ContainerConfig, sandbox: SandboxConfig, node: str)
         stdin_once=config.stdin_once,
         tty=config.tty,
         linux=cri.LinuxContainerConfig(
-            resources=cri.LinuxContainerResources(
-                cpu_shares=config.cpu_shares,
-                cpu_quota=config.cpu_quota,
-                cpu_period=config.cpu_period,
-                memory_limit_in_bytes=config.memory_limit,
-                oom_score_adj=config.oom_score_adj,
-            ),
+            resources=_resources(config),
             security_context=_container_security(config, sandbox),
         ),
     )
 
 
+def _resources(config: ContainerConfig) -> cri.LinuxContainerResources:
+    return cri.LinuxContainerResources(
+        cpu_shares=config.cpu_shares,
+        cpu_quota=config.cpu_quota,
+        cpu_period=config.cpu_period,
+        memory_limit_in_bytes=config.memory_limit,
+        memory_swap_limit_in_bytes=config.swap_limit,
+        oom_score_adj=config.oom_score_adj,
+        hugepage_limits=[cri.HugepageLimit(page_size=size, limit=limit) for size, limit in config.hugepages.items()],
+        unified=config.unified,
+    )
+
+
 def _container_security(config: ContainerConfig, sandbox: SandboxConfig) -> cri.LinuxContainerSecurityContext:
+    masked = not (config.privileged or config.unmasked_proc)
     return cri.LinuxContainerSecurityContext(
         capabilities=cri.Capability(
             add_capabilities=config.add_capabilities, drop_capabilities=config.drop_capabilities
@@ -178,16 +228,28 @@ def _container_security(config: ContainerConfig, sandbox: SandboxConfig) -> cri.
         run_as_group=_id(config.run_as_group if config.run_as_user is not None else None),
         readonly_rootfs=config.read_only_root,
         supplemental_groups=config.supplemental_groups,
+        supplemental_groups_policy=_groups_policy(config.strict_groups),
         no_new_privs=config.no_new_privileges,
-        masked_paths=() if config.privileged else MASKED_PATHS,
-        readonly_paths=() if config.privileged else READ_ONLY_PATHS,
-        seccomp=_seccomp(config.privileged),
+        masked_paths=MASKED_PATHS if masked else (),
+        readonly_paths=READ_ONLY_PATHS if masked else (),
+        seccomp=_profile(Profile("Unconfined") if config.privileged else config.seccomp),
+        apparmor=None if config.apparmor is None else _profile(config.apparmor),
+        selinux_options=_selinux(config.selinux),
     )
 
 
-def _seccomp(privileged: bool) -> cri.SecurityProfile:
-    kind = cri.SecurityProfile.Unconfined if privileged else cri.SecurityProfile.RuntimeDefault
-    return cri.SecurityProfile(profile_type=kind)
+def _profile(profile: Profile) -> cri.SecurityProfile:
+    return cri.SecurityProfile(profile_type=_PROFILES[profile.type], localhost_ref=profile.reference)
+
+
+def _groups_policy(strict: bool) -> cri.SupplementalGroupsPolicy:
+    return cri.Strict if strict else cri.Merge
+
+
+def _selinux(label: SELinuxLabel | None) -> cri.SELinuxOption | None:
+    if label is None:
+        return None
+    return cri.SELinuxOption(user=label.user, role=label.role, type=label.type, level=label.level)
 
 
 def _id(value: int | None) -> cri.Int64Value | None:
@@ -203,12 +265,17 @@ def _port(mapping: PortMapping) -> cri.PortMapping:
     )
 
 
-def _mount(mount: Mount) -> cri.Mount:
+def _mount(mount: Mount, users: UserRange | None) -> cri.Mount:
+    """In a user namespace files keep the owners that they have on the node: the kernel maps them at the mount."""
+    ids = [] if users is None else [cri.IDMapping(host_id=users.first, container_id=0, length=users.length)]
     return cri.Mount(
         container_path=mount.container_path,
         host_path=str(mount.host_path),
         readonly=mount.read_only,
+        selinux_relabel=mount.relabel,
         propagation=_PROPAGATION[mount.propagation],
+        uidMappings=ids,
+        gidMappings=ids,
     )
 
 

@@ -22,6 +22,7 @@ from nodeagent.runtime.interface import (
     ContainerUsage,
     Credentials,
     ExecResult,
+    Features,
     Image,
     Missing,
     PullFailed,
@@ -111,6 +112,9 @@ class FakeRuntime:
     async def version(self) -> str:
         self._check()
         return self._version
+
+    async def features(self) -> Features:
+        return Features()
 
     async def list_sandboxes(self, sandbox_id: str = "") -> Sequence[Sandbox]:
         self._check()

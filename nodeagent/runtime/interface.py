@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 from msgspec import field
@@ -48,6 +48,50 @@ class PortMapping(msgspec.Struct, frozen=True):
     host_ip: str = ""
 
 
+class Profile(msgspec.Struct, frozen=True):
+    """What confines a process: a seccomp or AppArmor profile. `Localhost` names one of the node's in `reference`."""
+
+    type: Literal["RuntimeDefault", "Unconfined", "Localhost"]
+    reference: str = ""
+
+
+class SELinuxLabel(msgspec.Struct, frozen=True):
+    user: str = ""
+    role: str = ""
+    type: str = ""
+    level: str = ""
+
+
+class UserRange(msgspec.Struct, frozen=True):
+    """The users of a pod with a user namespace: `length` of them, from `first` on the node and from 0 in the pod."""
+
+    first: int
+    length: int
+
+
+class PodCgroup(msgspec.Struct, frozen=True, kw_only=True):
+    """The cgroup around all containers of a pod. `parent`: "" for Guaranteed pods, `burstable` or `besteffort`.
+
+    Sizes in bytes; 0 means: no limit. `hugepages` by page size (`2MB`).
+    """
+
+    parent: str = ""
+    cpu_shares: int = 0
+    cpu_quota: int = 0
+    cpu_period: int = 0
+    memory_limit: int = 0
+    pids_limit: int = 0
+    hugepages: Mapping[str, int] = field(default_factory=dict)
+
+
+class Features(msgspec.Struct, frozen=True):
+    """What the runtime says that it can, where not every version of it can."""
+
+    supplemental_groups_policy: bool = False
+    user_namespaces: frozenset[str] = frozenset()
+    """The handlers that make them."""
+
+
 class SandboxConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How to make the sandbox of a pod. `attempt` counts the sandboxes of this pod, from 0."""
 
@@ -63,7 +107,9 @@ class SandboxConfig(msgspec.Struct, frozen=True, kw_only=True):
     port_mappings: tuple[PortMapping, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
-    cgroup_parent: str = ""
+    cgroup: PodCgroup = PodCgroup()
+    runtime_handler: str = ""
+    """Empty: the default one."""
     sysctls: Mapping[str, str] = field(default_factory=dict)
     host_network: bool = False
     host_pid: bool = False
@@ -73,7 +119,11 @@ class SandboxConfig(msgspec.Struct, frozen=True, kw_only=True):
     run_as_user: int | None = None
     run_as_group: int | None = None
     supplemental_groups: tuple[int, ...] = ()
+    strict_groups: bool = False
     read_only_root: bool = False
+    selinux: SELinuxLabel | None = None
+    users: UserRange | None = None
+    """None: the node's own."""
 
 
 class Mount(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +132,16 @@ class Mount(msgspec.Struct, frozen=True, kw_only=True):
     read_only: bool = False
     propagation: str = "None"
     """`None`, `HostToContainer` or `Bidirectional`, as in the API."""
+    relabel: bool = False
+    """For SELinux: the files become the container's."""
+
+
+class Device(msgspec.Struct, frozen=True):
+    """A device file. `permissions`: any of `r`, `w` and `m` (make)."""
+
+    host_path: str
+    container_path: str
+    permissions: str = "rw"
 
 
 class ContainerConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +156,7 @@ class ContainerConfig(msgspec.Struct, frozen=True, kw_only=True):
     working_dir: str = ""
     environment: tuple[tuple[str, str], ...] = ()
     mounts: tuple[Mount, ...] = ()
+    devices: tuple[Device, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     log_path: str = ""
@@ -108,6 +169,12 @@ class ContainerConfig(msgspec.Struct, frozen=True, kw_only=True):
     cpu_period: int = 0
     memory_limit: int = 0
     """Bytes; 0: none."""
+    swap_limit: int = 0
+    """Bytes of memory and swap together; 0: the kernel's default."""
+    hugepages: Mapping[str, int] = field(default_factory=dict)
+    """Bytes by page size (`2MB`)."""
+    unified: Mapping[str, str] = field(default_factory=dict)
+    """Files of cgroup v2, as they are written."""
     oom_score_adj: int = 0
     privileged: bool = False
     read_only_root: bool = False
@@ -115,6 +182,13 @@ class ContainerConfig(msgspec.Struct, frozen=True, kw_only=True):
     run_as_user: int | None = None
     run_as_group: int | None = None
     supplemental_groups: tuple[int, ...] = ()
+    strict_groups: bool = False
+    """No groups beside those: none of the image's `/etc/group`."""
+    unmasked_proc: bool = False
+    seccomp: Profile = Profile("RuntimeDefault")
+    apparmor: Profile | None = None
+    """None: the runtime's default, where the node has AppArmor."""
+    selinux: SELinuxLabel | None = None
     add_capabilities: tuple[str, ...] = ()
     drop_capabilities: tuple[str, ...] = ()
     pid_of: str = ""
@@ -237,6 +311,8 @@ class Runtime(Protocol):
 
     async def version(self) -> str:
         """Name and version, such as `containerd://1.6.20`; raises `Unavailable` until the runtime answers."""
+
+    async def features(self) -> Features: ...
 
     async def list_sandboxes(self, sandbox_id: str = "") -> Sequence[Sandbox]:
         """Those that this agent made (all, or the one)."""

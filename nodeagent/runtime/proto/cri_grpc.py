@@ -330,6 +330,10 @@ class ImageServiceBase(abc.ABC):
     async def RemoveImage(self, stream: 'grpclib.server.Stream[nodeagent.runtime.proto.cri_pb2.RemoveImageRequest, nodeagent.runtime.proto.cri_pb2.Nothing]') -> None:
         pass
 
+    @abc.abstractmethod
+    async def ImageFsInfo(self, stream: 'grpclib.server.Stream[nodeagent.runtime.proto.cri_pb2.ImageFsInfoRequest, nodeagent.runtime.proto.cri_pb2.ImageFsInfoResponse]') -> None:
+        pass
+
     def __mapping__(self) -> typing.Dict[str, grpclib.const.Handler]:
         return {
             '/runtime.v1.ImageService/ListImages': grpclib.const.Handler(
@@ -355,6 +359,12 @@ class ImageServiceBase(abc.ABC):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 nodeagent.runtime.proto.cri_pb2.RemoveImageRequest,
                 nodeagent.runtime.proto.cri_pb2.Nothing,
+            ),
+            '/runtime.v1.ImageService/ImageFsInfo': grpclib.const.Handler(
+                self.ImageFsInfo,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                nodeagent.runtime.proto.cri_pb2.ImageFsInfoRequest,
+                nodeagent.runtime.proto.cri_pb2.ImageFsInfoResponse,
             ),
         }
 
@@ -385,4 +395,10 @@ class ImageServiceStub:
             '/runtime.v1.ImageService/RemoveImage',
             nodeagent.runtime.proto.cri_pb2.RemoveImageRequest,
             nodeagent.runtime.proto.cri_pb2.Nothing,
+        )
+        self.ImageFsInfo = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/runtime.v1.ImageService/ImageFsInfo',
+            nodeagent.runtime.proto.cri_pb2.ImageFsInfoRequest,
+            nodeagent.runtime.proto.cri_pb2.ImageFsInfoResponse,
         )
