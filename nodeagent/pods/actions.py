@@ -84,6 +84,8 @@ class StopContainer(msgspec.Struct, frozen=True):
     message: str
     kill_at: float
     """When the grace ends, on the monotonic clock."""
+    hook: bool = True
+    """Whether `preStop` is run."""
 
     @property
     def key(self) -> str:

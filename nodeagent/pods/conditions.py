@@ -22,6 +22,8 @@ class Progress(msgspec.Struct, frozen=True):
     inits: tuple[ContainerStatus, ...]
     mains: tuple[ContainerStatus, ...]
     has_sandbox: bool
+    resetting: bool = False
+    """All containers begin anew, because of how one ended."""
 
 
 def conditions(
@@ -31,6 +33,7 @@ def conditions(
     earlier = {condition.type: condition for condition in before}
     containers_ready = _containers_ready(progress)
     fresh = (
+        *((PodCondition(type="AllContainersRestarting", status="True"),) if progress.resetting else ()),
         PodCondition(type="PodReadyToStartContainers", status=_text(progress.has_sandbox)),
         _initialized(progress),
         _ready(progress, containers_ready),
@@ -61,7 +64,7 @@ def _initialized(progress: Progress) -> PodCondition:
     incomplete = [
         status.name
         for container, status in zip(progress.pod.spec.init_containers, progress.inits, strict=True)
-        if not (status.started if is_sidecar(container) else status.ready)
+        if not (status.started if is_sidecar(progress.pod, container) else status.ready)
     ]
     if not incomplete:
         return PodCondition(type="Initialized", status="True")
@@ -80,7 +83,7 @@ def _containers_ready(progress: Progress) -> PodCondition:
     sidecars = (
         status
         for container, status in zip(progress.pod.spec.init_containers, progress.inits, strict=True)
-        if is_sidecar(container)
+        if is_sidecar(progress.pod, container)
     )
     unready = [status.name for status in (*sidecars, *progress.mains) if not status.ready]
     if not unready:

@@ -90,7 +90,7 @@ def _annotations(pod: Pod, container: Container) -> dict[str, str]:
     kept = {SPEC_HASH: spec_hash(container)}
     if container.lifecycle and container.lifecycle.pre_stop:
         kept[PRE_STOP] = msgspec.json.encode(container.lifecycle.pre_stop).decode()
-    if is_sidecar(container):
+    if is_sidecar(pod, container):
         kept[SIDECAR] = str([one.name for one in pod.spec.init_containers].index(container.name))
     return kept
 

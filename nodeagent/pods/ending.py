@@ -65,7 +65,9 @@ def stop_all(plan: Plan, message: str = "Stopping container {}") -> bool:
 def _next_to_stop(situation: Situation) -> list[Instance]:
     """All but sidecars; when none of those is left, the sidecar that was started last."""
     live = situation.observed.live()
-    sidecars = [container.name for container in situation.pod.spec.init_containers if is_sidecar(container)]
+    sidecars = [
+        container.name for container in situation.pod.spec.init_containers if is_sidecar(situation.pod, container)
+    ]
     others = [instance for instance in live if instance.name not in sidecars]
     if others or not live:
         return others

@@ -27,6 +27,7 @@ from nodeagent.pods.ending import end, finish, hold, stop_all
 from nodeagent.pods.memory import ContainerMemory, Exit, PodMemory, restart_at, spec_hash
 from nodeagent.pods.observed import LIVE
 from nodeagent.pods.plan import Plan
+from nodeagent.pods.resetting import reset, source
 from nodeagent.pods.resources import all_containers, debuggers, is_sidecar
 from nodeagent.pods.situation import (
     Situation,
@@ -61,9 +62,13 @@ def remember(situation: Situation) -> PodMemory:
         after = before
         if before.spec_hash != spec_hash(container):
             after = ContainerMemory(
-                spec_hash=spec_hash(container), exit=before.exit if before.spec_hash == "" else None
+                spec_hash=spec_hash(container),
+                exit=before.exit if before.spec_hash == "" else None,
+                attempts=before.attempts,
             )
         latest = observed.latest(container.name)
+        if latest and latest.state is not State.CREATED and latest.attempt >= after.attempts:
+            after = replace(after, attempts=latest.attempt + 1)
         if latest and latest.state is State.EXITED and (after.exit is None or after.exit.container_id != latest.id):
             after = replace(after, exit=Exit(latest.id, now))
         if after != before:
@@ -76,6 +81,10 @@ def remember(situation: Situation) -> PodMemory:
         memory = replace(memory, failure=DEADLINE)
     if memory.ending_since is None and (situation.ending or memory.failure or has_run_out(situation.pod, observed)):
         memory = replace(memory, ending_since=now)
+    if source(situation.pod, observed) is not None:
+        memory = replace(memory, resetting=True)
+    elif memory.resetting and any(observed.current(main.name) for main in situation.pod.spec.containers):
+        memory = replace(memory, resetting=False)
     if situation.held != (memory.held_since is not None):
         memory = replace(memory, held_since=now if situation.held else None)
     return memory
@@ -108,7 +117,7 @@ def _run_with_volumes(plan: Plan) -> None:
         return
     if sandbox is None or not sandbox.ready or sandbox.id in situation.memory.stopped_sandboxes:
         _renew_sandbox(plan)
-    elif _is_sole(plan):
+    elif _is_sole(plan) and not reset(plan):
         _replace(plan)
         _debug(plan)
         if _initialise(plan):
@@ -183,7 +192,8 @@ def _reason_to_stop(situation: Situation, container: Container, instance: Instan
 def _debug(plan: Plan) -> None:
     """Ephemeral containers start at once, even while the pod is not initialised, and each but once."""
     for container in debuggers(plan.situation.pod):
-        if plan.situation.observed.latest(container.name) is None:
+        began = plan.situation.memory.of(container.name).attempts
+        if plan.situation.observed.latest(container.name) is None and not began:
             _start(plan, container)
 
 
@@ -194,7 +204,7 @@ def _initialise(plan: Plan) -> bool:
     initialised = any(observed.current(main.name) for main in situation.pod.spec.containers)
     for container in situation.pod.spec.init_containers:
         current = observed.current(container.name)
-        if is_sidecar(container):
+        if is_sidecar(situation.pod, container):
             if current and current.state in LIVE:
                 _run_hook(plan, container, current)
             elif not current or current.state is State.EXITED:
@@ -242,10 +252,10 @@ def _start(plan: Plan, container: Container) -> None:
     situation = plan.situation
     sandbox, latest = situation.observed.sandbox, situation.observed.latest(container.name)
     memory = situation.memory.of(container.name)
-    start = StartContainer(container.name, latest.attempt + 1 if latest else 0, sandbox.id if sandbox else "")
+    start = StartContainer(container.name, memory.attempts, sandbox.id if sandbox else "")
     if start.key in situation.busy or (latest and f"stop:{latest.id}" in situation.busy):
         return
-    ready_at = restart_at(memory) if latest else 0.0
+    ready_at = restart_at(memory) if memory.attempts else 0.0
     if situation.now < ready_at:
         plan.wake_at(ready_at)
         plan.waiting[container.name] = _crash_loop(situation, container, memory)

@@ -48,7 +48,8 @@ class Trouble(msgspec.Struct, frozen=True):
 
 
 class ContainerMemory(msgspec.Struct, frozen=True):
-    """`image`: what the next start will use, once it is there."""
+    """`image`: what the next start will use, once it is there. `attempts`: how many there have been; each has a number,
+    from 0."""
 
     spec_hash: str = ""
     exit: Exit | None = None
@@ -56,6 +57,7 @@ class ContainerMemory(msgspec.Struct, frozen=True):
     image: str = ""
     image_user: str = ""
     trouble: Trouble | None = None
+    attempts: int = 0
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -79,6 +81,8 @@ class PodMemory(msgspec.Struct, frozen=True):
     active_since: float | None = None
     ending_since: float | None = None
     held_since: float | None = None
+    resetting: bool = False
+    """One container's end asked that all begin anew, and no main container has yet."""
     failure: Failure | None = None
     finished: bool = False
     """The last status is on disk; the pod never runs again."""

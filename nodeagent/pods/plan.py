@@ -29,11 +29,11 @@ class Plan:
         self.actions.append(action)
         return True
 
-    def stop(self, instance: Instance, grace_ends: float, message: str) -> None:
+    def stop(self, instance: Instance, grace_ends: float, message: str, *, hook: bool = True) -> None:
         """Ends the instance by that time. One that is already being stopped is only ever hurried."""
         now = self.situation.now
         grace = max(grace_ends - now, MIN_GRACE)
-        action = StopContainer(instance.name, instance.id, grace, message, now + grace)
+        action = StopContainer(instance.name, instance.id, grace, message, now + grace, hook)
         under_way = self.situation.busy.get(action.key)
         if under_way is None:
             self.add(action)

@@ -32,9 +32,9 @@ def debuggers(pod: Pod) -> Iterator[Container]:
         yield Container(**fields)
 
 
-def is_sidecar(container: Container) -> bool:
-    """True of an init container with `restartPolicy: Always`; main containers have no such policy."""
-    return container.restart_policy == "Always"
+def is_sidecar(pod: Pod, container: Container) -> bool:
+    """True of an init container with `restartPolicy: Always`; for a main container it says only when it restarts."""
+    return container.restart_policy == "Always" and any(container.name == one.name for one in pod.spec.init_containers)
 
 
 def cpu_request(container: Container) -> int:
@@ -74,7 +74,7 @@ def oom_score_adj(pod: Pod, container: Container, memory_capacity: int) -> int:
     if quality != "Burstable":
         return -997 if quality == "Guaranteed" else 1000
     score = _burstable_score(container, memory_capacity)
-    if is_sidecar(container):
+    if is_sidecar(pod, container):
         score = min(score, *(_burstable_score(main, memory_capacity) for main in pod.spec.containers))
     return score
 

@@ -16,6 +16,8 @@ from schemas.nodeloss import DEFAULT_GRACE, SHORTEST_GRACE
 
 SPEC_HASH = "wherry.dev/spec-hash"
 MIN_GRACE = SHORTEST_GRACE
+RESTART, RESTART_ALL = "Restart", "RestartAllContainers"
+"""What a rule of `restartPolicyRules` may ask for."""
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,15 +61,22 @@ def spec_grace_seconds(pod: Pod) -> float:
 
 
 def policy_of(pod: Pod, container: Container) -> str:
-    """The restart policy that holds for this container. An init container that has succeeded is never run again, nor is
-    an ephemeral one, whatever became of it."""
+    """The restart policy that holds for this container: its own, or else its pod's. An init container that has
+    succeeded is never run again, nor is an ephemeral one, whatever became of it."""
     if any(container.name == one.name for one in pod.spec.ephemeral_containers):
         return "Never"
-    if is_sidecar(container):
-        return "Always"
-    policy = pod.spec.restart_policy or "Always"
+    policy = container.restart_policy or pod.spec.restart_policy or "Always"
     is_main = any(container.name == main.name for main in pod.spec.containers)
-    return policy if is_main or policy == "Never" else "OnFailure"
+    return policy if is_main or is_sidecar(pod, container) or policy == "Never" else "OnFailure"
+
+
+def rule_for(container: Container, exit_code: int) -> str:
+    """The action of the first of its rules that speaks of this exit code; empty where none does (KEP-5307)."""
+    for rule in container.restart_policy_rules:
+        codes = rule.exit_codes
+        if codes is not None and (exit_code in codes.values) == (codes.operator == "In"):
+            return rule.action
+    return ""
 
 
 def spec_changed(container: Container, instance: Instance) -> bool:
@@ -80,7 +89,10 @@ def restarts(pod: Pod, container: Container, ended: Instance) -> bool:
     if spec_changed(container, ended):
         return True
     policy = policy_of(pod, container)
-    return policy == "Always" or (policy == "OnFailure" and ended.exit_code != 0)
+    if policy == "Always" or (policy == "OnFailure" and ended.exit_code != 0):
+        return True
+    plain_init = any(container.name == one.name for one in pod.spec.init_containers)
+    return not (plain_init and ended.exit_code == 0) and rule_for(container, ended.exit_code) in (RESTART, RESTART_ALL)
 
 
 def has_run_out(pod: Pod, observed: Observed) -> bool:

@@ -56,12 +56,15 @@ def status_of(situation: Situation, story: Story) -> PodStatus:
     inits = tuple(_container(situation, story, container) for container in pod.spec.init_containers)
     mains = tuple(_container(situation, story, container) for container in pod.spec.containers)
     phase = "Failed" if decision.failure and decision.ended else phase_of(pod, inits, mains, decision.ended)
+    resetting = situation.memory.resetting and not decision.ended
+    if resetting:
+        phase = "Running"  # its containers begin anew, but the pod goes on
     sandbox = observed.sandbox
     ips = pod_ips(story.facts)
     if not ips and decision.ended:
         ips = tuple(one.ip for one in story.before.pod_ips)  # the address that it had is still told
     has_sandbox = sandbox is not None and sandbox.ready and sandbox.id not in situation.memory.stopped_sandboxes
-    progress = Progress(pod, phase, inits, mains, has_sandbox)
+    progress = Progress(pod, phase, inits, mains, has_sandbox, resetting)
     hosts = story.facts.node.addresses
     failure = decision.failure if phase == "Failed" else None
     return PodStatus(
@@ -99,7 +102,7 @@ def _container(situation: Situation, story: Story, container: Container) -> Cont
         name=container.name,
         ready=_is_ready(situation, container, latest, state, started),
         resources=container.resources,
-        restart_count=latest.attempt if latest else 0,
+        restart_count=latest.attempt if latest else max(situation.memory.of(container.name).attempts - 1, 0),
         started=started,
         state=state,
         volume_mounts=tuple(
@@ -122,7 +125,7 @@ def _is_ready(
     if latest is None:
         return False
     is_main = any(container.name == main.name for main in situation.pod.spec.containers)
-    if is_main or is_sidecar(container):
+    if is_main or is_sidecar(situation.pod, container):
         return started and situation.verdict(latest).ready
     return state.terminated is not None and state.terminated.exit_code == 0
 
@@ -134,8 +137,8 @@ def _states(
     waiting = story.decision.waiting.get(container.name)
     previous = situation.observed.previous(container.name)
     before = ContainerState(terminated=_terminated(previous, story)) if previous and _has_ended(previous) else None
-    if before is None and latest is not None:
-        before = _told_before(story, container, latest)
+    if before is None:
+        before = _told_before(story, container, latest.id if latest else None)
     if latest is not None and latest.state is State.RUNNING:
         return ContainerState(running=ContainerStateRunning(latest.started_at)), before or ContainerState()
     if latest is not None and latest.state is State.EXITED:
@@ -147,13 +150,13 @@ def _states(
     return ContainerState(waiting=waiting), before or ContainerState()
 
 
-def _told_before(story: Story, container: Container, latest: Instance) -> ContainerState | None:
+def _told_before(story: Story, container: Container, latest: str | None) -> ContainerState | None:
     """How the one before ended, where it is no longer kept: as it was told when it was."""
     told = story.before.container_statuses + story.before.init_container_statuses
     found = next((one for one in told if one.name == container.name), None)
     for state in (found.last_state, found.state) if found else ():
         ended = state.terminated if state else None
-        if ended is not None and not ended.container_id.endswith(latest.id):
+        if ended is not None and not (latest and ended.container_id.endswith(latest)):
             return state
     return None
 
@@ -194,7 +197,7 @@ def _init_is_pending(pod: Pod, inits: Iterable[ContainerStatus]) -> bool:
     """An init container has not succeeded yet, or a sidecar has never started."""
     for container, status in zip(pod.spec.init_containers, inits, strict=True):
         state, last = status.state or ContainerState(), status.last_state or ContainerState()
-        if is_sidecar(container):
+        if is_sidecar(pod, container):
             if not (state.terminated or last.terminated or (state.running and status.started)):
                 return True
         elif not (state.terminated and state.terminated.exit_code == 0):

@@ -145,23 +145,6 @@ CONTAINER = (
             ),
         )
     ),
-    *(
-        _refuse(
-            f"PodSpec.{field}.restartPolicy",
-            "a container restarts as `restartPolicy` of its pod says",
-            only,
-            only_text,
-        )
-        for field, only, only_text in (
-            ("containers", lambda container: bool(container.restart_policy), ""),
-            (
-                "initContainers",
-                lambda container: container.restart_policy not in ("", "Always"),
-                "for any other than `Always`",
-            ),
-        )
-    ),
-    _refuse("Container.restartPolicyRules", "rules by exit code are not kept yet; set `restartPolicy` of the pod"),
     _refuse("Container.volumeDevices", "block devices are not attached yet; the container would run without them"),
     _refuse(
         "VolumeMount.recursiveReadOnly",

@@ -24,9 +24,11 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "ConfigMapVolumeSource": "defaultMode items name optional",
         "Container": (
             "args command env envFrom image imagePullPolicy lifecycle livenessProbe name ports readinessProbe "
-            "resources restartPolicy securityContext startupProbe stdin stdinOnce terminationMessagePath "
-            "terminationMessagePolicy tty volumeMounts workingDir"
+            "resources restartPolicy restartPolicyRules securityContext startupProbe stdin stdinOnce "
+            "terminationMessagePath terminationMessagePolicy tty volumeMounts workingDir"
         ),
+        "ContainerRestartRule": "action exitCodes",
+        "ContainerRestartRuleOnExitCodes": "operator values",
         "ContainerResourceMetricSource": "container name target",
         "ContainerPort": "containerPort hostIP hostPort name protocol",
         "ControllerRevision": f"{_EVERY_KIND} data revision",

@@ -16,10 +16,14 @@ from schemas.validation.report import (
     one_of,
     port_number,
     required,
+    too_many,
+    unsupported,
     well_formed,
     written_as,
 )
 
+MOST_RULES, MOST_EXIT_CODES = 20, 255
+RULE_ACTIONS = ("Restart", "RestartAllContainers")
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
 
 
@@ -61,7 +65,7 @@ def _container(path: Path, container: Container, spec: PodSpec, volumes: Collect
     yield from one_of((*path, "imagePullPolicy"), container.image_pull_policy, ("Always", "IfNotPresent", "Never"))
     termination_policies = ("File", "FallbackToLogsOnError")
     yield from one_of((*path, "terminationMessagePolicy"), container.termination_message_policy, termination_policies)
-    yield from one_of((*path, "restartPolicy"), container.restart_policy, ("Always", "Never", "OnFailure"))
+    yield from _restarts(path, container)
     yield from _ports((*path, "ports"), container.ports, spec.host_network)
     yield from environment.variables((*path, "env"), container.env)
     yield from environment.sources((*path, "envFrom"), container.env_from)
@@ -74,6 +78,27 @@ def _container(path: Path, container: Container, spec: PodSpec, volumes: Collect
         yield from probe.lifecycle((*path, "lifecycle"), container.lifecycle, grace)
     if container.security_context is not None:
         yield from security.container((*path, "securityContext"), container.security_context)
+
+
+def _restarts(path: Path, container: Container) -> Faults:
+    """`restartPolicy` and its rules by exit code (KEP-5307, KEP-5532)."""
+    at = (*path, "restartPolicyRules")
+    yield from one_of((*path, "restartPolicy"), container.restart_policy, ("Always", "Never", "OnFailure"))
+    if container.restart_policy_rules and not container.restart_policy:
+        yield required((*path, "restartPolicy"), "must specify restartPolicy when restart rules are used")
+    if len(container.restart_policy_rules) > MOST_RULES:
+        yield too_many(at, len(container.restart_policy_rules), MOST_RULES)
+    for index, rule in enumerate(container.restart_policy_rules):
+        if rule.action not in RULE_ACTIONS:
+            yield unsupported((*at, index, "action"), rule.action, RULE_ACTIONS)
+        if rule.exit_codes is None:
+            yield required((*at, index, "exitCodes"), "must be specified")
+            continue
+        where = (*at, index, "exitCodes")
+        if rule.exit_codes.operator not in ("In", "NotIn"):
+            yield unsupported((*where, "operator"), rule.exit_codes.operator, ("In", "NotIn"))
+        if len(rule.exit_codes.values) > MOST_EXIT_CODES:
+            yield too_many((*where, "values"), len(rule.exit_codes.values), MOST_EXIT_CODES)
 
 
 def _plain_init(path: Path, container: Container) -> Faults:
