@@ -47,6 +47,8 @@ SLOW = 120.0
 """Seconds for one that starts or ends processes or sets up a network, on a slow SD card."""
 PULL = 3600.0
 """Seconds for a whole image over a bad link; containerd keeps the finished layers."""
+SETTLED = 60.0
+"""Seconds for containerd's books to follow its own event."""
 OUTPUT = 16 * 1024
 """Bytes of an exec's output that are kept."""
 AT_ONCE = 8
@@ -286,9 +288,9 @@ class CriRuntime:
         """Waits until CRI's own books show what containerd's event said; False where it is none of ours.
 
         The CRI plugin hears of an exit at the same time as we do, and a look taken at once would still find the
-        container running. It takes a few milliseconds; after a second the relist is left to find it.
+        container running. It takes a few milliseconds, on a busy machine seconds; after that the relist finds it.
         """
-        for pause in pauses(until=1.0):
+        for pause in pauses(until=SETTLED):
             try:
                 ours, ended = await self._has_ended(ending)
             except RuntimeFailure:
@@ -303,7 +305,9 @@ class CriRuntime:
         container = cri.ContainerRequest(container_id=ending.id)
         try:
             status = (await self._connection.call(self._runtime.ContainerStatus, container, QUICK)).status
-            return self._is_ours(status.labels), not ending.removed and status.state != cri.CONTAINER_RUNNING
+            # One that ends while it is being started still counts as created, and then as running for a moment.
+            lives = status.state in (cri.CONTAINER_CREATED, cri.CONTAINER_RUNNING)
+            return self._is_ours(status.labels), not ending.removed and not lives
         except Missing:
             pass  # then it is a sandbox, or gone
         sandbox = cri.SandboxRequest(pod_sandbox_id=ending.id)

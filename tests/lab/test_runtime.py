@@ -82,6 +82,19 @@ async def inside(bench: Bench, container_id: str, script: str) -> str:
     return result.output.decode().strip()
 
 
+async def test_one_that_ends_while_it_is_being_started_has_ended_when_that_is_told(bench: Bench) -> None:
+    async with aclosing(bench.runtime.events()) as events:
+        await heard(events, "")
+        started = [asyncio.create_task(run(bench, f"brief-{number}", command=("true",))) for number in range(4)]
+        left = 4
+        async with asyncio.timeout(LIMIT):
+            while left:
+                event = await anext(events)
+                assert (await bench.look(event.id)).state is State.EXITED
+                left -= 1
+            await asyncio.gather(*started)
+
+
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(LIMIT):
         while not condition():
