@@ -14,7 +14,7 @@ from msgspec import structs
 
 from reconciler.controllers import hpabehaviour, podstate
 from reconciler.controllers.hpabehaviour import At, Bounded, History
-from reconciler.controllers.hpameasures import Measured, Usage, measured, name_of
+from reconciler.controllers.hpameasures import Measured, Usage, kind_of, measured, name_of
 from reconciler.controllers.hpametrics import Tolerance
 from reconciler.controllers.interface import NOTHING, Controller, Plan
 from reconciler.manifests.ownership import owned_fields
@@ -36,7 +36,7 @@ from schemas.quantity import milli
 
 COMPONENT = "horizontal-pod-autoscaler"
 PERIOD = 15.0
-"""Seconds between two looks at the load."""
+"""Seconds between two looks at the load, and before the first: of what has just been made nothing is known."""
 _UNABLE = "the HPA controller was unable to update the target scale"
 _DONE = "the HPA controller was able to update the target scale to"
 ABLE, ACTIVE, LIMITED = "AbleToScale", "ScalingActive", "ScalingLimited"
@@ -103,9 +103,16 @@ def horizontalpodautoscaler(usage: Callable[[], Usage]) -> Controller:
         if found is None:
             memory.forget(one.metadata.uid for one in view.list(HorizontalPodAutoscaler))
             return NOTHING
+        if (wait := _until_first(found, now)) > 0:
+            return Plan((), wait)
         return _reconcile(found, view, usage(), memory, now)
 
     return Controller("horizontalpodautoscaler", concerns, reconcile)
+
+
+def _until_first(found: HorizontalPodAutoscaler, now: datetime) -> float:
+    made = found.metadata.creation_timestamp
+    return 0.0 if made is None else PERIOD - (now - made).total_seconds()
 
 
 def _reconcile(found: HorizontalPodAutoscaler, view: View, usage: Usage, memory: Memory, now: datetime) -> Plan:
@@ -179,9 +186,9 @@ def decide(
     best = max((one for one in found_measures if not one.failure), key=lambda one: one.replicas, default=None)
     if best is None or (failed and best.replicas < current):
         why = f"the HPA was unable to compute the replica count: {failed[0].failure}"
-        text = (
-            f"invalid metrics ({len(failed)} invalid out of {len(found_measures)}), first error is: {failed[0].failure}"
-        )
+        count = f"{len(failed)} invalid out of {len(found_measures)}"
+        text = f"invalid metrics ({count}), first error is: failed to get {kind_of(failed[0])} metric value: "
+        text += failed[0].failure
         return Decision(current, "", (able, (ACTIVE, "False", failed[0].reason, why)), found_measures, failure=text)
     limits = hpabehaviour.bounded(found.spec.behavior, current, best.replicas, least, most, history, now)
     why = f"{name_of(best.metric)} above target" if best.replicas > current else "All metrics below target"
@@ -210,22 +217,24 @@ def _plan(found: HorizontalPodAutoscaler, target: Scaled | None, decision: Decis
     """The new scale, the status, and what to tell."""
     current = _replicas(target) if target is not None else found.status.current_replicas
     told, changes = list(decision.conditions), list[Change]()
-    event: Emit | None = None
+    events: list[Change] = []
     rescaled = target is not None and decision.replicas != current
     if decision.failure:
         reason = "FailedGetScale" if target is None else "FailedComputeMetricsReplicas"
-        event = Emit(found, "Warning", reason, decision.failure, COMPONENT)
+        failed = [one for one in decision.measured if one.failure]
+        events = [Emit(found, "Warning", one.reason, one.failure, COMPONENT) for one in failed]
+        events.append(Emit(found, "Warning", reason, decision.failure, COMPONENT))
     elif target is not None and rescaled:
         text = f"New size: {decision.replicas}; reason: {decision.why}"
         if _is_declared(target):
             rescaled, why = False, _declared(target)
             told.append((ABLE, "False", "FailedUpdateScale", f"{_UNABLE}: {why}"))
-            event = Emit(found, "Warning", "FailedRescale", f"{text}; error: {why}", COMPONENT)
+            events = [Emit(found, "Warning", "FailedRescale", f"{text}; error: {why}", COMPONENT)]
         else:
             spec = structs.replace(target.spec, replicas=decision.replicas)
             changes.append(Update(structs.replace(target, spec=spec)))
             told.append((ABLE, "True", "SucceededRescale", f"{_DONE} {decision.replicas}"))
-            event = Emit(found, "Normal", "SuccessfulRescale", text, COMPONENT)
+            events = [Emit(found, "Normal", "SuccessfulRescale", text, COMPONENT)]
     status = _status(found, decision, current, told, now)
     if rescaled:
         status = structs.replace(status, last_scale_time=now)
@@ -236,7 +245,7 @@ def _plan(found: HorizontalPodAutoscaler, target: Scaled | None, decision: Decis
             found.status.desired_replicas,
         )
         changes.append(UpdateStatus(structs.replace(found, status=status), durable=durable))
-        changes += [event] if event is not None else []
+        changes += events
     return Plan(tuple(changes), PERIOD)
 
 

@@ -64,6 +64,16 @@ def name_of(metric: MetricSpec) -> str:
     return f"{asked.resource} {of}{share}"
 
 
+def kind_of(found: Measured) -> str:
+    """As the error of a metric names it."""
+    metric = found.metric
+    if metric.resource is not None:
+        return f"{metric.resource.name} resource"
+    if metric.container_resource is not None:
+        return f"{metric.container_resource.name} container"
+    return "external metric" if metric.type == "External" else metric.type.lower()
+
+
 def measured(
     metric: MetricSpec, current: int, pods: Sequence[Pod], usage: Usage, tolerance: Tolerance, now: datetime
 ) -> Measured:

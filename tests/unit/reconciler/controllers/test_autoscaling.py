@@ -255,6 +255,8 @@ def world_under_load(*metrics: MetricSpec) -> tuple[World, Reports]:
     reports.tell(world, 500)
     world.create(autoscaler(*metrics))
     world.settle()
+    reports.tell(world, 500)
+    world.advance(PERIOD)
     return world, reports
 
 
@@ -358,4 +360,25 @@ def test_a_target_that_is_not_there_is_said() -> None:
     world = World((horizontalpodautoscaler(dict),))
     world.create(autoscaler())
     world.settle()
+    world.advance(PERIOD)
     assert conditions(world) == {"AbleToScale": ("False", "FailedGetScale")}
+
+
+def test_a_new_one_is_first_looked_at_after_a_period() -> None:
+    world = World((horizontalpodautoscaler(dict),))
+    world.create(autoscaler())
+    world.settle()
+    world.advance(PERIOD - 1)
+    assert conditions(world) == {}
+    world.advance(1)
+    assert conditions(world)
+
+
+def test_a_metric_that_cannot_be_had_and_what_follows_are_told_by_an_event_each() -> None:
+    world, _ = world_under_load()
+    world.advance(3 * 60)
+    told = {one.reason: one.message for one in world.cache.list(Event) if one.involved_object.kind.startswith("Hor")}
+    missing = "unable to get metrics for resource cpu: no metrics returned from resource metrics API"
+    why = f"failed to get cpu utilization: {missing}"
+    first = "invalid metrics (1 invalid out of 1), first error is: failed to get cpu resource metric value"
+    assert told == {"FailedGetResourceMetric": why, "FailedComputeMetricsReplicas": f"{first}: {why}"}
