@@ -4,7 +4,6 @@ The order is kube-scheduler's, and decides which filter speaks where several wou
 """
 
 from collections.abc import Sequence
-from operator import add
 from typing import NamedTuple
 
 from reconciler.scheduler.nodeinfo import NodeInfo
@@ -37,11 +36,16 @@ class Said(NamedTuple):
 
 
 class Filters(NamedTuple):
-    """`everywhere`, where it is not None, refuses all nodes at once; `fits` says which nodes have room."""
+    """`everywhere`, where it is not None, refuses all nodes at once.
+
+    `alike` picks from nodes of different states those whose like can take the pod for all that a state tells; `apart`
+    picks by the rest.
+    """
 
     checks: Sequence[tuple[str, Check]]
     everywhere: Said | None
-    fits: Select
+    alike: Sequence[Select]
+    apart: Sequence[Select]
 
     def refusal(self, info: NodeInfo) -> Said | None:
         for name, check in self.checks:
@@ -50,20 +54,21 @@ class Filters(NamedTuple):
                 return Said(name, why)
         return None
 
-    def select(self, infos: Sequence[NodeInfo]) -> Sequence[NodeInfo]:
-        """Those that can take the pod. Nodes with the same taints are looked at once."""
-        infos = self.fits(infos)
-        for name, check in self.checks:
-            if name in _BY_TAINTS:
-                known: dict[int, bool] = {}
-                for info in infos:
-                    if info.taints not in known:
-                        known[info.taints] = check(info) is None
-                if not all(known.values()):
-                    infos = [info for info in infos if known[info.taints]]
-            elif name != node_resources_fit.NAME:
-                infos = [info for info in infos if check(info) is None]
+    def select(self, infos: Sequence[NodeInfo], some: Sequence[NodeInfo]) -> Sequence[NodeInfo]:
+        """Those that can take the pod. `some` has one node of each state."""
+        fit = some
+        for select in self.alike:
+            fit = select(fit)
+        if len(fit) < len(some):
+            states = {info.state for info in fit}
+            infos = [info for info in infos if info.state in states]
+        for select in self.apart:
+            infos = select(infos)
         return infos
+
+
+def _selecting(check: Check) -> Select:
+    return lambda infos: [info for info in infos if check(info) is None]
 
 
 _BY_TAINTS = (node_unschedulable.NAME, taint_toleration.NAME)
@@ -90,57 +95,81 @@ def filters(asked: PodClass, snapshot: Snapshot, profile: Profile) -> Filters:
             (volume_binding.NAME, volume_binding.prepare(asked, storage)),
             (volume_zone.NAME, volume_zone.prepare(asked, storage)),
         ]
-    fits = node_resources_fit.prepare_select(asked)
     checks: list[tuple[str, Check]] = []
     for name, one in prepared:
         if isinstance(one, Refusal):
-            return Filters((), Said(name, one), fits)
+            return Filters((), Said(name, one), (), ())
         if one is not None:
             checks.append((name, one))
-    return Filters(checks, None, fits)
+    at_once = {
+        node_affinity.NAME: node_affinity.prepare_select(asked),
+        node_resources_fit.NAME: node_resources_fit.prepare_select_others(asked),
+    }
+    alike = [node_resources_fit.prepare_select(asked)]
+    alike += [_selecting(check) for name, check in checks if name in _BY_TAINTS]
+    apart = [
+        at_once.get(name) or _selecting(check)
+        for name, check in checks
+        if name not in (*_BY_TAINTS, node_resources_fit.NAME) or at_once.get(name)
+    ]
+    return Filters(checks, None, alike, apart)
+
+
+class Scored(NamedTuple):
+    """A score before its weight, of one node and of many. `by_state`: nodes of one state have the same."""
+
+    name: str
+    weight: int
+    score: Score
+    column: Column | None
+    by_state: bool
 
 
 class Scores(NamedTuple):
-    """Weighted scores that one node has for itself: name, weight, of one node, of many at once."""
+    """The scores that one node has for itself."""
 
-    plugins: Sequence[tuple[str, int, Score, Column | None]]
+    plugins: Sequence[Scored]
 
     def total(self, info: NodeInfo) -> int:
-        return sum([weight * score(info) for _, weight, score, _ in self.plugins])
+        return sum([one.weight * one.score(info) for one in self.plugins])
 
-    def totals(self, infos: Sequence[NodeInfo]) -> list[int]:
-        found: list[int] | None = None
-        for _, weight, score, column in self.plugins:
-            more = column(infos) if column is not None else [score(info) for info in infos]
-            if weight != 1:
-                more = [weight * one for one in more]
-            found = more if found is None else list(map(add, found, more))
-        return [0] * len(infos) if found is None else found
+    def totals(self, infos: Sequence[NodeInfo], *, by_state: bool) -> list[int] | None:
+        """The part that nodes of one state have alike, or the other; None where there is none."""
+        columns = []
+        for one in self.plugins:
+            if one.by_state is by_state:
+                column = one.column(infos) if one.column is not None else [one.score(info) for info in infos]
+                columns.append([one.weight * score for score in column] if one.weight != 1 else column)
+        if len(columns) < 2:
+            return columns[0] if columns else None
+        return [sum(scores) for scores in zip(*columns, strict=True)]
 
     def each(self, info: NodeInfo) -> dict[str, int]:
-        return {name: weight * score(info) for name, weight, score, _ in self.plugins}
+        return {one.name: one.weight * one.score(info) for one in self.plugins}
 
 
 def scores(asked: PodClass, snapshot: Snapshot, profile: Profile) -> Scores:
-    nodes = len(snapshot.nodes)
-    prepared: list[tuple[str, Score | None, Column | None]] = [
-        (
-            node_resources_fit.NAME,
-            node_resources_fit.prepare_score(asked, profile),
-            node_resources_fit.prepare_column(asked, profile),
-        ),
+    find, nodes, weights = snapshot.images.find, len(snapshot.nodes), profile.weights
+    room = node_resources_fit.prepare_column(asked, profile)
+    prepared: list[tuple[str, Score | None, Column | None, bool]] = [
+        (node_resources_fit.NAME, node_resources_fit.prepare_score(asked, profile), room, room is not None),
         (
             balanced_allocation.NAME,
             balanced_allocation.prepare_score(asked),
             balanced_allocation.prepare_column(asked),
+            True,
         ),
-        (image_locality.NAME, image_locality.prepare_score(asked, snapshot.images.find, nodes), None),
+        (
+            image_locality.NAME,
+            image_locality.prepare_score(asked, find, nodes),
+            image_locality.prepare_column(asked, find, nodes),
+            False,
+        ),
     ]
-    weights = profile.weights
     return Scores(
         [
-            (name, weights[name], score, column)
-            for name, score, column in prepared
+            Scored(name, weights[name], score, column, by_state)
+            for name, score, column, by_state in prepared
             if score is not None and weights.get(name)
         ]
     )

@@ -5,7 +5,7 @@ within a term must all hold, and an empty term matches nothing.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from schemas.core.affinity import NodeAffinity, NodeSelectorRequirement, NodeSelectorTerm
 from schemas.core.pod import Pod
@@ -62,6 +62,16 @@ def _compares(operator: str, found: str | None, values: tuple[str, ...]) -> bool
     if found is None or len(values) != 1 or not _INTEGER.fullmatch(found) or not _INTEGER.fullmatch(values[0]):
         return False
     return int(found) > int(values[0]) if operator == "Gt" else int(found) < int(values[0])
+
+
+def label_keys(terms: Iterable[NodeSelectorTerm], selector: Iterable[str] = ()) -> tuple[str, ...] | None:
+    """The labels that terms and a `nodeSelector` look at; None where a term looks at names as well."""
+    keys = dict.fromkeys(selector)
+    for term in terms:
+        if term.match_fields:
+            return None
+        keys |= dict.fromkeys(one.key for one in term.match_expressions)
+    return tuple(keys)
 
 
 def named_nodes(pod: Pod) -> frozenset[str] | None:

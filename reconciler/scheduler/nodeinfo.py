@@ -47,7 +47,7 @@ class NodeInfo:
     `evenness` is that of what is requested (see the function of this name). `scored_cpu` and `scored_memory` are what
     is taken when pods that request nothing count as small ones. `bound` is kept for preemption until the pods here
     change. `taints` stands for all that taints and a cordon say, 0 where there are none; `rank` is the place of its
-    name in the fleet.
+    name in the fleet. `state` is the number of what it has and what is taken (see `alike`), 0 where that has changed.
     """
 
     __slots__ = (
@@ -71,6 +71,7 @@ class NodeInfo:
         "requested",
         "scored_cpu",
         "scored_memory",
+        "state",
         "taints",
         "volume_limits",
     )
@@ -79,7 +80,7 @@ class NodeInfo:
         self.name = name
         self.node: Node | None = None
         self.labels: Mapping[str, str] = _NOWHERE
-        self.rank = self.taints = 0
+        self.rank = self.taints = self.state = 0
         self.allocatable: Amounts = {}
         self.evenness = BEST
         self.bound: Bound | None = None
@@ -96,6 +97,7 @@ class NodeInfo:
     def known(self, node: Node) -> None:
         """Takes in the node as it is now."""
         self.node = node
+        self.state = 0
         self.labels = node.metadata.labels
         self.allocatable = amounts(node.status.allocatable or node.status.capacity)
         self.cpu, self.memory = self.allocatable.get(CPU, 0), self.allocatable.get(MEMORY, 0)
@@ -116,6 +118,7 @@ class NodeInfo:
     def count(self, asked: PodClass, by: int) -> None:
         """What one pod more (1) or less (-1) takes."""
         self.bound = None
+        self.state = 0
         self.free_pods -= by
         self.free_cpu -= by * asked.cpu
         self.free_memory -= by * asked.memory

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
+from reconciler.scheduler.alike import States
 from reconciler.scheduler.images import Images
 from reconciler.scheduler.kinship import OWNERS, Kinship
 from reconciler.scheduler.nodeinfo import NodeInfo, PlacedPod
@@ -61,7 +62,7 @@ class Snapshot:
 
     def __init__(self, objects: Iterable[Object] = ()) -> None:
         self.nodes: dict[str, NodeInfo] = {}
-        self.images, self.kin, self.storage = Images(), Kinship(), Storage()
+        self.images, self.kin, self.storage, self.states = Images(), Kinship(), Storage(), States()
         self.namespaces: dict[str, Mapping[str, str]] = {}
         self.budgets: dict[Key, PodDisruptionBudget] = {}
         self.claim_users: dict[Key, dict[NodeInfo, int]] = {}

@@ -7,7 +7,7 @@ and a pod that lands moves one node in one heap, however large the fleet.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
 from reconciler.scheduler import localchecks
@@ -168,40 +168,43 @@ class Standing:
                 self._judge(info)
 
     def _judge_all(self, nodes: Sequence[NodeInfo]) -> None:
-        """Looks at all nodes for the first time."""
-        infos = self.filters.select(nodes)
+        """Looks at all nodes for the first time: at those that are alike once."""
+        alike = dict(zip(self._snapshot.states.of(nodes), nodes, strict=True))
+        infos = self.filters.select(nodes, list(alike.values()))
         if self._snapshot.nominated:
             infos = [info for info in infos if not info.nominated or self._refusal(info) is None]
-        entries = [info.rank - total * _SPAN for info, total in zip(infos, self.scores.totals(infos), strict=True)]
-        self._entries = {entry % _SPAN: entry for entry in entries}
-        if not self._topology and self._liked is None:
-            self._gather_by_taints(infos, entries)
-        else:
-            self._gather(infos, entries)
+        ranks = [info.rank for info in infos]
+        self._entries = dict(zip(ranks, self._first_entries(infos, alike), strict=True))
+        homes = self._first_homes(infos)
+        self._homes = dict(zip(ranks, homes, strict=True))
+        for group, entry in zip(homes, self._entries.values(), strict=True):
+            group.heap.append(entry)
         for group in self._groups.values():
             group.size = len(group.heap)
             heapify(group.heap)
 
-    def _gather_by_taints(self, infos: Sequence[NodeInfo], entries: Sequence[int]) -> None:
-        """Groups nodes where nothing but taints tells them apart."""
-        kinds = {info.taints: info for info in infos}
-        homes = {taints: self._group(info) for taints, info in kinds.items()}
-        if len(kinds) == 1:
-            (group,) = homes.values()
-            group.heap = list(entries)
-            self._homes = dict.fromkeys(self._entries, group)
-            return
-        self._homes = {info.rank: homes[info.taints] for info in infos}
-        for group in homes.values():
-            group.heap = [entry for entry, home in zip(entries, self._homes.values(), strict=True) if home is group]
+    def _first_entries(self, infos: Sequence[NodeInfo], alike: Mapping[int, NodeInfo]) -> list[int]:
+        totals = self.scores.totals(list(alike.values()), by_state=True) or [0] * len(alike)
+        lifts = {state: -total * _SPAN for state, total in zip(alike, totals, strict=True)}
+        entries = [info.rank + lifts[info.state] for info in infos]
+        others = self.scores.totals(infos, by_state=False)
+        return entries if others is None else [entry - one * _SPAN for entry, one in zip(entries, others, strict=True)]
 
-    def _gather(self, infos: Sequence[NodeInfo], entries: Sequence[int]) -> None:
-        for info, entry, key in zip(infos, entries, self._keys(infos), strict=True):
-            group = self._groups.get(key)
-            if group is None:
-                group = self._groups[key] = Group(key)
-            self._homes[info.rank] = group
-            group.heap.append(entry)
+    def _first_homes(self, infos: Sequence[NodeInfo]) -> list[Group]:
+        """The group of each of the nodes, found once for those that nothing tells apart."""
+        topology = self._topology
+        columns: list[Sequence[Hashable]] = topology.places(infos)
+        if self._snapshot.taints_version:
+            columns.append([info.taints for info in infos])
+        if self._liked is not None:
+            columns.append(node_affinity.prepare_raw_column(self.asked)(infos))
+        if topology.spread.soft:
+            columns += [[key in info.labels for info in infos] for key in topology.spread.needed]
+        if not columns:
+            return [self._group(infos[0])] * len(infos) if infos else []
+        seen = columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
+        groups = {told: self._group(info) for told, info in dict(zip(seen, infos, strict=True)).items()}
+        return [groups[told] for told in seen]
 
     def _judge(self, info: NodeInfo) -> None:
         """Looks at one node again."""
@@ -234,18 +237,6 @@ class Standing:
         self._entries[rank] = entry
         heappush(group.heap, entry)
 
-    def _keys(self, infos: Sequence[NodeInfo]) -> Iterator[GroupKey]:
-        """The group of each of many nodes."""
-        topology, tainted, liked = self._topology, self._tainted, self._liked
-        ignores = topology.spread.ignores if topology.spread.soft else None
-        return zip(
-            [tainted(info) if info.taints else 0 for info in infos],
-            [liked(info) for info in infos] if liked is not None else [0] * len(infos),
-            [ignores(info) for info in infos] if ignores is not None else [False] * len(infos),
-            topology.places(infos),
-            strict=True,
-        )
-
     def _leave(self, group: Group) -> None:
         group.size -= 1
         if not group.size:
@@ -265,7 +256,7 @@ class Standing:
         )
         group = self._groups.get(key)
         if group is None:
-            if topology and len(self._groups) > _MANY_GROUPS:
+            if topology and self._homes and len(self._groups) > _MANY_GROUPS:
                 self._groups = {one: found for one, found in self._groups.items() if found.size}
             group = self._groups[key] = Group(key)
         if not topology and self._liked is None:

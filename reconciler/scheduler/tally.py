@@ -5,7 +5,7 @@ together by domain, so that a count that changes moves none of them (`fine` is f
 names, above all) they stand together by the counts, and only the nodes of the domain that changed move.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from reconciler.scheduler.nodeinfo import NodeInfo
 from reconciler.scheduler.podclass import PodClass
@@ -87,15 +87,26 @@ class Axis:
             return info.name if HOSTNAME in info.labels else None
         return info.labels.get(self.key)
 
-    def places(self, infos: Sequence[NodeInfo]) -> list[object]:
+    def places(self, infos: Sequence[NodeInfo]) -> Sequence[Hashable]:
         """The place of each of many nodes."""
-        if self.fine:
-            return [self.place(info) for info in infos]
         key = self.key
-        return [info.labels.get(key) for info in infos]
+        if key == NODE:
+            domains = [info.name if HOSTNAME in info.labels else None for info in infos]
+        else:
+            domains = [info.labels.get(key) for info in infos]
+        if not self.fine:
+            return domains
+        there = {domain for tally in self.tallies for domain in tally.counts}
+        counts: dict[str | None, Hashable] = {one: self._counts(one) for one in there}
+        empty = (0,) * len(self.tallies)
+        counts[None] = None
+        return [counts.get(domain, empty) for domain in domains]
 
     def place(self, info: NodeInfo) -> object:
         domain = self.domain(info)
         if domain is None or not self.fine:
             return domain
+        return self._counts(domain)
+
+    def _counts(self, domain: str) -> tuple[int, ...]:
         return tuple([tally.counts.get(domain, 0) for tally in self.tallies])

@@ -4,7 +4,7 @@ A node's *place* is what it is on each axis; nodes at one place are equal to bot
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 from reconciler.scheduler.nodeinfo import NodeInfo
 from reconciler.scheduler.plugins import inter_pod_affinity, pod_topology_spread
@@ -30,7 +30,7 @@ class Topology:
         """Without `scored` only what refuses is counted: where one node alone can serve, nothing is compared."""
         self._snapshot, self._nodes = snapshot, snapshot.ordered()
         self.selector = snapshot.kin.selector(asked)
-        self.spread = Spread(asked, self.selector, self._nodes)
+        self.spread = Spread(asked, self.selector, self._nodes, snapshot.domains)
         nominated = [other for info in snapshot.nominated.values() for _, other in info.nominated.values()]
         around = (*snapshot.with_terms.values(), *nominated)
         self.affinity = Affinity(asked, around, snapshot.namespace_labels)
@@ -104,11 +104,9 @@ class Topology:
     def place(self, info: NodeInfo) -> Place:
         return tuple([axis.place(info) for axis in self.axes])
 
-    def places(self, infos: Sequence[NodeInfo]) -> list[Place]:
-        """The place of each of many nodes."""
-        if not self.axes:
-            return [()] * len(infos)
-        return list(zip(*(axis.places(infos) for axis in self.axes), strict=True))
+    def places(self, infos: Sequence[NodeInfo]) -> list[Sequence[Hashable]]:
+        """What the places of many nodes are made of: for each axis, where each node is on it."""
+        return [axis.places(infos) for axis in self.axes]
 
     def allowed(self, places: Iterable[Place]) -> dict[Place, bool]:
         """At which of the places a node can take the pod."""

@@ -4,11 +4,12 @@ https://kubernetes.io/docs/reference/scheduling/config/#scheduling-plugins. An i
 less, so that not all pods go to the first node that has it.
 """
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from reconciler.scheduler.nodeinfo import NodeInfo
-from reconciler.scheduler.plugins.interface import BEST, Score
+from reconciler.scheduler.plugins.interface import BEST, Column, Score
 from reconciler.scheduler.podclass import PodClass
 
 NAME = "ImageLocality"
@@ -39,19 +40,39 @@ def wanted(asked: PodClass) -> tuple[str, ...]:
 
 def prepare_score(asked: PodClass, find: Callable[[str], Image | None], nodes: int) -> Score | None:
     """None where no node has any of them."""
-    images = wanted(asked)
-    worth = []
-    for name in images:
-        image = find(name)
-        if image is not None:
-            worth.append((name, int(image.size * (len(image.nodes) / nodes))))
+    worth = list(_worth(asked, find, nodes))
     if not worth:
         return None
-    largest = _LARGEST * len(images)
+    largest = _LARGEST * len(wanted(asked))
 
     def score(info: NodeInfo) -> int:
-        there = sum(amount for name, amount in worth if name in info.images)
-        there = min(max(there, _SMALLEST), largest)
-        return BEST * (there - _SMALLEST) // (largest - _SMALLEST)
+        return _score(sum(amount for image, amount in worth if info.name in image.nodes), largest)
 
     return score
+
+
+def prepare_column(asked: PodClass, find: Callable[[str], Image | None], nodes: int) -> Column:
+    """The same of many nodes: what few nodes have costs little."""
+    largest = _LARGEST * len(wanted(asked))
+
+    def column(infos: Sequence[NodeInfo]) -> list[int]:
+        there = Counter[str]()
+        for image, amount in _worth(asked, find, nodes):
+            there.update(dict.fromkeys(image.nodes, amount))
+        scores = {amount: _score(amount, largest) for amount in {*there.values()}}
+        known = {name: scores[amount] for name, amount in there.items()}
+        return [known.get(info.name, 0) for info in infos]
+
+    return column
+
+
+def _worth(asked: PodClass, find: Callable[[str], Image | None], nodes: int) -> Iterator[tuple[Image, int]]:
+    """Each image that some node has, and what it counts there: the more, the more nodes have it."""
+    for name in wanted(asked):
+        image = find(name)
+        if image is not None:
+            yield image, int(image.size * (len(image.nodes) / nodes))
+
+
+def _score(there: int, largest: int) -> int:
+    return BEST * (min(max(there, _SMALLEST), largest) - _SMALLEST) // (largest - _SMALLEST)

@@ -23,7 +23,7 @@ class Refusal(msgspec.Struct, frozen=True, gc=False):
 
 Check = Callable[[NodeInfo], Refusal | None]
 Score = Callable[[NodeInfo], int]
-Select = Callable[[Sequence[NodeInfo]], list[NodeInfo]]
+Select = Callable[[Sequence[NodeInfo]], Sequence[NodeInfo]]
 """A check of many nodes at once: those that it does not refuse."""
 Column = Callable[[Sequence[NodeInfo]], list[int]]
 """A score of many nodes at once."""

@@ -5,9 +5,17 @@ https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#node-af
 
 from collections.abc import Sequence
 
-from reconciler.scheduler.nodeaffinity import named_nodes, node_affinity, required, term_holds, wanted_by
+from reconciler.scheduler.alike import by_labels
+from reconciler.scheduler.nodeaffinity import (
+    label_keys,
+    named_nodes,
+    node_affinity,
+    required,
+    term_holds,
+    wanted_by,
+)
 from reconciler.scheduler.nodeinfo import NodeInfo
-from reconciler.scheduler.plugins.interface import BEST, Check, Refusal, Score
+from reconciler.scheduler.plugins.interface import BEST, Check, Column, Refusal, Score, Select
 from reconciler.scheduler.podclass import PodClass
 from schemas import names
 from schemas.core.affinity import PreferredSchedulingTerm
@@ -34,6 +42,23 @@ def prepare(asked: PodClass) -> Check | Refusal | None:
     return check
 
 
+def prepare_select(asked: PodClass) -> Select | None:
+    """The nodes that are asked for, looked at once for each combination of labels; None where names count, too."""
+    pod = asked.pod
+    keys = label_keys(required(pod) or (), pod.spec.node_selector)
+    if not keys:
+        return None
+
+    def select(infos: Sequence[NodeInfo]) -> Sequence[NodeInfo]:
+        seen = by_labels(infos, keys)
+        wanted = {
+            told: wanted_by(pod, info.name, info.labels) for told, info in dict(zip(seen, infos, strict=True)).items()
+        }
+        return [info for told, info in zip(seen, infos, strict=True) if wanted[told]]
+
+    return select
+
+
 def _preferred(asked: PodClass) -> tuple[PreferredSchedulingTerm, ...]:
     affinity = node_affinity(asked.pod)
     return affinity.preferred_during_scheduling_ignored_during_execution if affinity is not None else ()
@@ -49,6 +74,23 @@ def prepare_raw(asked: PodClass) -> Score | None:
         return sum(one.weight for one in preferred if term_holds(one.preference, info.name, info.labels))
 
     return raw
+
+
+def prepare_raw_column(asked: PodClass) -> Column:
+    """The same of many nodes, once for each combination of labels."""
+    raw = prepare_raw(asked)
+    keys = label_keys([one.preference for one in _preferred(asked)])
+
+    def column(infos: Sequence[NodeInfo]) -> list[int]:
+        if raw is None:
+            return [0] * len(infos)
+        if not keys:
+            return [raw(info) for info in infos]
+        seen = by_labels(infos, keys)
+        known = {told: raw(info) for told, info in dict(zip(seen, infos, strict=True)).items()}
+        return [known[told] for told in seen]
+
+    return column
 
 
 def normalised(raw: Sequence[int]) -> list[int]:

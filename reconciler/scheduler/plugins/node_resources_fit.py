@@ -33,15 +33,25 @@ def prepare(asked: PodClass) -> Check:
 
 
 def prepare_select(asked: PodClass) -> Select:
-    """The nodes that have room, without a call for each."""
+    """The nodes that have room for what every node has, without a call for each."""
     cpu, memory = asked.cpu or _ANY, asked.memory or _ANY
-    others = [(name, amount) for name, amount in asked.amounts if name not in (CPU, MEMORY)]
 
-    def select(infos: Sequence[NodeInfo]) -> list[NodeInfo]:
-        found = [info for info in infos if info.free_cpu >= cpu and info.free_memory >= memory and info.free_pods > 0]
+    def select(infos: Sequence[NodeInfo]) -> Sequence[NodeInfo]:
+        return [info for info in infos if info.free_cpu >= cpu and info.free_memory >= memory and info.free_pods > 0]
+
+    return select
+
+
+def prepare_select_others(asked: PodClass) -> Select | None:
+    """The nodes that have room for the rest; None where the pod asks for nothing else."""
+    others = [(name, amount) for name, amount in asked.amounts if name not in (CPU, MEMORY)]
+    if not others:
+        return None
+
+    def select(infos: Sequence[NodeInfo]) -> Sequence[NodeInfo]:
         for name, amount in others:
-            found = [info for info in found if amount <= info.allocatable.get(name, 0) - info.requested.get(name, 0)]
-        return found
+            infos = [info for info in infos if amount <= info.allocatable.get(name, 0) - info.requested.get(name, 0)]
+        return infos
 
     return select
 

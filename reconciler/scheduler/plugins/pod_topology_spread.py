@@ -6,7 +6,7 @@ Pods that are ending, and those in other namespaces, do not count.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from reconciler.scheduler.nodeaffinity import required, wanted_by
 from reconciler.scheduler.nodeinfo import NodeInfo
@@ -23,6 +23,9 @@ ZONE = "topology.kubernetes.io/zone"
 _MISSING = Refusal(("node(s) didn't match pod topology spread constraints (missing required label)",), lasting=True)
 _SKEWED = Refusal(("node(s) didn't match pod topology spread constraints",))
 _HARD, _SOFT = "DoNotSchedule", "ScheduleAnyway"
+
+Domains = Callable[[str], Mapping[str, Sequence[NodeInfo]]]
+"""The nodes by the value of a label."""
 
 
 class Constraint:
@@ -64,7 +67,9 @@ class Spread:
 
     __slots__ = ("by_taints", "default", "hard", "soft")
 
-    def __init__(self, asked: PodClass, selector: LabelSelector | None, nodes: Sequence[NodeInfo]) -> None:
+    def __init__(
+        self, asked: PodClass, selector: LabelSelector | None, nodes: Sequence[NodeInfo], domains: Domains
+    ) -> None:
         """`selector` picks the pods of the same Service or owner."""
         stated = asked.pod.spec.topology_spread_constraints
         self.default = not stated and selector is not None
@@ -76,17 +81,15 @@ class Spread:
         self.soft = [Constraint(one, asked) for one in stated if one.when_unsatisfiable == _SOFT]
         self.by_taints = any(one.stated.node_taints_policy == "Honor" for one in (*self.hard, *self.soft))
         for one in self.hard:
-            one.tally.eligible = _eligible(one, self.hard, asked, nodes)
+            eligible = one.tally.eligible = _eligible(one, self.hard, asked, nodes, domains)
             one.tally.levels = {}
-            for domain in {
-                info.labels[one.key] for info in (nodes if one.tally.eligible is None else one.tally.eligible)
-            }:
+            for domain in domains(one.key) if eligible is None else {info.labels[one.key] for info in eligible}:
                 one.tally.expect(domain)
         for one in self.soft:
             if one.key == HOSTNAME:
                 one.tally.key = NODE  # The node itself is counted, whatever the policies.
             else:
-                one.tally.eligible = _eligible(one, () if self.default else self.soft, asked, nodes)
+                one.tally.eligible = _eligible(one, () if self.default else self.soft, asked, nodes, domains)
 
     def tallies(self) -> list[Tally]:
         return [one.tally for one in (*self.hard, *self.soft)]
@@ -95,9 +98,14 @@ class Spread:
         """Keys of which the score has to know the domains themselves."""
         return {one.key for one in self.soft if one.key != HOSTNAME}
 
+    @property
+    def needed(self) -> list[str]:
+        """The labels without which a node is passed over by the score."""
+        return [] if self.default else [one.key for one in self.soft]
+
     def ignores(self, info: NodeInfo) -> bool:
         """Whether the node is passed over by the score, for lack of a label."""
-        return not self.default and any(one.key not in info.labels for one in self.soft)
+        return any(key not in info.labels for key in self.needed)
 
     def refusal(self, place: Place, domains: Mapping[Tally, str], shift: Shift | None) -> Refusal | None:
         """Why not there. `domains` says which domain a shift is in."""
@@ -144,14 +152,15 @@ class Spread:
 
 
 def _eligible(
-    one: Constraint, together: Sequence[Constraint], asked: PodClass, nodes: Sequence[NodeInfo]
+    one: Constraint, together: Sequence[Constraint], asked: PodClass, nodes: Sequence[NodeInfo], domains: Domains
 ) -> frozenset[NodeInfo] | None:
     """The nodes whose pods count: with all labels, and as the policies have it. None stands for all."""
     pod = asked.pod
     fitting = nodes
     for other in together:
         key = other.key
-        fitting = [info for info in fitting if key in info.labels]
+        if sum(map(len, domains(key).values())) < len(nodes):
+            fitting = [info for info in fitting if key in info.labels]
     if one.stated.node_affinity_policy != "Ignore" and (pod.spec.node_selector or required(pod) is not None):
         fitting = [info for info in fitting if wanted_by(pod, info.name, info.labels)]
     if one.stated.node_taints_policy == "Honor":
