@@ -55,7 +55,7 @@ class Agent:
         self._config, self._runtime, self._machine = config, runtime, machine
         self._network, self._prepare = network, prepare
         self._laid = ""
-        self._feed = Feed(config.data, network.update)
+        self._feed = Feed(config.data, network.update, network.linked)
         self._service = Service(runtime, lambda: self.workers.states)
         lease = Lease(config.run)
         self.link = Link(

@@ -134,6 +134,9 @@ class SimulatedNetwork:
     def update(self, state: NetworkState) -> None:
         """Nobody asks for a Service here."""
 
+    def linked(self, linked: bool) -> None:
+        """No address is answered for here."""
+
     def placed(self, uid: str, addresses: tuple[str, ...]) -> None:
         """No policy is held here."""
 

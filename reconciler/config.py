@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from reconciler.addresspools import LoadBalancerPool, pools
 from reconciler.admission.services import NODE_PORTS, SERVICE_CIDR, ranges
 from reconciler.schedulerconfig import SchedulerConfig
 from reconciler.source import Source, git_settings
@@ -75,6 +76,8 @@ class Config(Section, frozen=True, kw_only=True):
     service_cidr: str = SERVICE_CIDR
     """Where the addresses of Services come from: one network, or one of each family with a comma between."""
     service_node_ports: str = NODE_PORTS
+    load_balancer_pools: tuple[LoadBalancerPool, ...] = ()
+    """Addresses for Services of `type: LoadBalancer`, with the nodes on whose link they are."""
 
     @property
     def origin(self) -> Source:
@@ -114,6 +117,10 @@ def load_config(path: Path) -> Config:
         ranges(config.service_cidr, config.service_node_ports)
     except ValueError as error:
         raise BadConfiguration(f"{path}: serviceCidr, serviceNodePorts: {error}") from None
+    try:
+        pools(config.load_balancer_pools)
+    except ValueError as error:
+        raise BadConfiguration(f"{path}: loadBalancerPools: {error}") from None
     try:
         git_settings(config.origin)
         config.scheduler.profile()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler import accessdefaults
 from reconciler import box as boxes
+from reconciler.addresspools import pools
 from reconciler.admission import AdmissionSettings, admission, amendment, completion
 from reconciler.admission.priority import SYSTEM_CLASSES
 from reconciler.answers import Answers
@@ -98,6 +99,7 @@ async def serve(config: Config, kubeconfig_path: Path, box: Box | None = None) -
                 node_eviction_seconds=config.node_eviction_seconds,
                 authority=await _authority(config),
                 served=await _served(config),
+                pools=pools(config.load_balancer_pools),
             )
             loop = ControllerLoop(
                 cluster, controllers(settings, lambda: link.usage, lambda node: link.leases.silence(node)), now
@@ -106,7 +108,12 @@ async def serve(config: Config, kubeconfig_path: Path, box: Box | None = None) -
             issuer = Issuer(config.data / "pki", cluster.cache)
             link = Link(
                 cluster,
-                Settings(broker=address, cluster=config.cluster, node_grace_seconds=config.node_grace_seconds),
+                Settings(
+                    broker=address,
+                    cluster=config.cluster,
+                    node_grace_seconds=config.node_grace_seconds,
+                    pools=settings.pools,
+                ),
                 clock=now,
                 minter=PodMinter(issuer, cluster.cache, now),
             )

@@ -114,7 +114,8 @@ class NetworkService(Record, frozen=True):
     """`services/<namespace>/<name>`: a Service with its endpoints.
 
     `cluster_ips` is empty for a headless one. `affinity_seconds`: a client stays with its endpoint for so long; 0 for
-    no affinity. `internal_local` and `external_local`: the traffic policy is `Local`.
+    no affinity. `internal_local` and `external_local`: the traffic policy is `Local`. `announcer`: the node that
+    answers for `load_balancer_ips` on their link.
     """
 
     namespace: str
@@ -123,6 +124,7 @@ class NetworkService(Record, frozen=True):
     cluster_ips: tuple[str, ...] = field(default=(), name="clusterIPs")
     external_ips: tuple[str, ...] = field(default=(), name="externalIPs")
     load_balancer_ips: tuple[str, ...] = field(default=(), name="loadBalancerIPs")
+    announcer: str = ""
     source_ranges: tuple[str, ...] = ()
     external_name: str = ""
     ports: tuple[NetworkPort, ...] = ()

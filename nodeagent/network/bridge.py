@@ -32,7 +32,7 @@ def changes(bridge: str, pod_cidr: str, devices: Sequence[dict[str, Any]]) -> li
                 name = device["ifname"]
                 raise NetworkFailure(
                     f"the node's pods are to have {pod_cidr}, but {name} has {address}: give the cluster another range "
-                    f"(`clusterCIDR`), or, where nothing needs that device, `ip link delete {name}`"
+                    f"(`clusterCidr`), or, where nothing needs that device, `ip link delete {name}`"
                 )
     made = [] if own is not None else [f"link add {bridge} type bridge"]
     stale = [f"addr del {one} dev {bridge}" for one in sorted(own or ()) if one != wanted and _same(one, wanted)]

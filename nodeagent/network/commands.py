@@ -1,7 +1,9 @@
 """The system's own programs, by which the network is changed: `ip`, `nft`, `iptables`."""
 
 import asyncio
+import json
 from collections.abc import Sequence
+from typing import Any
 
 COMMAND_SECONDS = 30.0
 
@@ -33,3 +35,15 @@ async def run(command: Sequence[str], text: str = "") -> str:
     if process.returncode != 0:
         raise NetworkFailure(f"`{' '.join(command)}` failed: {fault.decode(errors='replace').strip()}")
     return output.decode(errors="replace")
+
+
+async def ip(*arguments: str, enter: Sequence[str] = ()) -> list[Any]:
+    """What `ip -json` says. Raises `NetworkFailure`."""
+    found: list[Any] = json.loads(await run((*enter, "ip", "-json", *arguments)) or "[]")
+    return found
+
+
+async def batch(program: str, lines: Sequence[str], enter: Sequence[str] = ()) -> None:
+    """`ip` or `bridge` carries out all the lines, if there are any. Raises `NetworkFailure`."""
+    if lines:
+        await run((*enter, program, "-batch", "-"), "\n".join(lines) + "\n")

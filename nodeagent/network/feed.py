@@ -24,10 +24,15 @@ ASK_SECONDS = (5.0, 60.0)
 
 
 class Feed:
-    """`changed` is called in the loop with each new state, and holds on to nothing else."""
+    """`changed` is called in the loop with each new state, `linked` when a connection comes or goes."""
 
-    def __init__(self, directory: Path, changed: Callable[[NetworkState], None]) -> None:
-        self._path, self._changed = directory / FILE, changed
+    def __init__(
+        self,
+        directory: Path,
+        changed: Callable[[NetworkState], None],
+        linked: Callable[[bool], object] = lambda _: None,
+    ) -> None:
+        self._path, self._changed, self._linked = directory / FILE, changed, linked
         self._known = Known(_load(self._path))
         self._written = self._known.state
         self._unwritten = asyncio.Event()
@@ -43,11 +48,13 @@ class Feed:
         """A connection is there, and tells everything. `ask_again` has it told once more."""
         self._known.begin()
         self._ask, self._patience = ask_again, ASK_SECONDS[0]
+        self._linked(True)
 
     def end(self) -> None:
         """The connection is lost; what is known holds on."""
         self._ask = _nobody
         self._be_patient()
+        self._linked(False)
 
     def said(self, key: str, payload: bytes) -> None:
         """A message under `network/`. Raises `BadMessage`."""

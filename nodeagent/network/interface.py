@@ -14,5 +14,8 @@ class Network(Protocol):
     def update(self, state: NetworkState) -> None:
         """What is known of the network of all nodes now."""
 
+    def linked(self, linked: bool) -> None:
+        """Whether the broker, and all who are told by it, can be reached."""
+
     def placed(self, uid: str, addresses: tuple[str, ...]) -> None:
         """A pod of this node has these addresses; none when it is gone."""

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nodeagent.network import cni
+from nodeagent.network.announcing import Announcing
 from nodeagent.network.bridge import lay_bridge
 from nodeagent.network.dns.server import Server
 from nodeagent.network.forwarding import Forwarding
+from nodeagent.network.healthports import HealthPorts
 from nodeagent.network.routing import Routing
 from nodeagent.network.state import NetworkState
 
@@ -31,6 +33,8 @@ class NodeNetwork:
         self._bridge, self._data, self._conf = bridge, data_directory, conf_directory
         self._forwarding = Forwarding(node, bridge, enter)
         self._routing = Routing(node, bridge, enter)
+        self._announcing = Announcing(node, bridge, enter)
+        self._health_ports = HealthPorts(node)
         self._names, self._enter = names, enter
         self._gateway = ""
         self._laid = asyncio.Event()
@@ -47,7 +51,13 @@ class NodeNetwork:
         """What is known of the network of all nodes now."""
         self._forwarding.update(state)
         self._routing.update(state)
+        self._announcing.update(state)
+        self._health_ports.update(state)
         self._names.update(state)
+
+    def linked(self, linked: bool) -> None:
+        """Whether the broker can be reached."""
+        self._announcing.linked(linked)
 
     def placed(self, uid: str, addresses: tuple[str, ...]) -> None:
         """A pod of this node has these addresses; none when it is gone."""
@@ -58,6 +68,8 @@ class NodeNetwork:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._forwarding.run(), name="forwarding")
             tasks.create_task(self._routing.run(), name="routing")
+            tasks.create_task(self._announcing.run(), name="announcing")
+            tasks.create_task(self._health_ports.run(), name="health-ports")
             tasks.create_task(self._answer_names(tasks), name="names")
 
     async def _answer_names(self, tasks: asyncio.TaskGroup) -> None:

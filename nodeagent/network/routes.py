@@ -5,8 +5,9 @@ whose hardware addresses follow from the nodes' names, so that nothing has to be
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_interface, ip_network
+from typing import Any
 
 import msgspec
 
@@ -45,6 +46,18 @@ class Plan(msgspec.Struct, frozen=True):
     source: str = ""
     own: tuple[str, ...] = ()
     hardware: str = ""
+
+
+def links(devices: Iterable[Mapping[str, Any]], besides: set[str]) -> list[Link]:
+    """Those that lead to other machines, from what `ip -json addr show up` says; `besides` are our own devices."""
+    found = []
+    for each in devices:
+        addresses = tuple(
+            f"{one['local']}/{one['prefixlen']}" for one in each.get("addr_info", ()) if one.get("scope") == "global"
+        )
+        if addresses and each["ifname"] not in besides:
+            found.append(Link(each["ifname"], addresses))
+    return found
 
 
 def plan(node: str, nodes: Mapping[str, NetworkNode], links: Sequence[Link], tunnel: str) -> Plan:

@@ -4,14 +4,12 @@ All routes are marked with a protocol number of their own; no other is touched.
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Sequence
-from typing import Any
 from zlib import crc32
 
-from nodeagent.network.commands import NetworkFailure, run
-from nodeagent.network.routes import Link, Plan, plan
+from nodeagent.network.commands import NetworkFailure, batch, ip
+from nodeagent.network.routes import Link, Plan, links, plan
 from nodeagent.network.state import NetworkState
 
 log = logging.getLogger(__name__)
@@ -73,27 +71,18 @@ class Routing:
             + (" onlink" if one.onlink else "")
             for one in wanted.routes
         ]
-        await self._batch("ip", lines)
+        await batch("ip", lines, self._enter)
         if self._done != wanted:
             log.info("routes to other nodes routes=%d tunnels=%d", len(wanted.routes), len(wanted.peers))
         self._done = wanted
 
     async def _links(self) -> list[Link]:
         """Those that lead to other machines: up, and none of ours."""
-        found = []
-        for each in await self._ip("addr", "show", "up"):
-            addresses = tuple(
-                f"{one['local']}/{one['prefixlen']}"
-                for one in each.get("addr_info", ())
-                if one.get("scope") == "global"
-            )
-            if addresses and each["ifname"] not in (self._bridge, self._tunnel):
-                found.append(Link(each["ifname"], addresses))
-        return found
+        return links(await ip("addr", "show", "up", enter=self._enter), {self._bridge, self._tunnel})
 
     async def _present(self) -> set[str]:
-        routes = await self._ip("route", "show", "proto", str(self._protocol))
-        routes += await self._ip("-6", "route", "show", "proto", str(self._protocol))
+        routes = await ip("route", "show", "proto", str(self._protocol), enter=self._enter)
+        routes += await ip("-6", "route", "show", "proto", str(self._protocol), enter=self._enter)
         return {one["dst"] for one in routes}
 
     async def _lay_tunnels(self, wanted: Plan) -> None:
@@ -102,36 +91,31 @@ class Routing:
         if before is None or (before.source, before.hardware) != (wanted.source, wanted.hardware):
             await self._remove_tunnels()
             options = f"id {VXLAN_ID} dstport {VXLAN_PORT} local {wanted.source} nolearning"
-            await self._batch(
+            await batch(
                 "ip",
                 [
                     f"link add {name} address {wanted.hardware} type vxlan {options}",
                     *(f"addr add {one} dev {name}" for one in wanted.own),
                     f"link set {name} up",
                 ],
+                self._enter,
             )
             before = None
         gone = set(before.peers if before else ()) - set(wanted.peers)
         fresh = set(wanted.peers) - set(before.peers if before else ())
-        await self._batch("bridge", [f"fdb del {one.hardware} dev {name} dst {one.address}" for one in gone])
-        await self._batch("bridge", [f"fdb replace {one.hardware} dev {name} dst {one.address} self" for one in fresh])
+        await batch("bridge", [f"fdb del {one.hardware} dev {name} dst {one.address}" for one in gone], self._enter)
+        await batch(
+            "bridge", [f"fdb replace {one.hardware} dev {name} dst {one.address} self" for one in fresh], self._enter
+        )
         neighbours = [f"neigh del {at} dev {name}" for one in gone for at in one.gateways]
         neighbours += [
             f"neigh replace {at} lladdr {one.hardware} dev {name} nud permanent" for one in fresh for at in one.gateways
         ]
-        await self._batch("ip", neighbours)
+        await batch("ip", neighbours, self._enter)
 
     async def _remove_tunnels(self) -> None:
-        if any(each["ifname"] == self._tunnel for each in await self._ip("link", "show")):
-            await self._batch("ip", [f"link del {self._tunnel}"])
-
-    async def _ip(self, *arguments: str) -> list[Any]:
-        found: list[Any] = json.loads(await run((*self._enter, "ip", "-json", *arguments)) or "[]")
-        return found
-
-    async def _batch(self, program: str, lines: Sequence[str]) -> None:
-        if lines:
-            await run((*self._enter, program, "-batch", "-"), "\n".join(lines) + "\n")
+        if any(each["ifname"] == self._tunnel for each in await ip("link", "show", enter=self._enter)):
+            await batch("ip", [f"link del {self._tunnel}"], self._enter)
 
 
 def tunnel_name(bridge: str) -> str:

@@ -53,7 +53,8 @@ def service_part(service: NetworkService, here: Here) -> Part:
         if not addresses:
             continue
         suffix = _SUFFIX[family]
-        elements |= {(f"cluster-ips{suffix}", one): "" for one in addresses}
+        alone = [*addresses, *(one for one in service.load_balancer_ips if _family(one) == family)]
+        elements |= {(f"cluster-ips{suffix}", one): "" for one in alone}
         elements |= {(f"hairpin{suffix}", f"{one} . {one}"): "" for one in _addresses_here(service, family, here)}
         for port in service.ports:
             rules = _PortRules(service, port, family, here)

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
+from reconciler.addresspools import Pool
 from reconciler.controllers import (
     cronjob,
+    csrcleaner,
     daemonset,
     deployment,
     disruption,
@@ -32,6 +34,7 @@ from reconciler.controllers.apiservice import Served, apiservice
 from reconciler.controllers.horizontalpodautoscaler import horizontalpodautoscaler
 from reconciler.controllers.hpameasures import Usage
 from reconciler.controllers.interface import Controller
+from reconciler.controllers.loadbalancer import loadbalancer
 from reconciler.controllers.nodeipam import nodeipam
 from reconciler.controllers.nodelifecycle import nodelifecycle
 from reconciler.controllers.nodezones import EVERY_SECONDS, nodezones
@@ -52,6 +55,8 @@ class ControllerSettings(Record, frozen=True):
     """The certificate (PEM) of the API's authority, for pods to trust."""
     served: Served | None = None
     """Where the API listens, for those in the cluster."""
+    pools: tuple[Pool, ...] = ()
+    """Of addresses for Services of `type: LoadBalancer`; without any, those wait for somebody else."""
 
 
 def controllers(
@@ -70,6 +75,7 @@ def controllers(
         job.CONTROLLER,
         jobtracking.CONTROLLER,
         cronjob.CONTROLLER,
+        csrcleaner.CONTROLLER,
         ttl.CONTROLLER,
         garbagecollector.CONTROLLER,
         nodelifecycle(silences),
@@ -97,4 +103,5 @@ def controllers(
         horizontalpodautoscaler(usage),
         *((rootca(settings.authority),) if settings.authority else ()),
         *((apiservice(settings.served),) if settings.served else ()),
+        *((loadbalancer(settings.pools),) if settings.pools else ()),
     )

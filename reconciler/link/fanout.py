@@ -8,6 +8,7 @@ holds something else than the digest says asks its broker again.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+from reconciler.addresspools import Pool
 from reconciler.link import network
 from reconciler.store.view import Event, View
 from schemas.core.node import Node
@@ -28,8 +29,8 @@ Publish = Callable[[str, bytes], None]
 class Fanout:
     """`begin` when the broker's retained messages are known, `end` when the link is lost."""
 
-    def __init__(self, view: View, store: Callable[[], tuple[str, int]]) -> None:
-        self._view, self._store = view, store
+    def __init__(self, view: View, store: Callable[[], tuple[str, int]], pools: Sequence[Pool] = ()) -> None:
+        self._view, self._store, self._pools = view, store, pools
         self._publish: Publish | None = None
         self._room: Callable[[], Awaitable[None]] | None = None
         self._hashes: dict[str, int] = {}
@@ -75,6 +76,8 @@ class Fanout:
                 self._dirty[key] = None
             if network.stirs(event):
                 self._dirty |= dict.fromkeys(_key(policy) for policy in self._view.list(NetworkPolicy))
+            if self._pools and network.moves(event):
+                self._dirty |= dict.fromkeys(_key(one) for one in self._view.list(Service) if one.status.load_balancer)
         if self._dirty:
             self._wake.set()
 
@@ -94,7 +97,7 @@ class Fanout:
                 self._tell_digest(self._publish)
 
     def _bring_up_to_date(self, key: str, publish: Publish) -> None:
-        found = network.body(key, self._view, self._slices_of(key))
+        found = network.body(key, self._view, self._slices_of(key), self._pools)
         if found is None:
             if self._hashes.pop(key, None) is not None:
                 publish(key, b"")

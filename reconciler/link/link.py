@@ -22,6 +22,7 @@ from functools import partial
 import aiomqtt
 import msgspec
 
+from reconciler.addresspools import Pool
 from reconciler.link.fanout import Fanout
 from reconciler.link.inbox import Inbox
 from reconciler.link.leases import Leases
@@ -66,6 +67,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cluster: str = "default"
     node_grace_seconds: float = 40.0
     """A node that is not heard of within this time of the link's start is not there."""
+    pools: tuple[Pool, ...] = ()
+    """Of addresses that nodes answer for."""
 
 
 class Statistics(msgspec.Struct, frozen=True):
@@ -98,7 +101,7 @@ class Link:
             self._inbox.online.get,
             partial(PodTokens, cluster.cache, minter, clock) if minter is not None else None,
         )
-        self._fanout = Fanout(cluster.cache, lambda: (cluster.store.id, cluster.store.revision))
+        self._fanout = Fanout(cluster.cache, lambda: (cluster.store.id, cluster.store.revision), settings.pools)
         self.leases = Leases(cluster.cache, self._outbound.told)
         self._outbound.settled = self.leases.settle
         self.rpc = Rpc(self._inbox.online.get)

@@ -7,6 +7,9 @@ Follows https://kubernetes.io/docs/concepts/services-networking/network-policies
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from msgspec import structs
+
+from reconciler.addresspools import Pool, announcer
 from reconciler.store.view import Event, View
 from schemas.core.config import Namespace
 from schemas.core.container import ContainerPort
@@ -65,7 +68,12 @@ def stirs(event: Event) -> bool:
     return isinstance(event.object, Pod | Namespace) and _place(event.old) != _place(event.new)
 
 
-def body(key: str, view: View, slices: Iterable[EndpointSlice]) -> NetworkBody | None:
+def moves(event: Event) -> bool:
+    """Whether another node may have to answer for addresses of Services: by a node's readiness or labels."""
+    return isinstance(event.object, Node) and _standing(event.old) != _standing(event.new)
+
+
+def body(key: str, view: View, slices: Iterable[EndpointSlice], pools: Sequence[Pool] = ()) -> NetworkBody | None:
     """The body of a key; None where there is nothing to be told. `slices`: those of the Service, if it is one."""
     part, _, name = key.partition("/")
     namespace, _, own = name.rpartition("/")
@@ -75,7 +83,7 @@ def body(key: str, view: View, slices: Iterable[EndpointSlice]) -> NetworkBody |
             return None if node is None else network_node(node)
         case "services/":
             service = view.get(Service, namespace, own)
-            return None if service is None else network_service(service, slices)
+            return None if service is None else _announced(network_service(service, slices), view, pools)
         case _:
             policy = view.get(NetworkPolicy, namespace, own)
             return None if policy is None else network_policy(policy, view)
@@ -117,6 +125,15 @@ def network_service(service: Service, slices: Iterable[EndpointSlice]) -> Networ
         health_check_node_port=spec.health_check_node_port or 0,
         load_balancer_node_ports=spec.allocate_load_balancer_node_ports is not False,
     )
+
+
+def _announced(service: NetworkService, view: View, pools: Sequence[Pool]) -> NetworkService:
+    """Under `externalTrafficPolicy: Local` only nodes with an endpoint that is ready may answer."""
+    if not service.load_balancer_ips:
+        return service
+    ready = {one.node for slice_ in service.slices for one in slice_.endpoints if one.ready}
+    only = ready if service.external_local else None
+    return structs.replace(service, announcer=announcer(service.load_balancer_ips, pools, view.list(Node), only))
 
 
 def _service_port(port: ServicePort) -> NetworkPort:
@@ -261,6 +278,13 @@ def _addresses(pod: Pod) -> tuple[str, ...]:
 
 def _sorted_addresses(pods: Iterable[Pod]) -> tuple[str, ...]:
     return tuple(sorted({address for pod in pods for address in _addresses(pod)}))
+
+
+def _standing(object_: object) -> tuple[object, ...]:
+    if not isinstance(object_, Node):
+        return ()
+    ready = any(one.type == "Ready" and one.status == "True" for one in object_.status.conditions)
+    return object_.metadata.labels, ready, object_.metadata.deletion_timestamp is None
 
 
 def _place(object_: object) -> tuple[object, ...]:

@@ -211,6 +211,7 @@ class Fleet:
             "api": {"listen": f"127.0.0.1:{API_PORT}"},
             "tolerationSeconds": self.toleration_seconds,
             "nodeGraceSeconds": 10,
+            "loadBalancerPools": [{"addresses": ["10.91.0.200-10.91.0.220"]}],
         }
         Path(self._config("hub")).write_text(yaml.safe_dump(reconciler))
         for node in self.nodes:
