@@ -5,7 +5,6 @@ from collections.abc import Callable
 from reconciler.addresspools import Pool
 from reconciler.controllers import (
     cronjob,
-    csrcleaner,
     daemonset,
     deployment,
     disruption,
@@ -75,7 +74,6 @@ def controllers(
         job.CONTROLLER,
         jobtracking.CONTROLLER,
         cronjob.CONTROLLER,
-        csrcleaner.CONTROLLER,
         ttl.CONTROLLER,
         garbagecollector.CONTROLLER,
         nodelifecycle(silences),
