@@ -6,6 +6,7 @@ agent's, a person's) are never listed, and so never touched.
 
 import asyncio
 import math
+import os
 import socket
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,12 +14,15 @@ from typing import TypeVar
 
 from google.protobuf.message import Message
 from grpclib.client import UnaryUnaryMethod
+from msgspec import structs
 
+from nodeagent.images.references import server_of
 from nodeagent.runtime import cri_convert as convert
 from nodeagent.runtime import podcgroups
 from nodeagent.runtime.cgroups import remove_cgroup
 from nodeagent.runtime.connection import Connection
 from nodeagent.runtime.cri_events import Ending, Endings, pauses, subscribe
+from nodeagent.runtime.downloads import downloads, kept_for_next_time
 from nodeagent.runtime.interface import (
     Container,
     ContainerConfig,
@@ -29,6 +33,7 @@ from nodeagent.runtime.interface import (
     Image,
     Missing,
     PullFailed,
+    Resources,
     RuntimeEvent,
     RuntimeFailure,
     Sandbox,
@@ -170,6 +175,18 @@ class CriRuntime:
         request = cri.StopContainerRequest(container_id=container_id, timeout=math.ceil(grace_seconds))
         await self._unless_missing(self._runtime.StopContainer, request, grace_seconds + SLOW)
 
+    async def resize(self, containers: Mapping[str, Resources], sandbox: SandboxConfig) -> None:
+        """The pod's own limits are lifted meanwhile: neither may the sum of the containers' pass them on the way, nor
+        can the kernel take them below what a container still has."""
+        path = convert.cgroup_path((await self._sandbox_config(sandbox)).linux.cgroup_parent)
+        podcgroups.keep(path, structs.replace(sandbox.cgroup, cpu_quota=0, memory_limit=0))
+        try:
+            for container_id, resources in containers.items():
+                request = convert.resize_to_cri(container_id, resources)
+                await self._connection.call(self._runtime.UpdateContainerResources, request, SLOW)
+        finally:
+            podcgroups.keep(path, sandbox.cgroup)
+
     async def remove_container(self, container_id: str) -> None:
         await self._unless_missing(self._runtime.RemoveContainer, cri.ContainerRequest(container_id=container_id), SLOW)
 
@@ -234,14 +251,34 @@ class CriRuntime:
     async def pull_image(self, reference: str, credentials: Credentials | None = None) -> str:
         request = cri.PullImageRequest(image=cri.ImageSpec(image=reference))
         if credentials is not None:
-            request.auth.CopyFrom(cri.AuthConfig(username=credentials.username, password=credentials.password))
+            # Named, or containerd would show them to every mirror that asks for a password.
+            server = f"https://{server_of(reference)}"
+            auth = cri.AuthConfig(username=credentials.username, password=credentials.password, server_address=server)
+            request.auth.CopyFrom(auth)
         try:
-            return (await self._connection.call(self._images.PullImage, request, PULL)).image_ref
+            async with kept_for_next_time(self._connection, reference) as headers:
+                return (await self._connection.call(self._images.PullImage, request, PULL, headers)).image_ref
         except Unavailable as error:
             await self.version()  # raises where it is containerd that does not answer, not the registry
             raise PullFailed(str(error)) from error
         except RuntimeFailure as error:
             raise PullFailed(str(error)) from error
+
+    async def downloads(self) -> Sequence[Download]:
+        return await downloads(self._connection)
+
+    async def images_in_use(self) -> frozenset[str]:
+        reply = await self._connection.call(self._runtime.ListContainers, cri.ListContainersRequest(), QUICK)
+        return frozenset(container.image_ref for container in reply.containers)
+
+    async def image_disk(self) -> ImageDisk:
+        reply = await self._connection.call(self._images.ImageFsInfo, cri.ImageFsInfoRequest(), QUICK)
+        if not reply.image_filesystems:
+            raise RuntimeFailure("containerd does not tell where images lie")
+        told = reply.image_filesystems[0]
+        disk = os.statvfs(told.fs_id.mountpoint)
+        size = disk.f_frsize
+        return ImageDisk(disk.f_blocks * size, disk.f_bavail * size, told.used_bytes.value)
 
     async def list_images(self) -> Sequence[Image]:
         reply = await self._connection.call(self._images.ListImages, cri.ListImagesRequest(), QUICK)

@@ -15,6 +15,7 @@ from nodeagent.runtime.interface import (
     Mount,
     PortMapping,
     Profile,
+    Resources,
     Sandbox,
     SandboxConfig,
     SELinuxLabel,
@@ -215,6 +216,19 @@ def _resources(config: ContainerConfig) -> cri.LinuxContainerResources:
     )
 
 
+def resize_to_cri(container_id: str, resources: Resources) -> cri.UpdateContainerResourcesRequest:
+    return cri.UpdateContainerResourcesRequest(
+        container_id=container_id,
+        linux=cri.LinuxContainerResources(
+            cpu_shares=resources.cpu_shares,
+            cpu_quota=resources.cpu_quota,
+            cpu_period=resources.cpu_period,
+            memory_limit_in_bytes=resources.memory_limit,
+            memory_swap_limit_in_bytes=resources.swap_limit,
+        ),
+    )
+
+
 def _container_security(config: ContainerConfig, sandbox: SandboxConfig) -> cri.LinuxContainerSecurityContext:
     masked = not (config.privileged or config.unmasked_proc)
     return cri.LinuxContainerSecurityContext(
@@ -323,6 +337,7 @@ def image_from_cri(image: cri.Image) -> Image:
         digests=tuple(image.repo_digests),
         size=image.size,
         user=str(image.uid.value) if image.HasField("uid") else image.username,
+        pinned=image.pinned,
     )
 
 

@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import ipaddress
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from nodeagent.runtime.interface import (
     Image,
     Missing,
     PullFailed,
+    Resources,
     RuntimeEvent,
     RuntimeFailure,
     Sandbox,
@@ -81,6 +82,8 @@ class FakeRuntime:
         self._sandboxes: dict[str, Sandbox] = {}
         self._containers: dict[str, Container] = {}
         self._images: dict[str, str] = {}
+        self.resized: dict[str, Resources] = {}
+        """What running containers were given, by id."""
         self._listeners: set[asyncio.Queue[RuntimeEvent | None]] = set()
 
     # What tests and simulations do to it
@@ -200,6 +203,13 @@ class FakeRuntime:
     async def stop_container(self, container_id: str, grace_seconds: float) -> None:
         self._check()
         self._end(container_id, TERMINATED, "Error")
+
+    async def resize(self, containers: Mapping[str, Resources], sandbox: SandboxConfig) -> None:
+        self._check()
+        for container_id, resources in containers.items():
+            if self._container(container_id).state is not State.RUNNING:
+                raise RuntimeFailure(f"container {container_id} is not running")
+            self.resized[container_id] = resources
 
     async def remove_container(self, container_id: str) -> None:
         self._check()

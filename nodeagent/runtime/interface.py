@@ -195,6 +195,16 @@ class ContainerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The id of the container whose processes it sees; empty: as the sandbox has it."""
 
 
+class Resources(msgspec.Struct, frozen=True, kw_only=True):
+    """What a running container may take from now on; 0: as it is. Sizes in bytes."""
+
+    cpu_shares: int = 0
+    cpu_quota: int = 0
+    cpu_period: int = 0
+    memory_limit: int = 0
+    swap_limit: int = 0
+
+
 class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
     """A sandbox as it is. `ready`: its processes and network are there. `ips`: first the primary one."""
 
@@ -239,6 +249,23 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes."""
     user: str = ""
     """The user that the image's configuration names: a number, a name, or empty."""
+    pinned: bool = False
+    """The runtime's own: it is never removed."""
+
+
+class Download(msgspec.Struct, frozen=True):
+    """A piece of an image that is being fetched, in bytes. `total` is 0 where it is not known yet."""
+
+    done: int
+    total: int
+
+
+class ImageDisk(msgspec.Struct, frozen=True):
+    """The filesystem that images lie on, in bytes. `used` is what images take of it, unpacked."""
+
+    capacity: int
+    available: int
+    used: int
 
 
 class ContainerUsage(msgspec.Struct, frozen=True, kw_only=True):
@@ -336,6 +363,9 @@ class Runtime(Protocol):
     async def stop_container(self, container_id: str, grace_seconds: float) -> None:
         """SIGTERM (or the image's stop signal), and SIGKILL after the grace. Harmless on one that has ended."""
 
+    async def resize(self, containers: Mapping[str, Resources], sandbox: SandboxConfig) -> None:
+        """Gives running containers, by id, other resources, and the cgroup of their pod what `sandbox` says."""
+
     async def remove_container(self, container_id: str) -> None:
         """Harmless on one that is gone."""
 
@@ -358,14 +388,25 @@ class Runtime(Protocol):
         """The image that this reference names, if it is on the node."""
 
     async def pull_image(self, reference: str, credentials: Credentials | None = None) -> str:
-        """Returns the id of the image. Raises `PullFailed`."""
+        """Returns the id of the image. Raises `PullFailed`.
+
+        What a pull that failed has fetched is kept for a day, and the next one goes on from there.
+        """
+
+    async def downloads(self) -> Sequence[Download]:
+        """What is being fetched just now, of all pulls."""
+
+    async def images_in_use(self) -> frozenset[str]:
+        """The ids of the images of all containers, those included that this agent did not make."""
+
+    async def image_disk(self) -> ImageDisk: ...
 
     async def list_images(self) -> Sequence[Image]: ...
 
     async def remove_image(self, image_id: str) -> None: ...
 
     async def load_archive(self, path: Path) -> Sequence[str]:
-        """Loads a docker-archive or OCI tar (plain or gzip) and returns the references it holds.
+        """Loads a docker-archive or OCI tar (plain, gzip or zstd) and returns the references it holds.
 
         Raises `ValueError` with a sentence for a person when the file is not such an archive.
         """

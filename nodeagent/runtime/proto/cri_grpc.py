@@ -51,6 +51,10 @@ class RuntimeServiceBase(abc.ABC):
         pass
 
     @abc.abstractmethod
+    async def UpdateContainerResources(self, stream: 'grpclib.server.Stream[nodeagent.runtime.proto.cri_pb2.UpdateContainerResourcesRequest, nodeagent.runtime.proto.cri_pb2.Nothing]') -> None:
+        pass
+
+    @abc.abstractmethod
     async def RemoveContainer(self, stream: 'grpclib.server.Stream[nodeagent.runtime.proto.cri_pb2.ContainerRequest, nodeagent.runtime.proto.cri_pb2.Nothing]') -> None:
         pass
 
@@ -140,6 +144,12 @@ class RuntimeServiceBase(abc.ABC):
                 self.StopContainer,
                 grpclib.const.Cardinality.UNARY_UNARY,
                 nodeagent.runtime.proto.cri_pb2.StopContainerRequest,
+                nodeagent.runtime.proto.cri_pb2.Nothing,
+            ),
+            '/runtime.v1.RuntimeService/UpdateContainerResources': grpclib.const.Handler(
+                self.UpdateContainerResources,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                nodeagent.runtime.proto.cri_pb2.UpdateContainerResourcesRequest,
                 nodeagent.runtime.proto.cri_pb2.Nothing,
             ),
             '/runtime.v1.RuntimeService/RemoveContainer': grpclib.const.Handler(
@@ -254,6 +264,12 @@ class RuntimeServiceStub:
             channel,
             '/runtime.v1.RuntimeService/StopContainer',
             nodeagent.runtime.proto.cri_pb2.StopContainerRequest,
+            nodeagent.runtime.proto.cri_pb2.Nothing,
+        )
+        self.UpdateContainerResources = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/runtime.v1.RuntimeService/UpdateContainerResources',
+            nodeagent.runtime.proto.cri_pb2.UpdateContainerResourcesRequest,
             nodeagent.runtime.proto.cri_pb2.Nothing,
         )
         self.RemoveContainer = grpclib.client.UnaryUnaryMethod(
