@@ -150,3 +150,4 @@ class Decision(msgspec.Struct, frozen=True):
     failure: Failure | None = None
     ended: bool = False
     removed: bool = False
+    grace: float | None = None

@@ -24,6 +24,8 @@ class Progress(msgspec.Struct, frozen=True):
     has_sandbox: bool
     resetting: bool = False
     """All containers begin anew, because of how one ended."""
+    disruption: str = ""
+    """Why the node has ended the pod."""
 
 
 def conditions(
@@ -32,7 +34,11 @@ def conditions(
     """In the kubelet's order. A condition keeps its transition time while its status stays."""
     earlier = {condition.type: condition for condition in before}
     containers_ready = _containers_ready(progress)
+    ended_by_node = PodCondition(
+        type="DisruptionTarget", status="True", reason="TerminationByKubelet", message=progress.disruption
+    )
     fresh = (
+        *((ended_by_node,) if progress.disruption else ()),
         *((PodCondition(type="AllContainersRestarting", status="True"),) if progress.resetting else ()),
         PodCondition(type="PodReadyToStartContainers", status=_text(progress.has_sandbox)),
         _initialized(progress),

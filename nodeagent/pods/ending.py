@@ -4,6 +4,7 @@ https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-terminatio
 """
 
 from nodeagent.pods.actions import CleanUp, Decision, Finish, PrepareVolumes, RemoveSandbox, StopSandbox
+from nodeagent.pods.memory import NEVER
 from nodeagent.pods.plan import Plan
 from nodeagent.pods.resources import is_sidecar
 from nodeagent.pods.situation import Situation, grace_seconds
@@ -43,9 +44,11 @@ def finish(situation: Situation) -> Decision:
 
 
 def hold(situation: Situation) -> Decision:
-    """Nothing of the pod runs until its lease is renewed; sandbox and volumes stay for then."""
+    """Nothing of the pod runs until its lease is renewed, or the machine is up again; sandbox and volumes stay."""
     plan = Plan(situation)
-    stop_all(plan, "Stopping container {}: the node has had no word of the reconciler for the pod's lease")
+    no_word = "the node has had no word of the reconciler for the pod's lease"
+    why = no_word if situation.going_down is None else "the node is shutting down"
+    stop_all(plan, f"Stopping container {{}}: {why}")
     return plan.decision(situation.memory.failure)
 
 
@@ -54,7 +57,9 @@ def stop_all(plan: Plan, message: str = "Stopping container {}") -> bool:
     situation = plan.situation
     memory = situation.memory
     since = memory.held_since if memory.ending_since is None else memory.ending_since
-    grace_ends = (situation.now if since is None else since) + grace_seconds(situation.pod)
+    limits = (situation.going_down, memory.failure.grace if memory.failure else None)
+    grace = min(grace_seconds(situation.pod), *(limit for limit in limits if limit is not None), NEVER)
+    grace_ends = (situation.now if since is None else since) + grace
     for instance in _next_to_stop(situation):
         plan.stop(instance, grace_ends, message.format(instance.name))
     return (

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from nodeagent.pods.actions import Failure
 from nodeagent.pods.node import Directories
 from nodeagent.runtime.interface import Container as Instance
 from schemas.core.container import Container
@@ -89,6 +90,21 @@ class Finished(msgspec.Struct, frozen=True):
     at: datetime
 
 
+def keep_failure(directories: Directories, uid: str, failure: Failure) -> None:
+    """Before the pod is ended for it, so that an agent after this one does not start it again. Raises `OSError`."""
+    path = directories.pod_data(uid) / "failure.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path, msgspec.json.encode(failure))
+
+
+def read_failure(directories: Directories, uid: str) -> Failure | None:
+    try:
+        with (directories.pod_data(uid) / "failure.json").open("rb") as file:
+            return msgspec.json.decode(file.read(MAX_RECORD), type=Failure)
+    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
+        return None  # as with the record of the end, what is broken counts for nothing
+
+
 def _record(directories: Directories, uid: str) -> Path:
     return directories.pod_data(uid) / "finished.json"
 
@@ -96,9 +112,13 @@ def _record(directories: Directories, uid: str) -> Path:
 def write_finished(directories: Directories, uid: str, finished: Finished) -> None:
     path = _record(directories, uid)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path, msgspec.json.encode(finished))
+
+
+def _write(path: Path, content: bytes) -> None:
     new = path.with_suffix(".new")
     with new.open("wb") as file:
-        file.write(msgspec.json.encode(finished))
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     new.rename(path)

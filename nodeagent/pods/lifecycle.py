@@ -51,7 +51,7 @@ def decide(situation: Situation) -> Decision:
         return end(situation)
     if situation.memory.finished or situation.memory.failure or has_run_out(situation.pod, situation.observed):
         return finish(situation)
-    return hold(situation) if situation.held else _run(situation)
+    return hold(situation) if situation.is_suspended else _run(situation)
 
 
 def remember(situation: Situation) -> PodMemory:
@@ -85,8 +85,8 @@ def remember(situation: Situation) -> PodMemory:
         memory = replace(memory, resetting=True)
     elif memory.resetting and any(observed.current(main.name) for main in situation.pod.spec.containers):
         memory = replace(memory, resetting=False)
-    if situation.held != (memory.held_since is not None):
-        memory = replace(memory, held_since=now if situation.held else None)
+    if situation.is_suspended != (memory.held_since is not None):
+        memory = replace(memory, held_since=now if situation.is_suspended else None)
     return memory
 
 

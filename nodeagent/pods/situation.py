@@ -24,7 +24,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """`busy`: keys of the actions under way; for a stop, when its grace ends. `now` is monotonic.
 
     `ending`: the pod is deleted, or the digest names it no more. `held`: it is fenced and its lease has run out, so
-    that another one may run in its place.
+    that another one may run in its place. `going_down`: the machine does, and this is how many seconds the pod has for
+    its end; it runs again when the machine does.
     """
 
     pod: Pod
@@ -34,8 +35,16 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     ending: bool = False
     held: bool = False
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    going_down: float | None = None
     busy: Mapping[str, float] = field(default_factory=dict)
 
+    room: Room | None = None
+    """Of the node; only looked up where the pod asks for other resources than it has."""
+
+    @property
+    def is_suspended(self) -> bool:
+        """Nothing of the pod shall run for now."""
+        return self.held or self.going_down is not None
     def verdict(self, instance: Instance) -> Verdict:
         return self.verdicts.get(instance.id, Verdict())
 

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import field
 from msgspec.structs import replace
 
-from nodeagent.pods.actions import Decision
+from nodeagent.pods.actions import Decision, Failure
 from nodeagent.pods.conditions import Progress, conditions
 from nodeagent.pods.fieldpaths import PodFacts, pod_ips
 from nodeagent.pods.resources import debuggers, is_sidecar
@@ -32,6 +32,9 @@ from schemas.core.podstatus import (
 )
 from schemas.qos import qos_class
 
+EVICTED, TERMINATED = "Evicted", "Terminated"
+"""Why a node ends a pod by itself."""
+GOING_DOWN = Failure(TERMINATED, "Pod was terminated in response to imminent node shutdown.")
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 """When a container began that could not be started, as containerd tells the kubelet."""
 
@@ -65,6 +68,11 @@ def status_of(situation: Situation, story: Story) -> PodStatus:
         ips = tuple(one.ip for one in story.before.pod_ips)  # the address that it had is still told
     has_sandbox = sandbox is not None and sandbox.ready and sandbox.id not in situation.memory.stopped_sandboxes
     progress = Progress(pod, phase, inits, mains, has_sandbox, resetting)
+    disruption = failure.message if failure and failure.reason in (EVICTED, TERMINATED) else ""
+    if situation.going_down is not None and failure is None:
+        failure = GOING_DOWN
+    progress = Progress(pod, phase, inits, mains, has_sandbox, resetting, disruption)
+    hosts = story.facts.node.addresses
     hosts = story.facts.node.addresses
     failure = decision.failure if phase == "Failed" else None
     return PodStatus(

@@ -16,6 +16,7 @@ from nodeagent.pods import files
 from nodeagent.pods.actions import (
     Action,
     Decision,
+    Failure,
     RemoveContainer,
     RemoveSandbox,
     RunSandbox,
@@ -32,7 +33,7 @@ from nodeagent.pods.podstate import PodState, config_keys
 from nodeagent.pods.probing import Probing
 from nodeagent.pods.resources import all_containers
 from nodeagent.pods.situation import Situation
-from nodeagent.pods.status import Story, status_of
+from nodeagent.pods.status import GOING_DOWN, Story, status_of
 from nodeagent.runtime.interface import Container, RuntimeFailure, Sandbox, State, Unavailable
 from schemas.core.pod import Pod
 from schemas.core.podstatus import PodStatus
@@ -59,6 +60,7 @@ class PodWorker:
         self.removed = False
         self.is_held = False
         """It is fenced and its lease has run out."""
+        self._going_down: float | None = None
         self._context = context
         self._executor = Executor(context, self.state)
         self._probing = Probing(context, self.state, self.wake)
@@ -77,7 +79,10 @@ class PodWorker:
     def _adopt(self, age: float) -> None:
         finished = files.read_finished(self._context.directories, self.state.uid)
         since = self._context.clock.monotonic() - max(age, 0.0)
-        self.state.memory = replace(self.state.memory, active_since=since, finished=finished is not None)
+        failure = files.read_failure(self._context.directories, self.state.uid)
+        self.state.memory = replace(
+            self.state.memory, active_since=since, finished=finished is not None, failure=failure
+        )
         if finished is not None:
             self.state.status = finished.status
 
@@ -96,6 +101,30 @@ class PodWorker:
             return
         self.state.memory = self.state.memory.without_waits("start:", "volumes")
         self._refresh_due = self.state.memory.volumes_ready
+        self.wake()
+
+    def fail(self, failure: Failure) -> bool:
+        """The node ends the pod for good. Kept first, so that no agent after this one starts the pod again.
+
+        False where there is nothing left to end.
+        """
+        memory = self.state.memory
+        if self.dropped or memory.finished or memory.failure is not None:
+            return False
+        try:
+            files.keep_failure(self._context.directories, self.state.uid, failure)
+        except OSError as error:  # the disk may be what is full; the report stays with the reconciler
+            log.warning("cannot keep why a pod was ended uid=%s reason=%s error=%s", self.state.uid, failure, error)
+        self.state.memory = replace(memory, failure=failure)
+        self._context.event(self.state.pod, "Warning", failure.reason, failure.message)
+        self.wake()
+        return True
+
+    def go_down(self, seconds: float | None) -> None:
+        """The machine goes down, and this is how long the pod may take to end; None: it does not, after all."""
+        if seconds is not None and self.state.pod.spec.restart_policy == "Never":
+            self.fail(replace(GOING_DOWN, grace=seconds))
+        self._going_down = seconds
         self.wake()
 
     def drop(self) -> None:
@@ -244,6 +273,7 @@ class PodWorker:
             verdicts=self._probing.verdicts(),
             busy=dict(self._busy),
             held=self.is_held,
+            going_down=self._going_down,
         )
 
     def _set_timer(self, at: float | None) -> None:
