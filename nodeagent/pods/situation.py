@@ -34,17 +34,15 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     now: float
     ending: bool = False
     held: bool = False
-    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     going_down: float | None = None
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     busy: Mapping[str, float] = field(default_factory=dict)
-
-    room: Room | None = None
-    """Of the node; only looked up where the pod asks for other resources than it has."""
 
     @property
     def is_suspended(self) -> bool:
         """Nothing of the pod shall run for now."""
         return self.held or self.going_down is not None
+
     def verdict(self, instance: Instance) -> Verdict:
         return self.verdicts.get(instance.id, Verdict())
 
