@@ -63,7 +63,7 @@ class Observation(msgspec.Struct, frozen=True):
 
 
 Observations = Mapping[str, Observation]
-"""By signal. A file system that has no inodes to run out of is not observed, nor is an `imagefs` that is the `nodefs`."""
+"""By signal. A file system without inodes to run out of is not observed, nor is an `imagefs` that is the `nodefs`."""
 
 
 class Standing(msgspec.Struct, frozen=True):
