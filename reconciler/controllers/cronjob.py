@@ -19,7 +19,8 @@ from reconciler.controllers.cronschedule import NeverDue
 from reconciler.controllers.interface import NOTHING, Controller, Plan
 from reconciler.controllers.ownership import controller_reference, controls
 from reconciler.provenance import provenance
-from reconciler.store.changes import Change, Create, Update, UpdateStatus
+from reconciler.store.changes import Change, Create, UpdateStatus
+from reconciler.store.scheduled import SINCE
 from reconciler.store.view import Event, View
 from schemas import cron
 from schemas.batch import CronJob, CronJobStatus, Job, JobSpec, JobTemplateSpec
@@ -27,8 +28,6 @@ from schemas.core.pod import PodTemplateSpec
 from schemas.cron import Schedule
 from schemas.meta import ObjectMeta, Ref, controller_of, ref_of
 
-SINCE = "wherry.dev/schedule-since"
-"""Annotation of a CronJob: since when it has which schedule."""
 LONGEST_SLEEP = 600.0
 """Seconds after which the clock is looked at in any case: it may have been set, or the machine have slept."""
 _RFC1123Z = "%a, %d %b %Y %H:%M:%S +0000"
@@ -54,32 +53,12 @@ def reconcile(ref: Ref, view: View, now: datetime) -> Plan:
     changes: list[Change] = [*events, *cronhistory.beyond_limits(found, jobs)]
     wait: float | None = None
     if found.metadata.deletion_timestamp is None:
-        remembering = _with_schedule(found, now)
-        changes += [Update(remembering)] if remembering != found else []
-        start = _start(structs.replace(remembering, status=status), view, now)
+        start = _start(structs.replace(found, status=status), view, now)
         changes += start.changes
         status, wait = start.status, start.wait
     if status != found.status:
         changes.append(UpdateStatus(structs.replace(found, status=status)))
     return Plan(tuple(changes), wait)
-
-
-# Since when the schedule holds
-
-
-def _with_schedule(found: CronJob, now: datetime) -> CronJob:
-    """The CronJob that remembers since when it has the schedule that it has."""
-    annotations = found.metadata.annotations
-    before = annotations.get(SINCE)
-    if before is not None and before.partition(" ")[2] == _schedule_text(found):
-        return found
-    since = now if before is not None else (found.metadata.creation_timestamp or now)
-    annotations = annotations | {SINCE: f"{_timestamp(since, UTC)} {_schedule_text(found)}"}
-    return structs.replace(found, metadata=structs.replace(found.metadata, annotations=annotations))
-
-
-def _schedule_text(found: CronJob) -> str:
-    return f"{found.spec.schedule} {found.spec.time_zone or 'UTC'}"
 
 
 def _earliest(found: CronJob, now: datetime) -> datetime:

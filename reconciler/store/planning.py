@@ -26,6 +26,7 @@ from reconciler.store.changes import (
 from reconciler.store.deletion import Write, is_over, plan_delete
 from reconciler.store.events import event_name, event_of, present_event
 from reconciler.store.preconditions import present
+from reconciler.store.scheduled import with_edit
 from reconciler.store.view import View
 from schemas.core.pod import Pod
 from schemas.core.reference import ObjectReference
@@ -101,7 +102,7 @@ def plan(change: Change, view: View, now: datetime, mint: Mint, admit: Admit, am
             object_ = _created(change.object, view, now, mint, admit)
             return Planned(ref_of(object_), ((ref_of(object_), object_),))
         case Update():
-            return _update(change.object, view, amend)
+            return _update(change.object, view, amend, now)
         case UpdateStatus():
             return _update_status(change, view)
         case Bind():
@@ -168,13 +169,13 @@ def _stamped(object_: Object, now: datetime, mint: Mint) -> Object:
     )
 
 
-def _update(object_: Object, view: View, amend: Amend) -> Planned:
+def _update(object_: Object, view: View, amend: Amend, now: datetime) -> Planned:
     ref, metadata = ref_of(object_), object_.metadata
     old = present(view, ref, metadata.uid, metadata.resource_version)
     if type(old) is not type(object_):
         raise ChangeError(ref, f"{ref}: is a {type(old).__name__} and cannot become a {type(object_).__name__}")
     _check_finalizers(ref, old.metadata, metadata)
-    new = amend(with_status(object_, old), old, view)
+    new = with_edit(amend(with_status(object_, old), old, view), old, now)
     grown = old.metadata.generation > 0 and _asks_otherwise(old, new)
     new = replace(
         new,

@@ -222,6 +222,19 @@ def test_a_schedule_that_is_edited_starts_nothing_for_the_past() -> None:
     assert _the(world).status.last_schedule_time == _at("2026-01-02T03:00:00")
 
 
+def test_only_an_edited_schedule_is_remembered_and_a_replacement_keeps_that() -> None:
+    world = _begun("0 2 * * *", "2026-01-01T00:30:00")
+    _edit(world, suspend=True)
+    assert _the(world).metadata.annotations == {}
+    _edit(world, schedule="0 3 * * *")
+    remembered = _the(world).metadata.annotations
+    assert remembered == {"wherry.dev/schedule-since": world.now.isoformat().replace("+00:00", "Z")}
+    world.advance(60)
+    replaced = structs.replace(_the(world), metadata=structs.replace(_the(world).metadata, annotations={}))
+    world.apply((Update(replaced),))
+    assert _the(world).metadata.annotations == remembered
+
+
 def test_jobs_that_have_ended_leave_the_list_and_are_kept_up_to_the_limits() -> None:
     world = _begun(successful_jobs_history_limit=2, failed_jobs_history_limit=1)
     names = []
