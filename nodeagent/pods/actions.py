@@ -135,10 +135,11 @@ Action = (
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """Why a pod as a whole has failed."""
+    """Why a pod as a whole has failed. `grace`: seconds that its end may take at most."""
 
     reason: str
     message: str
+    grace: float | None = None
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -150,4 +151,3 @@ class Decision(msgspec.Struct, frozen=True):
     failure: Failure | None = None
     ended: bool = False
     removed: bool = False
-    grace: float | None = None

@@ -67,14 +67,12 @@ def status_of(situation: Situation, story: Story) -> PodStatus:
     if not ips and decision.ended:
         ips = tuple(one.ip for one in story.before.pod_ips)  # the address that it had is still told
     has_sandbox = sandbox is not None and sandbox.ready and sandbox.id not in situation.memory.stopped_sandboxes
-    progress = Progress(pod, phase, inits, mains, has_sandbox, resetting)
+    failure = decision.failure if phase == "Failed" else None
     disruption = failure.message if failure and failure.reason in (EVICTED, TERMINATED) else ""
     if situation.going_down is not None and failure is None:
         failure = GOING_DOWN
     progress = Progress(pod, phase, inits, mains, has_sandbox, resetting, disruption)
     hosts = story.facts.node.addresses
-    hosts = story.facts.node.addresses
-    failure = decision.failure if phase == "Failed" else None
     return PodStatus(
         conditions=conditions(progress, story.now, story.start_time, story.before.conditions),
         container_statuses=mains,
