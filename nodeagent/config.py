@@ -6,6 +6,9 @@ from pathlib import Path
 
 import msgspec
 
+from nodeagent.devices.declared import DeviceResource
+from nodeagent.devices.declared import faults as device_faults
+from nodeagent.pods import sysctls
 from schemas.configuration import BadConfiguration, BrokerAddress, Section, load
 from schemas.core.node import Taint
 
@@ -44,6 +47,12 @@ class Config(Section, frozen=True, kw_only=True):
     labels: dict[str, str] = msgspec.field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
     reserved: Reserved = Reserved()
+    devices: tuple[DeviceResource, ...] = ()
+    """Extended resources that pods may ask for."""
+    allowed_unsafe_sysctls: tuple[str, ...] = ()
+    """Sysctls that pods may set beside the safe ones; a name may end in `*`."""
+    pod_pids_limit: int = 0
+    """Processes that one pod may have; 0: as many as the node."""
     metrics_seconds: float = 30
     max_pods: int = 110
 
@@ -57,4 +66,8 @@ def load_config(path: Path) -> Config:
             f"{path}: node: {name!r} is not a node name: use lower-case letters, digits, '-' and '.', "
             "beginning and ending with a letter or digit"
         )
+    if fault := next(
+        iter((*device_faults(config.devices), *sysctls.pattern_faults(config.allowed_unsafe_sysctls))), ""
+    ):
+        raise BadConfiguration(f"{path}: {fault}")
     return msgspec.structs.replace(config, node=name)

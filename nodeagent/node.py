@@ -6,14 +6,18 @@ import platform
 import shutil
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import field
 
 from nodeagent.config import Config
+from nodeagent.devices.allocation import amounts
+from nodeagent.devices.present import present
 from nodeagent.pods.node import NodeFacts, Resolver, parse_resolver
+from nodeagent.pods.podcgroup import huge_resource
 from nodeagent.runtime.interface import Image
 from schemas.core.node import ContainerImage, NodeAddress, NodeCondition, NodeStatus, NodeSystemInfo
 from schemas.meta import Quantity
@@ -47,6 +51,12 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     boot_id: str
     resolver: Resolver = Resolver()
     hosts_file: str = ""
+    huge_pages: Mapping[int, int] = field(default_factory=dict)
+    """How many there are of each size in bytes."""
+    devices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The files of each declared resource."""
+    has_apparmor: bool = False
+    has_cgroup_v2: bool = False
 
 
 def machine(config: Config) -> Machine:
@@ -69,6 +79,10 @@ def machine(config: Config) -> Machine:
         boot_id=_text("/proc/sys/kernel/random/boot_id").strip(),
         resolver=parse_resolver(_text("/etc/resolv.conf")),
         hosts_file=_text("/etc/hosts"),
+        huge_pages=_huge_pages(Path("/sys/kernel/mm/hugepages")),
+        devices=present(config.devices),
+        has_apparmor=_text("/sys/module/apparmor/parameters/enabled").strip() == "Y",
+        has_cgroup_v2=Path("/sys/fs/cgroup/cgroup.controllers").exists(),
     )
 
 
@@ -93,17 +107,40 @@ def simulated_machine(name: str) -> Machine:
 
 def facts(config: Config, machine: Machine) -> NodeFacts:
     """What pods need to know."""
-    allocatable_cpu = machine.cpus * 1000 - milli(config.reserved.cpu)
+    allocatable_cpu = max(0, machine.cpus * 1000 - milli(config.reserved.cpu))
+    huge = sum(size * count for size, count in machine.huge_pages.items())
+    allocatable_memory = max(0, machine.memory - value(config.reserved.memory) - huge)
     return NodeFacts(
         name=config.node,
         addresses=machine.addresses,
         resolver=machine.resolver,
         memory_capacity=machine.memory,
-        allocatable_cpu=max(0, allocatable_cpu),
-        allocatable_memory=max(0, machine.memory - value(config.reserved.memory)),
+        allocatable_cpu=allocatable_cpu,
+        allocatable_memory=allocatable_memory,
         allocatable_storage=machine.storage,
+        allocatable={
+            "cpu": allocatable_cpu,
+            "memory": allocatable_memory,
+            "ephemeral-storage": machine.storage,
+            "pods": config.max_pods,
+            **_countable(config, machine),
+        },
+        page_sizes=tuple(sorted(machine.huge_pages)),
+        pids_limit=config.pod_pids_limit,
+        has_cgroup_v2=machine.has_cgroup_v2,
+        has_apparmor=machine.has_apparmor,
+        seccomp_profiles=config.data / "seccomp",
+        unsafe_sysctls=config.allowed_unsafe_sysctls,
+        device_resources=config.devices,
+        devices=machine.devices,
         hosts_file=machine.hosts_file,
     )
+
+
+def _countable(config: Config, machine: Machine) -> dict[str, int]:
+    """Huge pages, in bytes, and devices."""
+    huge = {huge_resource(size): size * count for size, count in sorted(machine.huge_pages.items())}
+    return huge | amounts(config.devices, machine.devices)
 
 
 def labels(config: Config, machine: Machine) -> dict[str, str]:
@@ -120,8 +157,9 @@ def labels(config: Config, machine: Machine) -> dict[str, str]:
 def status(config: Config, machine: Machine, *, runtime: str, version: str, images: Sequence[Image] = ()) -> NodeStatus:
     """What the cluster is told. `runtime` is its name and version, empty while it does not answer."""
     known = facts(config, machine)
-    amounts: dict[str, Quantity] = {"cpu": str(machine.cpus), "memory": _kibibytes(machine.memory)}
+    whole: dict[str, Quantity] = {"cpu": str(machine.cpus), "memory": _kibibytes(machine.memory)}
     rest: dict[str, Quantity] = {"ephemeral-storage": _kibibytes(machine.storage), "pods": str(config.max_pods)}
+    rest |= {name: _shown(amount) for name, amount in _countable(config, machine).items()}
     allocatable: dict[str, Quantity] = {
         "cpu": f"{known.allocatable_cpu}m",
         "memory": _kibibytes(known.allocatable_memory),
@@ -130,7 +168,7 @@ def status(config: Config, machine: Machine, *, runtime: str, version: str, imag
     return NodeStatus(
         addresses=tuple(NodeAddress(type="InternalIP", address=address) for address in machine.addresses) + hosts,
         allocatable=allocatable | rest,
-        capacity=amounts | rest,
+        capacity=whole | rest,
         conditions=conditions(machine, runtime),
         images=told_images(images),
         node_info=NodeSystemInfo(
@@ -195,6 +233,17 @@ def parse_os_release(text: str) -> str:
 
 def _kibibytes(size: int) -> str:
     return f"{size // 1024}Ki"
+
+
+def _shown(amount: int) -> str:
+    return str(amount) if amount % (1024 * 1024) or not amount else f"{amount // (1024 * 1024)}Mi"
+
+
+def _huge_pages(folder: Path) -> dict[int, int]:
+    """Those set aside when the system booted or by its administrator, by their size."""
+    names = (entry.name for entry in folder.glob("hugepages-*kB"))
+    sizes = {int(name.removeprefix("hugepages-").removesuffix("kB")): name for name in names}
+    return {size * 1024: int(_text(str(folder / name / "nr_hugepages")) or 0) for size, name in sizes.items()}
 
 
 def _text(path: str) -> str:

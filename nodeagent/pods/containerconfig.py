@@ -5,9 +5,11 @@ from pathlib import Path
 
 import msgspec
 
+from nodeagent.pods.confinement import apparmor, has_strict_groups, seccomp, selinux
 from nodeagent.pods.environment import expand_all
 from nodeagent.pods.fieldpaths import PodFacts
 from nodeagent.pods.memory import spec_hash
+from nodeagent.pods.podcgroup import container_hugepages
 from nodeagent.pods.resources import (
     CPU_PERIOD,
     cpu_quota,
@@ -26,6 +28,8 @@ from schemas.core.security import Capabilities, PodSecurityContext, SecurityCont
 PRE_STOP = "wherry.dev/pre-stop"
 SIDECAR = "wherry.dev/sidecar"
 """Kept at the container, so that a pod whose assignment is gone still ends as it asked for."""
+_KILLED_TOGETHER = {"memory.oom.group": "1"}
+"""Out of memory, all processes of a container end: half of one is worse than none (KEP-3983, the kubelet's default)."""
 DEFAULT_MESSAGE_PATH = "/dev/termination-log"
 HOSTS = "/etc/hosts"
 
@@ -74,6 +78,9 @@ def container_config(facts: PodFacts, container: Container, attempt: int, parts:
         cpu_quota=cpu_quota(container),
         cpu_period=CPU_PERIOD,
         memory_limit=memory_limit(container),
+        swap_limit=memory_limit(container) if facts.node.has_cgroup_v2 else 0,
+        hugepages=container_hugepages(container, facts.node.page_sizes),
+        unified=_KILLED_TOGETHER if facts.node.has_cgroup_v2 else {},
         oom_score_adj=oom_score_adj(pod, container, facts.node.memory_capacity),
         privileged=bool(rights.privileged),
         read_only_root=bool(rights.read_only_root_filesystem),
@@ -81,6 +88,11 @@ def container_config(facts: PodFacts, container: Container, attempt: int, parts:
         run_as_user=user,
         run_as_group=group,
         supplemental_groups=groups_of(pod_rights),
+        strict_groups=has_strict_groups(pod),
+        unmasked_proc=rights.proc_mount == "Unmasked",
+        seccomp=seccomp(pod, container, facts.node.seccomp_profiles),
+        apparmor=apparmor(pod, container),
+        selinux=selinux(pod, container),
         add_capabilities=capabilities.add,
         drop_capabilities=capabilities.drop,
     )

@@ -1,8 +1,12 @@
 """What pods need to know of their node, and where on it their files lie. Values only."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+from msgspec import field
+
+from nodeagent.devices.declared import DeviceResource
 
 
 class Resolver(msgspec.Struct, frozen=True):
@@ -25,6 +29,20 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     allocatable_cpu: int = 0
     allocatable_memory: int = 0
     allocatable_storage: int = 0
+    allocatable: Mapping[str, int] = field(default_factory=dict)
+    """What the node can give pods, by resource; CPU in thousandths. Of what is not named nothing is known."""
+    page_sizes: tuple[int, ...] = ()
+    """Of huge pages that the kernel has."""
+    pids_limit: int = 0
+    """Processes of one pod; 0: no limit."""
+    has_cgroup_v2: bool = False
+    has_apparmor: bool = False
+    seccomp_profiles: Path = Path("seccomp")
+    device_resources: tuple[DeviceResource, ...] = ()
+    devices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Files that are there, by resource."""
+    unsafe_sysctls: tuple[str, ...] = ()
+    """Those that pods may set beside the safe ones; a name may end in `*`."""
     hosts_file: str = ""
     """The node's own `/etc/hosts`, for pods on the host's network."""
     scheme: str = "containerd"

@@ -5,8 +5,10 @@ https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/
 
 from datetime import datetime
 
+from nodeagent.pods.confinement import has_strict_groups, selinux
 from nodeagent.pods.fieldpaths import PodFacts, pod_ips
 from nodeagent.pods.node import Directories, NodeFacts, Resolver
+from nodeagent.pods.podcgroup import pod_cgroup
 from nodeagent.pods.situation import spec_grace_seconds
 from nodeagent.runtime.interface import PortMapping, SandboxConfig
 from schemas.core.pod import Pod
@@ -53,6 +55,9 @@ def sandbox_config(facts: PodFacts, directories: Directories, attempt: int, star
         run_as_user=rights.run_as_user,
         run_as_group=rights.run_as_group,
         supplemental_groups=groups_of(rights),
+        strict_groups=has_strict_groups(pod),
+        selinux=selinux(pod),
+        cgroup=pod_cgroup(pod, facts.node),
     )
 
 

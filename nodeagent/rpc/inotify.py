@@ -16,15 +16,18 @@ _BUFFER = 64 * 1024
 
 
 @contextmanager
-def watching(folder: Path, changed: Callable[[], None]) -> Iterator[None]:
-    """Calls `changed` in the loop, at least once for whatever happens in the folder. Raises `OSError`."""
+def watching(folder: Path, changed: Callable[[], None], *, contents: bool = True) -> Iterator[None]:
+    """Calls `changed` in the loop, at least once for whatever happens in the folder. Raises `OSError`.
+
+    Without `contents` only the coming and going of files counts: in `/dev` somebody always writes.
+    """
     library = ctypes.CDLL(None, use_errno=True)
     descriptor = library.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
     if descriptor < 0:
         raise _error(folder)
     loop = asyncio.get_running_loop()
     try:
-        what = _MODIFY | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE
+        what = (_MODIFY if contents else 0) | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE
         if library.inotify_add_watch(descriptor, os.fsencode(folder), what) < 0:
             raise _error(folder)
 

@@ -1,0 +1,1 @@
+"""Device files of the node that containers ask for by the name of an extended resource."""
