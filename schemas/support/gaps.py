@@ -241,15 +241,6 @@ KIND_GAPS = (
     *(_warn(f"RuntimeClass.{field}", _NOT_HELD_TO) for field in ("handler", "overhead", "scheduling")),
     *(_warn(f"{kind}.spec", "stored and shown; no driver is asked") for kind in ("CSIDriver", "VolumeAttachment")),
     *(_warn(f"{kind}.spec", "stored and shown; no proxy is set up by it yet") for kind in ("Ingress", "IngressClass")),
-    _warn(
-        "ServiceSpec.type",
-        "no address is announced for it yet; it is reached at its node ports and `externalIPs`",
-        _is("LoadBalancer"),
-        "where `LoadBalancer`",
-    ),
-    _warn("ServiceSpec.loadBalancerClass", "no address is announced for balancers yet"),
-    _warn("ServiceSpec.loadBalancerIP", "no address is announced for balancers yet; name it in `externalIPs`"),
-    _warn("ServiceSpec.healthCheckNodePort", "nothing answers there yet whether the node has an endpoint"),
 )
 
 OTHERS = (

@@ -212,8 +212,9 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "ServicePort": "appProtocol name nodePort port protocol targetPort",
         "ServiceSpec": (
             "allocateLoadBalancerNodePorts clusterIP clusterIPs externalIPs externalName externalTrafficPolicy "
-            "internalTrafficPolicy ipFamilies ipFamilyPolicy loadBalancerSourceRanges ports "
-            "publishNotReadyAddresses selector sessionAffinity sessionAffinityConfig trafficDistribution"
+            "healthCheckNodePort internalTrafficPolicy ipFamilies ipFamilyPolicy loadBalancerClass loadBalancerIP "
+            "loadBalancerSourceRanges ports publishNotReadyAddresses selector sessionAffinity sessionAffinityConfig "
+            "trafficDistribution type"
         ),
         "SessionAffinityConfig": "clientIP",
         "ServiceAccount": f"{_EVERY_KIND} automountServiceAccountToken imagePullSecrets",

@@ -142,7 +142,7 @@ LIMITS = "spec.containers[0].resources.limits"
         pytest.param(document("v1", "Service", spec={"ports": [{"port": 80}]}), [], id="a service"),
         pytest.param(
             document("v1", "Service", spec={"type": "LoadBalancer", "ports": [{"port": 80}]}),
-            [("warning", "spec.type")],
+            [],
             id="a balancer",
         ),
     ],
