@@ -13,7 +13,6 @@ from msgspec import structs
 from reconciler.controllers.history import POD_LABEL
 from reconciler.controllers.ownership import controller_reference
 from reconciler.provenance import provenance
-from reconciler.scheduler.nodeaffinity import named_nodes, wanted_by
 from reconciler.scheduler.plugins.taint_toleration import untolerated
 from reconciler.taints import NOT_READY, UNREACHABLE, UNSCHEDULABLE
 from schemas.apps import DaemonSet
@@ -28,6 +27,7 @@ from schemas.core.affinity import (
 from schemas.core.node import Node
 from schemas.core.pod import Pod, PodSpec
 from schemas.meta import ObjectMeta
+from schemas.nodeaffinity import named_nodes, wanted_by
 
 FAILURES = "wherry.dev/failures"
 """On a pod: how many pods before it on this node have failed one after the other."""

@@ -13,7 +13,6 @@ from heapq import heapify, heappop, heappush
 from reconciler.scheduler import localchecks
 from reconciler.scheduler.decision import Decision
 from reconciler.scheduler.localchecks import Said
-from reconciler.scheduler.nodeaffinity import named_nodes
 from reconciler.scheduler.nodeinfo import NodeInfo
 from reconciler.scheduler.plugins import (
     image_locality,
@@ -27,6 +26,7 @@ from reconciler.scheduler.profile import Profile
 from reconciler.scheduler.snapshot import Snapshot
 from reconciler.scheduler.tally import Place
 from reconciler.scheduler.topology import Topology
+from schemas.nodeaffinity import named_nodes
 
 _SPAN = 1 << 24
 """More than there are nodes. An entry of a heap is `-score * _SPAN + rank`: best first, then first by name."""

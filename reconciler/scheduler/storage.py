@@ -6,10 +6,10 @@ https://kubernetes.io/docs/concepts/storage/storage-classes/#volume-binding-mode
 
 from collections.abc import Collection, Iterator, Mapping
 
-from reconciler.scheduler.nodeaffinity import term_holds
 from schemas import quantity, selectors
 from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
 from schemas.meta import Object
+from schemas.nodeaffinity import term_holds
 from schemas.storage import StorageClass, TopologySelectorTerm
 
 SELECTED_NODE = "volume.kubernetes.io/selected-node"

@@ -6,7 +6,12 @@ https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#node-af
 from collections.abc import Sequence
 
 from reconciler.scheduler.alike import by_labels
-from reconciler.scheduler.nodeaffinity import (
+from reconciler.scheduler.nodeinfo import NodeInfo
+from reconciler.scheduler.plugins.interface import BEST, Check, Column, Refusal, Score, Select
+from reconciler.scheduler.podclass import PodClass
+from schemas import names
+from schemas.core.affinity import PreferredSchedulingTerm
+from schemas.nodeaffinity import (
     label_keys,
     named_nodes,
     node_affinity,
@@ -14,11 +19,6 @@ from reconciler.scheduler.nodeaffinity import (
     term_holds,
     wanted_by,
 )
-from reconciler.scheduler.nodeinfo import NodeInfo
-from reconciler.scheduler.plugins.interface import BEST, Check, Column, Refusal, Score, Select
-from reconciler.scheduler.podclass import PodClass
-from schemas import names
-from schemas.core.affinity import PreferredSchedulingTerm
 
 NAME = "NodeAffinity"
 _REFUSAL = Refusal(("node(s) didn't match Pod's node affinity/selector",), lasting=True)

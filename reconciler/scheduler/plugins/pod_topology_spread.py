@@ -8,7 +8,6 @@ Pods that are ending, and those in other namespaces, do not count.
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from reconciler.scheduler.nodeaffinity import required, wanted_by
 from reconciler.scheduler.nodeinfo import NodeInfo
 from reconciler.scheduler.plugins.interface import BEST, Refusal
 from reconciler.scheduler.plugins.taint_toleration import untolerated
@@ -17,6 +16,7 @@ from reconciler.scheduler.tally import HOSTNAME, NODE, Place, Shift, Tally
 from schemas import selectors
 from schemas.core.affinity import TopologySpreadConstraint
 from schemas.meta import LabelSelector
+from schemas.nodeaffinity import required, wanted_by
 
 NAME = "PodTopologySpread"
 ZONE = "topology.kubernetes.io/zone"
