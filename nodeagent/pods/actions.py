@@ -92,6 +92,16 @@ class StopContainer(msgspec.Struct, frozen=True):
         return f"stop:{self.container_id}"
 
 
+class ResizeContainers(msgspec.Struct, frozen=True):
+    """Gives these running containers, by name and id, the resources that the spec asks for."""
+
+    containers: tuple[tuple[str, str], ...]
+
+    @property
+    def key(self) -> str:
+        return "resize"
+
+
 class RemoveContainer(msgspec.Struct, frozen=True):
     """With its log."""
 
@@ -128,6 +138,7 @@ Action = (
     | StartContainer
     | RunPostStart
     | StopContainer
+    | ResizeContainers
     | RemoveContainer
     | Finish
     | CleanUp

@@ -26,6 +26,8 @@ class Progress(msgspec.Struct, frozen=True):
     """All containers begin anew, because of how one ended."""
     disruption: str = ""
     """Why the node has ended the pod."""
+    resize: tuple[PodCondition, ...] = ()
+    """What is told of a resize that is not done."""
 
 
 def conditions(
@@ -38,6 +40,7 @@ def conditions(
         type="DisruptionTarget", status="True", reason="TerminationByKubelet", message=progress.disruption
     )
     fresh = (
+        *progress.resize,
         *((ended_by_node,) if progress.disruption else ()),
         *((PodCondition(type="AllContainersRestarting", status="True"),) if progress.resetting else ()),
         PodCondition(type="PodReadyToStartContainers", status=_text(progress.has_sandbox)),

@@ -10,6 +10,7 @@ from nodeagent.pods.environment import expand_all
 from nodeagent.pods.fieldpaths import PodFacts
 from nodeagent.pods.memory import spec_hash
 from nodeagent.pods.podcgroup import container_hugepages
+from nodeagent.pods.resizing import RESOURCES
 from nodeagent.pods.resources import (
     CPU_PERIOD,
     cpu_quota,
@@ -99,7 +100,7 @@ def container_config(facts: PodFacts, container: Container, attempt: int, parts:
 
 
 def _annotations(pod: Pod, container: Container) -> dict[str, str]:
-    kept = {SPEC_HASH: spec_hash(container)}
+    kept = {SPEC_HASH: spec_hash(container), RESOURCES: msgspec.json.encode(container.resources).decode()}
     if container.lifecycle and container.lifecycle.pre_stop:
         kept[PRE_STOP] = msgspec.json.encode(container.lifecycle.pre_stop).decode()
     if is_sidecar(pod, container):

@@ -10,6 +10,7 @@ from nodeagent.images import Images
 from nodeagent.lease import Lease
 from nodeagent.pods.checks import NETWORK, Reach
 from nodeagent.pods.node import Directories, NodeFacts
+from nodeagent.pods.resizing import Room
 from nodeagent.reporter import Reporter
 from nodeagent.runtime.interface import Runtime
 from nodeagent.volumes.preparing import Volumes
@@ -65,6 +66,8 @@ class Context:
         self.owners: dict[str, str] = {}
         """The pod's uid of each sandbox and container that is known."""
         self.lost: Callable[[], None] = lambda: None
+        self.room: Callable[[str], Room] = lambda _: Room({})
+        """What is left of the node for the pod of this uid."""
 
     def event(
         self, pod: Pod, type_: Literal["Normal", "Warning"], reason: str, message: str, container: str = ""

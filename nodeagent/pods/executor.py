@@ -17,6 +17,7 @@ from nodeagent.pods.actions import (
     PrepareVolumes,
     RemoveContainer,
     RemoveSandbox,
+    ResizeContainers,
     RunPostStart,
     RunSandbox,
     StartContainer,
@@ -28,6 +29,7 @@ from nodeagent.pods.hooks import run_hook
 from nodeagent.pods.memory import PodMemory, Trouble
 from nodeagent.pods.observed import observed
 from nodeagent.pods.podstate import PodState
+from nodeagent.pods.resizer import resize
 from nodeagent.pods.resources import all_containers
 from nodeagent.pods.sandboxconfig import sandbox_config
 from nodeagent.pods.situation import MIN_GRACE
@@ -86,6 +88,8 @@ class Executor:
                 await self._stop_container(action)
             case StopSandbox():
                 return await self._stop_sandbox(action)
+            case ResizeContainers():
+                return await self._resize(action)
             case RemoveSandbox():
                 await runtime.remove_sandbox(action.sandbox_id)
             case RemoveContainer():
@@ -251,6 +255,10 @@ class Executor:
         return await run_hook(runtime, reach, handler, container, container_id, address, timeout)
 
     async def _stop_sandbox(self, action: StopSandbox) -> Update:
+    async def _resize(self, action: ResizeContainers) -> Update:
+        after = await resize(self._context, self._state, action)
+        return lambda memory: replace(memory, given=after.given, resize_error="")
+
         if action.changed:
             message = "Pod sandbox changed, it will be killed and re-created."
             self._context.event(self._state.pod, "Normal", "SandboxChanged", message)

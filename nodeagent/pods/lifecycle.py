@@ -18,6 +18,7 @@ from nodeagent.pods.actions import (
     PrepareVolumes,
     RemoveContainer,
     RemoveSandbox,
+    ResizeContainers,
     RunPostStart,
     RunSandbox,
     StartContainer,
@@ -25,9 +26,11 @@ from nodeagent.pods.actions import (
 )
 from nodeagent.pods.ending import end, finish, hold, stop_all
 from nodeagent.pods.memory import ContainerMemory, Exit, PodMemory, restart_at, spec_hash
-from nodeagent.pods.observed import LIVE
+from nodeagent.pods.observed import LIVE, Observed
 from nodeagent.pods.plan import Plan
 from nodeagent.pods.resetting import reset, source
+from nodeagent.pods.resizing import differences, is_asked, needs_restart, resizable, weighed
+from nodeagent.pods.resizing import given as given_to
 from nodeagent.pods.resources import all_containers, debuggers, is_sidecar
 from nodeagent.pods.situation import (
     Situation,
@@ -75,8 +78,7 @@ def remember(situation: Situation) -> PodMemory:
             memory = memory.with_container(container.name, after)
             if before.spec_hash and after.spec_hash != before.spec_hash:
                 memory = memory.succeeded(f"image:{container.name}").succeeded(f"start:{container.name}")
-    known = {instance.id for instance in observed.all()}
-    memory = replace(memory, hooks_due=memory.hooks_due & known, hooks_failed=memory.hooks_failed & known)
+    memory = _with_resize(situation, _of_known(memory, observed))
     if memory.failure is None and not situation.ending and _is_overdue(situation):
         memory = replace(memory, failure=DEADLINE)
     if memory.ending_since is None and (situation.ending or memory.failure or has_run_out(situation.pod, observed)):
@@ -88,6 +90,24 @@ def remember(situation: Situation) -> PodMemory:
     if situation.is_suspended != (memory.held_since is not None):
         memory = replace(memory, held_since=now if situation.is_suspended else None)
     return memory
+
+
+def _of_known(memory: PodMemory, observed: Observed) -> PodMemory:
+    """Without what concerned containers that are gone."""
+    known = {instance.id for instance in observed.all()}
+    given = {id_: what for id_, what in memory.given.items() if id_ in known}
+    return replace(memory, hooks_due=memory.hooks_due & known, hooks_failed=memory.hooks_failed & known, given=given)
+
+
+def _with_resize(situation: Situation, memory: PodMemory) -> PodMemory:
+    """What becomes of a resize. What was granted stays so until it is done, whoever else wants room."""
+    granted = memory.resize is not None and not memory.resize.pending
+    if not is_asked(situation.pod, situation.observed, memory.given):
+        return memory if memory.resize is None else replace(memory, resize=None, resize_error="")
+    if situation.room is None or (granted and memory.resized_for == situation.pod.metadata.generation):
+        return memory
+    resize = weighed(situation.pod, situation.observed, memory.given, situation.room)
+    return replace(memory, resize=resize, resized_for=situation.pod.metadata.generation)
 
 
 def _is_overdue(situation: Situation) -> bool:
@@ -119,6 +139,7 @@ def _run_with_volumes(plan: Plan) -> None:
         _renew_sandbox(plan)
     elif _is_sole(plan) and not reset(plan):
         _replace(plan)
+        _resize(plan)
         _debug(plan)
         if _initialise(plan):
             _start_main(plan)
@@ -170,6 +191,26 @@ def _replace(plan: Plan) -> None:
             probe_grace = verdict.grace if verdict.failed else None
             if reason and f"stop:{instance.id}" not in situation.busy:
                 plan.stop(instance, grace_ends if probe_grace is None else situation.now + probe_grace, reason)
+
+
+def _resize(plan: Plan) -> None:
+    """Gives running containers the resources that were granted; those that need a new start for it are stopped."""
+    situation = plan.situation
+    if situation.memory.resize is None or situation.memory.resize.pending:
+        return
+    given = situation.memory.given
+    running = []
+    for container in resizable(situation.pod):
+        instance = situation.observed.latest(container.name)
+        if instance is None or instance.state is not State.RUNNING or f"stop:{instance.id}" in situation.busy:
+            continue
+        if needs_restart(container, instance, given):
+            message = f"Container {container.name} resize requires restart"
+            plan.stop(instance, situation.now + spec_grace_seconds(situation.pod), message)
+        elif differences(container.resources, given_to(container, instance, given)):
+            running.append((container.name, instance.id))
+    if running:
+        plan.add(ResizeContainers(tuple(running)))
 
 
 def _reason_to_stop(situation: Situation, container: Container, instance: Instance) -> str:
@@ -255,7 +296,8 @@ def _start(plan: Plan, container: Container) -> None:
     start = StartContainer(container.name, memory.attempts, sandbox.id if sandbox else "")
     if start.key in situation.busy or (latest and f"stop:{latest.id}" in situation.busy):
         return
-    ready_at = restart_at(memory) if memory.attempts else 0.0
+    resized = latest is not None and needs_restart(container, latest, situation.memory.given)
+    ready_at = restart_at(memory) if memory.attempts and not resized else 0.0
     if situation.now < ready_at:
         plan.wake_at(ready_at)
         plan.waiting[container.name] = _crash_loop(situation, container, memory)

@@ -12,6 +12,7 @@ from msgspec import field
 from msgspec.structs import replace
 
 from nodeagent.pods.actions import Failure
+from nodeagent.pods.resizing import Given, Resize
 from schemas.core.container import Container
 
 FIRST_DELAY = 10.0
@@ -78,6 +79,11 @@ class PodMemory(msgspec.Struct, frozen=True):
     stopped_sandboxes: frozenset[str] = frozenset()
     hooks_due: frozenset[str] = frozenset()
     hooks_failed: frozenset[str] = frozenset()
+    given: Given = field(default_factory=dict)
+    resize: Resize | None = None
+    resize_error: str = ""
+    resized_for: int = 0
+    """The pod's generation that `resize` is about."""
     active_since: float | None = None
     ending_since: float | None = None
     held_since: float | None = None

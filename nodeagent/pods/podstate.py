@@ -10,6 +10,7 @@ from nodeagent.pods.fieldpaths import PodFacts
 from nodeagent.pods.memory import PodMemory
 from nodeagent.pods.node import NodeFacts
 from nodeagent.pods.observed import Observed
+from nodeagent.pods.resizing import with_resources
 from nodeagent.pods.resources import all_containers
 from nodeagent.pods.sandboxconfig import GRACE, START_TIME
 from nodeagent.volumes.plan import Planned
@@ -44,10 +45,16 @@ class PodState:
 
     def facts(self, node: NodeFacts) -> PodFacts:
         sandbox = self.observed.sandbox
-        return PodFacts(self.pod, node, sandbox.ips if sandbox and sandbox.ready else ())
+        return PodFacts(self.granted, node, sandbox.ips if sandbox and sandbox.ready else ())
+
+    @property
+    def granted(self) -> Pod:
+        """The pod with the resources that it may have now: of a resize that is not granted, those of before."""
+        resize = self.memory.resize
+        return with_resources(self.pod, resize.kept) if resize is not None else self.pod
 
     def container(self, name: str) -> Container:
-        return next(one for one in all_containers(self.pod) if one.name == name)
+        return next(one for one in all_containers(self.granted) if one.name == name)
 
 
 def _start_time(observed: Observed) -> datetime | None:

@@ -7,6 +7,7 @@ from msgspec import field
 
 from nodeagent.pods.memory import PodMemory, Verdict, spec_hash
 from nodeagent.pods.observed import Observed
+from nodeagent.pods.resizing import Room, needs_restart
 from nodeagent.pods.resources import is_sidecar
 from nodeagent.runtime.interface import Container as Instance
 from nodeagent.runtime.interface import State
@@ -37,6 +38,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     going_down: float | None = None
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     busy: Mapping[str, float] = field(default_factory=dict)
+    room: Room | None = None
+    """Of the node; only looked up where the pod asks for other resources than it has."""
 
     @property
     def is_suspended(self) -> bool:
@@ -93,7 +96,7 @@ def spec_changed(container: Container, instance: Instance) -> bool:
 
 def restarts(pod: Pod, container: Container, ended: Instance) -> bool:
     """Whether an instance that has ended is followed by another one."""
-    if spec_changed(container, ended):
+    if spec_changed(container, ended) or needs_restart(container, ended, {}):
         return True
     policy = policy_of(pod, container)
     if policy == "Always" or (policy == "OnFailure" and ended.exit_code != 0):

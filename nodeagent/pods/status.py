@@ -13,6 +13,8 @@ from msgspec.structs import replace
 from nodeagent.pods.actions import Decision, Failure
 from nodeagent.pods.conditions import Progress, conditions
 from nodeagent.pods.fieldpaths import PodFacts, pod_ips
+from nodeagent.pods.resizing import conditions as resize_conditions
+from nodeagent.pods.resizing import given
 from nodeagent.pods.resources import debuggers, is_sidecar
 from nodeagent.pods.situation import Situation
 from nodeagent.runtime.interface import Container as Instance
@@ -71,7 +73,8 @@ def status_of(situation: Situation, story: Story) -> PodStatus:
     disruption = failure.message if failure and failure.reason in (EVICTED, TERMINATED) else ""
     if situation.going_down is not None and failure is None:
         failure = GOING_DOWN
-    progress = Progress(pod, phase, inits, mains, has_sandbox, resetting, disruption)
+    resize = resize_conditions(situation.memory.resize, situation.memory.resize_error)
+    progress = Progress(pod, phase, inits, mains, has_sandbox, resetting, disruption, resize)
     hosts = story.facts.node.addresses
     return PodStatus(
         conditions=conditions(progress, story.now, story.start_time, story.before.conditions),
@@ -99,15 +102,17 @@ def _container(situation: Situation, story: Story, container: Container) -> Cont
     state, last = _states(situation, story, container, latest)
     running = latest is not None and state.running is not None
     started = running and latest is not None and situation.is_started(latest)
+    resize = situation.memory.resize
+    granted = resize.kept.get(container.name, container.resources) if resize else container.resources
     return ContainerStatus(
-        allocated_resources=container.resources.requests,
+        allocated_resources=granted.requests,
         container_id=f"{story.facts.node.scheme}://{latest.id}" if latest else "",
         image=_image(container, latest),
         image_id=latest.image_id if latest else "",
         last_state=last,
         name=container.name,
         ready=_is_ready(situation, container, latest, state, started),
-        resources=container.resources,
+        resources=given(container, latest, situation.memory.given) if running and latest else granted,
         restart_count=latest.attempt if latest else max(situation.memory.of(container.name).attempts - 1, 0),
         started=started,
         state=state,

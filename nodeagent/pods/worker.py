@@ -31,6 +31,8 @@ from nodeagent.pods.memory import NEVER, after_restart
 from nodeagent.pods.observed import Observed, observed
 from nodeagent.pods.podstate import PodState, config_keys
 from nodeagent.pods.probing import Probing
+from nodeagent.pods.resizer import read as read_given
+from nodeagent.pods.resizing import is_asked
 from nodeagent.pods.resources import all_containers
 from nodeagent.pods.situation import Situation
 from nodeagent.pods.status import GOING_DOWN, Story, status_of
@@ -81,7 +83,11 @@ class PodWorker:
         since = self._context.clock.monotonic() - max(age, 0.0)
         failure = files.read_failure(self._context.directories, self.state.uid)
         self.state.memory = replace(
-            self.state.memory, active_since=since, finished=finished is not None, failure=failure
+            self.state.memory,
+            active_since=since,
+            finished=finished is not None,
+            failure=failure,
+            given=read_given(self._context.directories, self.state.uid),
         )
         if finished is not None:
             self.state.status = finished.status
@@ -263,17 +269,18 @@ class PodWorker:
         self.is_held = held
 
     def _situation(self) -> Situation:
-        pod = self.state.pod
+        pod, memory = self.state.pod, self.state.memory
         return Situation(
             pod=pod,
             observed=self.state.observed,
-            memory=self.state.memory,
+            memory=memory,
             now=self._context.clock.monotonic(),
             ending=self.dropped or pod.metadata.deletion_timestamp is not None,
             verdicts=self._probing.verdicts(),
             busy=dict(self._busy),
             held=self.is_held,
             going_down=self._going_down,
+            room=self._context.room(self.state.uid) if is_asked(pod, self.state.observed, memory.given) else None,
         )
 
     def _set_timer(self, at: float | None) -> None:

@@ -9,6 +9,7 @@ as it is, without a worker, until the body comes: only the digest takes pods awa
 import asyncio
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
@@ -23,12 +24,14 @@ from nodeagent.pods.logs import LogLimits, rotate
 from nodeagent.pods.node import Directories, NodeFacts
 from nodeagent.pods.observed import Observed, observed
 from nodeagent.pods.podstate import PodState, orphan
+from nodeagent.pods.resizing import Room
 from nodeagent.pods.worker import PodWorker
 from nodeagent.reporter import Reporter
 from nodeagent.runtime.interface import Container, Runtime, RuntimeFailure, Sandbox, State
 from nodeagent.volumes.discards import Discards
 from nodeagent.volumes.plan import Local
 from schemas.network import NetworkService
+from schemas.podrequests import requests
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +76,7 @@ class PodWorkers:
             runtime, reporter, directories, node, self.images, clock, start_limit, simulation, lease, services
         )
         self._context.lost = self._lost
+        self._context.room = self._room
         self._discards = Discards(self._context.volumes, self._mounted, reporter.discarded)
         self._logs = logs or LogLimits()
         self._accepted: Accepted | None = None
@@ -99,6 +103,22 @@ class PodWorkers:
         held = (planned for state in self.states.values() for planned in state.volumes.values())
         named = {config.volume.local for config in configs if config.volume is not None}
         return named | {planned.path for planned in held if isinstance(planned, Local)}
+
+    def _room(self, uid: str) -> Room:
+        """For the pod of this uid."""
+        node, others = self._context.node, Counter[str]()
+        for other, state in self.states.items():
+            if other != uid and not state.memory.finished:
+                others.update(requests(state.granted))
+        known = {"cpu": node.allocatable_cpu, "memory": node.allocatable_memory}
+        return Room({name: amount for name, amount in known.items() if amount}, others)
+
+    def _weigh_again(self) -> None:
+        """There may be room now for a resize that had to wait."""
+        for worker in self._workers.values():
+            resize = worker.state.memory.resize
+            if resize is not None and resize.pending:
+                worker.wake()
 
     def accept(self, accepted: Accepted) -> None:
         """What shall run from now on. Only the workers that it concerns are woken."""
@@ -155,6 +175,7 @@ class PodWorkers:
                 self._employ(PodWorker(self._context, assignment.pod, accepted.configs, Observed()))
         if any(not _lacks_body(uid, accepted) for uid in self._without_body):
             self._look_soon()  # what runs of it has to be found again before there is a worker for it
+        self._weigh_again()
         self._sweep(accepted)
 
     def _employ(self, worker: PodWorker) -> None:
@@ -170,6 +191,7 @@ class PodWorkers:
         self._tasks.pop(uid, None)
         if task.cancelled() or self._stopping:
             return
+        self._weigh_again()
         if task.exception() is not None:
             log.error("pod worker broke uid=%s", uid, exc_info=task.exception())
         if self._accepted is not None and uid in self._accepted.pods:

@@ -26,7 +26,15 @@ AGENT_LABELS = "wherry.dev/agent-labels"
 MAX_EVENTS = 500
 """Of one batch; an honest agent sends 200 at most."""
 REPORTED_BY_NODES = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
-SET_BY_AGENT = ("PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready")
+SET_BY_AGENT = (
+    "PodReadyToStartContainers",
+    "Initialized",
+    "ContainersReady",
+    "Ready",
+    "PodResizePending",
+    "PodResizeInProgress",
+    "AllContainersRestarting",
+)
 ENDED = ("Succeeded", "Failed")
 
 

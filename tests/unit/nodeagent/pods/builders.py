@@ -103,12 +103,12 @@ class Node:
 
     def _start(self) -> None:
         self.lease = Lease(self.directories.run, self.clock.monotonic)
-        facts = NodeFacts(name="node-1", addresses=("10.0.0.1",), memory_capacity=1 << 30)
+        self.facts = NodeFacts(name="node-1", addresses=("10.0.0.1",), memory_capacity=1 << 30)
         self.workers = PodWorkers(
             self.runtime,
             self.reporter,
             directories=self.directories,
-            node=facts,
+            node=self.facts,
             clock=self.clock,
             simulation=SIMULATED,
             lease=self.lease,
