@@ -86,10 +86,10 @@ class Executor:
                 return await self._run_post_start(action)
             case StopContainer():
                 await self._stop_container(action)
-            case StopSandbox():
-                return await self._stop_sandbox(action)
             case ResizeContainers():
                 return await self._resize(action)
+            case StopSandbox():
+                return await self._stop_sandbox(action)
             case RemoveSandbox():
                 await runtime.remove_sandbox(action.sandbox_id)
             case RemoveContainer():
@@ -247,6 +247,10 @@ class Executor:
         left = max(action.kill_at - context.clock.monotonic(), MIN_GRACE)
         await context.runtime.stop_container(action.container_id, left)
 
+    async def _resize(self, action: ResizeContainers) -> Update:
+        after = await resize(self._context, self._state, action)
+        return lambda memory: replace(memory, given=after.given, resize_error="")
+
     async def _hook(self, call: HookCall) -> str:
         handler, container, container_id, timeout = call
         ips = self._state.facts(self._context.node)
@@ -255,10 +259,6 @@ class Executor:
         return await run_hook(runtime, reach, handler, container, container_id, address, timeout)
 
     async def _stop_sandbox(self, action: StopSandbox) -> Update:
-    async def _resize(self, action: ResizeContainers) -> Update:
-        after = await resize(self._context, self._state, action)
-        return lambda memory: replace(memory, given=after.given, resize_error="")
-
         if action.changed:
             message = "Pod sandbox changed, it will be killed and re-created."
             self._context.event(self._state.pod, "Normal", "SandboxChanged", message)
