@@ -1,11 +1,14 @@
 """A folder of image archives (docker-archive or OCI tar): what lies in it, or is dropped into it, is loaded.
 
 The folder is listed every two seconds; for the few files of such a folder that is cheaper for an agent than the
-thread and the memory of a watcher. A file is taken when it has rested for one look, so that one which is still being
-copied is left alone.
+thread and the memory of a watcher. A file is taken when it has rested for one look and nobody has it open for writing,
+so that one which is still being copied is left alone, also while the copy is stuck. Files stay where they are: they are
+what an image can be had from again.
 """
 
 import asyncio
+import errno
+import fcntl
 import logging
 import os
 from collections.abc import Callable
@@ -28,15 +31,28 @@ class Version(msgspec.Struct, frozen=True):
 
 
 class ArchiveFolder:
-    """`loaded` is called after images came in, with their references."""
+    """`loaded` is called after images came in, with their references; `failed` with what is wrong with an archive."""
 
-    def __init__(self, directory: Path, runtime: Runtime, loaded: Callable[[list[str]], None]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        runtime: Runtime,
+        loaded: Callable[[list[str]], None],
+        failed: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._directory = directory
         self._runtime = runtime
         self._loaded = loaded
+        self._failed = failed
+        self._references: dict[str, tuple[str, ...]] = {}
         self._settled: dict[str, Version] = {}
         """Loaded, or found broken: not touched again until they change."""
         self._seen: dict[str, Version] = {}
+
+    @property
+    def references(self) -> list[str]:
+        """Of the images whose archives lie here."""
+        return [reference for several in self._references.values() for reference in several]
 
     async def run(self) -> None:
         while True:
@@ -51,11 +67,12 @@ class ArchiveFolder:
         for name, version in pending.items():
             if self._settled.get(name) == version:
                 continue
-            if settle and self._seen.get(name) != version:
+            if settle and (self._seen.get(name) != version or _is_being_written(self._directory / name)):
                 continue
             await self._load(name, version)
         self._seen = pending
         self._settled = {name: version for name, version in self._settled.items() if name in pending}
+        self._references = {name: one for name, one in self._references.items() if name in pending}
 
     def _files(self) -> dict[str, Version] | None:
         """None when the folder cannot be read now."""
@@ -72,11 +89,13 @@ class ArchiveFolder:
             references = list(await self._runtime.load_archive(self._directory / name))
         except ValueError as error:
             log.warning("image archive cannot be loaded file=%s error=%s", name, error)
+            self._failed(f"image archive {name} cannot be loaded: {error}")
         except (RuntimeFailure, OSError) as error:
             log.info("image archive waits file=%s error=%s", name, error)
             return
         else:
             log.info("loaded image archive file=%s images=%s", name, ",".join(references))
+            self._references[name] = tuple(references)
             self._loaded(references)
         self._settled[name] = version
 
@@ -88,3 +107,19 @@ def _is_archive(entry: "os.DirEntry[str]") -> bool:
 def _version(entry: "os.DirEntry[str]") -> Version:
     status = entry.stat()
     return Version(status.st_size, status.st_mtime_ns)
+
+
+def _is_being_written(path: Path) -> bool:
+    """A lease on a file is refused while somebody has it open for writing. Where there are none, its rest decides."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as error:
+        return error.errno in (errno.EAGAIN, errno.EACCES)
+    finally:
+        os.close(descriptor)
+    return False

@@ -12,7 +12,7 @@ import math
 import random
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 
@@ -141,6 +141,10 @@ class Link:
 
     def event(self, event: NodeEvent) -> None:
         self._outbox.event(event)
+
+    def images(self, states: Mapping[str, str]) -> None:
+        """How the images stand that are to be here before their pods."""
+        self._outbox.images(states)
 
     def discarded(self, volumes: tuple[str, ...]) -> None:
         self._outbox.discarded(volumes)

@@ -4,7 +4,7 @@ Nothing here waits or fails. Reports are kept even when they are sent, for a new
 everything again; events are kept until they are sent, and there are never more than `MAX_EVENTS`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -46,6 +46,7 @@ class Outbox:
         self._node: NodeReport | None = None
         self._applied = Digest(store="", revision=0)
         self._discarded: tuple[str, ...] = ()
+        self._images: dict[str, str] | None = None
         self._unsent: dict[str, None] = {}
         self._metrics: MetricsBatch | None = None
         self._events: dict[EventKey, NodeEvent] = {}
@@ -69,6 +70,12 @@ class Outbox:
         """Of which volumes, that the digest tells to discard, nothing is left."""
         if volumes != self._discarded:
             self._discarded = volumes
+            self._send(STATUS)
+
+    def images(self, states: Mapping[str, str]) -> None:
+        """How the images stand that are to be here before their pods."""
+        if states != self._images:
+            self._images = dict(states)
             self._send(STATUS)
 
     def applied(self, digest: Digest) -> None:
@@ -159,6 +166,7 @@ class Outbox:
                 applied_store=applied.store,
                 applied_revision=applied.revision,
                 discarded=self._discarded,
+                images=self._images,
             )
             return Outgoing(rest, encode(report))
         if rest == ONLINE:

@@ -80,12 +80,27 @@ def rpc_id(rest: str, direction: Literal["up", "down"]) -> str | None:
     return None
 
 
+IMAGE_PRESENT, IMAGE_PULLING, IMAGE_FAILED = "present", "pulling", "failed"
+"""How an image that is wanted ahead of its pods stands; after the last there is a colon, and why."""
+
+
+class WantedImage(Record, frozen=True):
+    """An image that is to be on a node apart from its pods, and the Secrets (config keys) that it may be pulled with.
+
+    Without `fetch` it is only to be kept where it is there: a roll-back would need it.
+    """
+
+    fetch: bool = False
+    secrets: tuple[str, ...] = ()
+
+
 class Digest(Record, frozen=True):
     """`desired` (retained): everything that the node shall hold, by name and version.
 
     `store` names the life of the reconciler's store; revisions grow only within one. `pods` maps uid to
     `metadata.generation`, `configs` the key of each ConfigMap, Secret and claim in use to the hash of its content.
-    `discard` maps the uid of each volume that is deleted to its directory, which the node shall remove.
+    `discard` maps the uid of each volume that is deleted to its directory, which the node shall remove. `images` are
+    those that the node shall have, or keep, apart from what its pods use.
     """
 
     store: str
@@ -94,6 +109,7 @@ class Digest(Record, frozen=True):
     configs: dict[str, str] = field(default_factory=dict)
     pod_cidr: str = field(default="", name="podCIDR")
     discard: dict[str, str] = field(default_factory=dict)
+    images: dict[str, WantedImage] = field(default_factory=dict)
 
 
 class Assignment(Record, frozen=True):
@@ -153,7 +169,8 @@ class NodeReport(Record, frozen=True, kw_only=True):
 
     `epoch` grows with every start of the agent. `applied_store` and `applied_revision` acknowledge the last
     digest of which every body is on the node's disk. `discarded` are the uids of those volumes that the digest tells
-    to discard of which nothing is on the node. `sent_at` is the node's clock.
+    to discard of which nothing is on the node. `images` says how each image stands that the digest has the node fetch;
+    an agent that fetches none says nothing of them. `sent_at` is the node's clock.
     """
 
     epoch: int
@@ -165,6 +182,7 @@ class NodeReport(Record, frozen=True, kw_only=True):
     taints: tuple[Taint, ...] = ()
     agent_version: str = ""
     discarded: tuple[str, ...] = ()
+    images: dict[str, str] | None = None
 
 
 class PodReport(Record, frozen=True, kw_only=True):

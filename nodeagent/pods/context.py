@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
-from nodeagent.images import Images
+from nodeagent.images.pulls import Images
 from nodeagent.lease import Lease
 from nodeagent.pods.checks import NETWORK, Reach
 from nodeagent.pods.node import Directories, NodeFacts

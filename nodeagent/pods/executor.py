@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from nodeagent.images import PRESENT, ImageTrouble, credentials_for
+from nodeagent.images.pulls import PRESENT, ImageTrouble
 from nodeagent.pods import files
 from nodeagent.pods.actions import (
     Action,
@@ -63,9 +63,11 @@ def unchanged(memory: PodMemory) -> PodMemory:
 
 
 class Executor:
-    def __init__(self, context: Context, state: PodState) -> None:
+    def __init__(self, context: Context, state: PodState, changed: Callable[[], None] = lambda: None) -> None:
+        """`changed` is called where the pod has something new to tell in the middle of an action."""
         self._context = context
         self._state = state
+        self._changed = changed
         self._present: dict[str, str] = {}
         """By container, that its image is there: told when it starts, as images are looked for ahead of that."""
 
@@ -153,12 +155,13 @@ class Executor:
         state, context = self._state, self._context
         container, namespace = state.container(action.container), state.pod.metadata.namespace
         keys = [config_key("Secret", namespace, secret.name) for secret in state.pod.spec.image_pull_secrets]
-        secrets = [state.configs[key].data for key in keys if key in state.configs]
+        secrets = {key: state.configs[key].data for key in keys if key in state.configs}
         image = await context.images.ensure(
             container.image,
             container.image_pull_policy,
             lambda type_, reason, text: self._note(container.name, type_, reason, text),
-            credentials_for(container.image, secrets),
+            secrets,
+            lambda message: self._show(container.name, Trouble("ContainerCreating", message)),
         )
         name = container.name
         if isinstance(image, ImageTrouble):
@@ -170,6 +173,11 @@ class Executor:
         return lambda memory: memory.with_container(
             name, replace(memory.of(name), image=image.id, image_user=image.user, trouble=None)
         )
+
+    def _show(self, container: str, trouble: Trouble) -> None:
+        memory = self._state.memory
+        self._state.memory = memory.with_container(container, replace(memory.of(container), trouble=trouble))
+        self._changed()
 
     def _note(self, container: str, type_: Literal["Normal", "Warning"], reason: str, text: str) -> None:
         if text.endswith(PRESENT):

@@ -64,7 +64,7 @@ class PodWorker:
         """It is fenced and its lease has run out."""
         self._going_down: float | None = None
         self._context = context
-        self._executor = Executor(context, self.state)
+        self._executor = Executor(context, self.state, self.wake)
         self._probing = Probing(context, self.state, self.wake)
         self._config_keys = config_keys(pod)
         self._busy: dict[str, float] = {}

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import msgspec
 
 from nodeagent.accepted import Accepted
-from nodeagent.images import Images
+from nodeagent.images.pulls import Images
 from nodeagent.lease import Lease
 from nodeagent.pods import files
 from nodeagent.pods.checks import Reach

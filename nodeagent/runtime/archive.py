@@ -10,10 +10,12 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self, TypeVar
+from typing import IO, Self, TypeVar, cast
 
 import msgspec
 from msgspec import field
+
+from nodeagent.runtime.zstd import MAGIC, Unpacked
 
 DESCRIPTION = 4 * 1024 * 1024
 """Bytes of the largest JSON file that is read."""
@@ -123,12 +125,10 @@ class Archive:
         self._path = path
         self._wanted = wanted or own_platform()
         try:
-            self._tar = tarfile.open(  # noqa: SIM115 - closed by __exit__
-                path, "r:gz" if _is_gzip(path) else "r:"
-            )
+            self._packed, self._tar = _opened(path)
             self._members = self._index()
         except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-            raise ValueError(f"{path} is not a tar or gzipped tar archive: {error}") from error
+            raise ValueError(f"{path} is not a tar archive, plain or packed with gzip or zstd: {error}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -137,6 +137,8 @@ class Archive:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._tar.close()
+        if self._packed is not None:
+            self._packed.close()
 
     def _index(self) -> dict[str, tarfile.TarInfo]:
         members: dict[str, tarfile.TarInfo] = {}
@@ -300,9 +302,18 @@ class Archive:
         return Blob(descriptor.digest, descriptor.size, name)
 
 
-def _is_gzip(path: Path) -> bool:
+def _opened(path: Path) -> tuple[Unpacked | None, tarfile.TarFile]:
+    """The archive, and what unpacks it where that is not `tarfile` itself. Raises what opening raises."""
     with path.open("rb") as file:
-        return file.read(2) == b"\x1f\x8b"
+        magic = file.read(len(MAGIC))
+    if magic == MAGIC:
+        packed = Unpacked(path)
+        try:
+            return packed, tarfile.open(fileobj=cast(IO[bytes], packed), mode="r:")
+        except BaseException:
+            packed.close()
+            raise
+    return None, tarfile.open(path, "r:gz" if magic[:2] == b"\x1f\x8b" else "r:")
 
 
 def _digest(content: bytes) -> str:

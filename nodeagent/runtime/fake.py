@@ -21,9 +21,11 @@ from nodeagent.runtime.interface import (
     ContainerConfig,
     ContainerUsage,
     Credentials,
+    Download,
     ExecResult,
     Features,
     Image,
+    ImageDisk,
     Missing,
     PullFailed,
     Resources,
@@ -41,6 +43,7 @@ KILLED, TERMINATED, LOST = 137, 143, 255
 CPU_SHARE = 0.001
 """Of one core, that each simulated container uses."""
 MEMORY = 1024 * 1024
+DISK = 64 * 1024**3
 
 Execute = Callable[[str, Sequence[str]], Awaitable[ExecResult]]
 
@@ -257,6 +260,18 @@ class FakeRuntime:
         if "missing" in reference:
             raise PullFailed(f"{normalise(reference)}: not found")
         return self._add_image(normalise(reference)).id
+
+    async def downloads(self) -> Sequence[Download]:
+        self._check()
+        return []
+
+    async def images_in_use(self) -> frozenset[str]:
+        self._check()
+        return frozenset(container.image_id for container in self._containers.values())
+
+    async def image_disk(self) -> ImageDisk:
+        self._check()
+        return ImageDisk(DISK, DISK - len(self._images) * 10 * MEMORY, len(self._images) * 10 * MEMORY)
 
     async def list_images(self) -> Sequence[Image]:
         self._check()

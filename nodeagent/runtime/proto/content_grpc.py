@@ -25,6 +25,10 @@ class ContentBase(abc.ABC):
         pass
 
     @abc.abstractmethod
+    async def ListStatuses(self, stream: 'grpclib.server.Stream[nodeagent.runtime.proto.content_pb2.ListStatusesRequest, nodeagent.runtime.proto.content_pb2.ListStatusesResponse]') -> None:
+        pass
+
+    @abc.abstractmethod
     async def Write(self, stream: 'grpclib.server.Stream[nodeagent.runtime.proto.content_pb2.WriteContentRequest, nodeagent.runtime.proto.content_pb2.WriteContentResponse]') -> None:
         pass
 
@@ -45,6 +49,12 @@ class ContentBase(abc.ABC):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 nodeagent.runtime.proto.content_pb2.UpdateRequest,
                 nodeagent.runtime.proto.content_pb2.InfoResponse,
+            ),
+            '/containerd.services.content.v1.Content/ListStatuses': grpclib.const.Handler(
+                self.ListStatuses,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                nodeagent.runtime.proto.content_pb2.ListStatusesRequest,
+                nodeagent.runtime.proto.content_pb2.ListStatusesResponse,
             ),
             '/containerd.services.content.v1.Content/Write': grpclib.const.Handler(
                 self.Write,
@@ -75,6 +85,12 @@ class ContentStub:
             '/containerd.services.content.v1.Content/Update',
             nodeagent.runtime.proto.content_pb2.UpdateRequest,
             nodeagent.runtime.proto.content_pb2.InfoResponse,
+        )
+        self.ListStatuses = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/containerd.services.content.v1.Content/ListStatuses',
+            nodeagent.runtime.proto.content_pb2.ListStatusesRequest,
+            nodeagent.runtime.proto.content_pb2.ListStatusesResponse,
         )
         self.Write = grpclib.client.StreamStreamMethod(
             channel,

@@ -1,15 +1,15 @@
-"""Pull policy, back-off, shared pulls, and the folder of archives."""
+"""Pull policy, back-off and shared pulls."""
 
 import asyncio
-from pathlib import Path
 from typing import Literal
 
 import pytest
 
-from nodeagent.archives import ArchiveFolder
-from nodeagent.images import Images, ImageTrouble, PullBackOff, credentials_for, fault_of, needs_pull, policy_of
+from nodeagent.images.backoff import PullBackOff
+from nodeagent.images.pulls import Images, ImageTrouble
+from nodeagent.images.references import fault_of, needs_pull, policy_of
 from nodeagent.runtime.fake import FakeRuntime
-from nodeagent.runtime.interface import Credentials, Image, RuntimeFailure
+from nodeagent.runtime.interface import Credentials, Image
 from tests.unit.nodeagent.pods.virtual import VirtualClock, run
 
 DIGEST = "@sha256:" + "a" * 64
@@ -133,67 +133,3 @@ def test_an_image_that_must_not_be_pulled_and_is_not_here_is_an_error() -> None:
         assert found.message == 'Container image "app:1" is not present with pull policy of Never'
 
     run(scene())
-
-
-def test_credentials_belong_to_the_registry_of_the_image() -> None:
-    secret = {
-        ".dockerconfigjson": b'{"auths": {"https://ghcr.io": {"auth": "bWU6c2VzYW1l"}, '
-        b'"https://index.docker.io/v1/": {"username": "you", "password": "p"}}}'
-    }
-    assert credentials_for("ghcr.io/a/b:1", [secret]) == [Credentials("me", "sesame")]
-    assert credentials_for("nginx", [secret]) == [Credentials("you", "p")]
-    assert credentials_for("quay.io/a", [secret, {".dockerconfigjson": b"broken"}]) == []
-
-
-class Loading(FakeRuntime):
-    def __init__(self) -> None:
-        super().__init__()
-        self.loaded: list[str] = []
-        self.fails: Exception | None = None
-
-    async def load_archive(self, path: Path) -> list[str]:
-        self.loaded.append(path.name)
-        if self.fails:
-            raise self.fails
-        return [f"{path.stem}:1"]
-
-
-async def test_archives_are_loaded_once_when_they_rest_and_again_when_they_change(tmp_path: Path) -> None:
-    runtime, came = Loading(), list[str]()
-    folder = ArchiveFolder(tmp_path / "images", runtime, came.extend)
-    await folder.look()
-    (tmp_path / "images").mkdir()
-    archive = tmp_path / "images" / "app.tar"
-    archive.write_bytes(b"half")
-    await folder.look()
-    archive.write_bytes(b"whole of it")
-    await folder.look()
-    assert runtime.loaded == []
-    await folder.look()
-    await folder.look()
-    assert runtime.loaded == ["app.tar"]
-    assert came == ["app:1"]
-    archive.write_bytes(b"another")
-    await folder.look()
-    await folder.look()
-    assert runtime.loaded == ["app.tar", "app.tar"]
-
-
-@pytest.mark.parametrize(
-    ("failure", "loads"),
-    [
-        pytest.param(ValueError("no archive"), 1, id="broken: said once"),
-        pytest.param(RuntimeFailure("away"), 3, id="runtime away: tried again"),
-    ],
-)
-async def test_an_archive_that_cannot_be_loaded_waits_or_is_left_alone(
-    tmp_path: Path, failure: Exception, loads: int
-) -> None:
-    runtime = Loading()
-    runtime.fails = failure
-    (tmp_path / "app.tar").write_bytes(b"x")
-    folder = ArchiveFolder(tmp_path, runtime, lambda _: None)
-    await folder.look(settle=False)
-    await folder.look()
-    await folder.look()
-    assert len(runtime.loaded) == loads

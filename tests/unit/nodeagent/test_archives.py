@@ -1,0 +1,63 @@
+"""The folder of image archives."""
+
+from pathlib import Path
+
+import pytest
+
+from nodeagent.archives import ArchiveFolder
+from nodeagent.runtime.fake import FakeRuntime
+from nodeagent.runtime.interface import RuntimeFailure
+
+
+class Loading(FakeRuntime):
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.fails: Exception | None = None
+
+    async def load_archive(self, path: Path) -> list[str]:
+        self.loaded.append(path.name)
+        if self.fails:
+            raise self.fails
+        return [f"{path.stem}:1"]
+
+
+async def test_archives_are_loaded_once_when_they_rest_and_again_when_they_change(tmp_path: Path) -> None:
+    runtime, came = Loading(), list[str]()
+    folder = ArchiveFolder(tmp_path / "images", runtime, came.extend)
+    await folder.look()
+    (tmp_path / "images").mkdir()
+    archive = tmp_path / "images" / "app.tar"
+    archive.write_bytes(b"half")
+    await folder.look()
+    archive.write_bytes(b"whole of it")
+    await folder.look()
+    assert runtime.loaded == []
+    await folder.look()
+    await folder.look()
+    assert runtime.loaded == ["app.tar"]
+    assert came == ["app:1"]
+    archive.write_bytes(b"another")
+    await folder.look()
+    await folder.look()
+    assert runtime.loaded == ["app.tar", "app.tar"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "loads"),
+    [
+        pytest.param(ValueError("no archive"), 1, id="broken: said once"),
+        pytest.param(RuntimeFailure("away"), 3, id="runtime away: tried again"),
+    ],
+)
+async def test_an_archive_that_cannot_be_loaded_waits_or_is_left_alone(
+    tmp_path: Path, failure: Exception, loads: int
+) -> None:
+    runtime = Loading()
+    runtime.fails = failure
+    (tmp_path / "app.tar").write_bytes(b"x")
+    folder = ArchiveFolder(tmp_path, runtime, lambda _: None)
+    await folder.look(settle=False)
+    await folder.look()
+    await folder.look()
+    assert len(runtime.loaded) == loads
