@@ -1,5 +1,6 @@
 """`wherry up` on a temporary folder, as a person runs it, for the benchmarks that need containers."""
 
+import compileall
 import contextlib
 import json
 import socket
@@ -52,6 +53,12 @@ class Box:
         eventually(condition, limit, what)
 
 
+def compiled() -> None:
+    """Leaves the sources as `pip` and `make setup` do: compiled. Else each start would do it, where none may write."""
+    for package in ("schemas", "reconciler", "nodeagent"):
+        assert compileall.compile_dir(ROOT / package, quiet=1)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -64,6 +71,7 @@ def box() -> Iterator[Box]:
     """A box with the lab's images and an empty folder of manifests; removed with all that it made."""
     if missing := reasons():
         raise SystemExit("; ".join(missing))
+    compiled()
     with tempfile.TemporaryDirectory(prefix="wherry-bench-") as folder:
         found = Box(Path(folder))
         (found.data / "images").mkdir(parents=True)

@@ -15,7 +15,7 @@ import yaml
 
 from reconciler import box as boxes
 from reconciler.api import client
-from tests.benchmarks.box import ROOT, free_port
+from tests.benchmarks.box import ROOT, compiled, free_port
 from tests.benchmarks.output import median, say
 from tests.waiting import eventually
 
@@ -70,6 +70,7 @@ def _replica_sets(kubeconfig: Path) -> int:
 
 
 def main() -> None:
+    compiled()
     with tempfile.TemporaryDirectory(prefix="wherry-bench-") as folder:
         manifests = Path(folder) / "manifests"
         manifests.mkdir()
