@@ -5,12 +5,15 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
 
 from msgspec.structs import replace
 
 from nodeagent.accepted import Accepted
 from nodeagent.checkpoint import Checkpoint
 from nodeagent.config import Config
+from nodeagent.images.room import ImageRoom
 from nodeagent.lease import Lease
 from nodeagent.link import Link
 from nodeagent.network import cni
@@ -51,7 +54,10 @@ class Agent:
         network: Network,
         prepare: Callable[[], Awaitable[None]],
         simulation: Reach | None = None,
+        registries: Path | None = None,
+        archived: Callable[[], Sequence[str]] = tuple,
     ) -> None:
+        """`registries` and `archived` are those of `ImageRoom`."""
         self._config, self._runtime, self._machine = config, runtime, machine
         self._network, self._prepare = network, prepare
         self._laid = ""
@@ -68,6 +74,17 @@ class Agent:
             lease=lease,
             network=self._feed,
         )
+        self._look = asyncio.Event()
+        self._loading: set[asyncio.Task[None]] = set()
+        self.images = ImageRoom(
+            runtime,
+            config,
+            registries=registries,
+            archived=archived,
+            tell=self._tell,
+            report=self.link.images,
+            changed=self._look.set,
+        )
         directories = Directories(data=config.data, run=config.run, logs=config.data / "logs")
         self.workers = PodWorkers(
             runtime,
@@ -77,9 +94,9 @@ class Agent:
             simulation=simulation,
             lease=lease,
             services=lambda: self._feed.state.services.values(),
+            images=self.images.pulls,
         )
         self._stats = Stats(runtime, self.link, self.workers, config.metrics_seconds)
-        self._look = asyncio.Event()
         self._away_since: float | None = None
         self._said_away = False
         self._network_wanted = asyncio.Event()
@@ -90,21 +107,28 @@ class Agent:
         self._accept(self.link.accepted)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.link.run(self._accept), name="link")
-            tasks.create_task(self._run_pods(), name="pod-workers")
+            tasks.create_task(self._run_pods(), name="pods")
             tasks.create_task(self._keep_network(), name="pod-network")
             tasks.create_task(self._report_node(), name="node-report")
             tasks.create_task(self._stats.run(), name="stats")
 
-    def images_came(self) -> None:
-        """Images were loaded from archives."""
+    def images_came(self, references: Sequence[str]) -> None:
+        """These images were loaded from archives."""
         self.workers.images_came()
+        task = asyncio.get_running_loop().create_task(self.images.loaded(references), name="images-loaded")
+        self._loading.add(task)
+        task.add_done_callback(self._loading.discard)
         self._look.set()
+
+    def archive_failed(self, message: str) -> None:
+        self._tell("Warning", "ImageArchiveFailed", message)
 
     def _accept(self, accepted: Accepted) -> None:
         """Pods wait until the network of their CIDR is there; that is once in the life of a node.
 
         The first pods of a new node may come with a digest from before it was given its CIDR.
         """
+        self.images.accept(accepted)
         if accepted.digest.pod_cidr not in ("", self._laid):
             self._network_wanted.set()
         elif self._laid or not accepted.digest.pods:
@@ -124,7 +148,9 @@ class Agent:
 
     async def _run_pods(self) -> None:
         await self._prepare()
-        await self.workers.run()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.workers.run(), name="pod-workers")
+            tasks.create_task(self.images.run(), name="images")
 
     async def _keep_network(self) -> None:
         said = ""
@@ -149,8 +175,12 @@ class Agent:
     def _say_no_network(self, why: str) -> None:
         """In the log, and where a person who wonders about pending pods looks."""
         log.error("no pod network, trying again every %.0f s: %s", NETWORK_RETRY_SECONDS, why)
-        time, text = now(), f"pods cannot start: {why}"
-        self.link.event(NodeEvent(type="Warning", reason="NetworkNotReady", message=text, first=time, last=time))
+        self._tell("Warning", "NetworkNotReady", f"pods cannot start: {why}")
+
+    def _tell(self, type_: Literal["Normal", "Warning"], reason: str, message: str) -> None:
+        """An Event of the node."""
+        time = now()
+        self.link.event(NodeEvent(type=type_, reason=reason, message=message, first=time, last=time))
 
     async def _report_node(self) -> None:
         """Reports the node when it changed: at once after images came, and soon while the runtime is away."""

@@ -8,6 +8,7 @@ import msgspec
 
 from nodeagent.devices.declared import DeviceResource
 from nodeagent.devices.declared import faults as device_faults
+from nodeagent.images.settings import ImageCollection, Registries
 from nodeagent.pods import sysctls
 from schemas.configuration import BadConfiguration, BrokerAddress, Section, load
 from schemas.core.node import Taint
@@ -38,6 +39,9 @@ class Config(Section, frozen=True, kw_only=True):
     """Of the own containerd; the system's has its own setting."""
     images: Path | None = None
     """A folder of image archives that are loaded when they appear."""
+    parallel_pulls: int = 3
+    registries: Registries = Registries()
+    image_collection: ImageCollection = ImageCollection()
     address: str = ""
     """The node's address; empty: that of the default route."""
     bridge: str = "wherry0"
@@ -70,4 +74,15 @@ def load_config(path: Path) -> Config:
         iter((*device_faults(config.devices), *sysctls.pattern_faults(config.allowed_unsafe_sysctls))), ""
     ):
         raise BadConfiguration(f"{path}: {fault}")
+    _check_images(path, config)
     return msgspec.structs.replace(config, node=name)
+
+
+def _check_images(path: Path, config: Config) -> None:
+    try:
+        config.registries.check()
+        config.image_collection.check()
+        if config.parallel_pulls < 1:
+            raise BadConfiguration(f"parallelPulls: expected at least 1, found {config.parallel_pulls}")
+    except BadConfiguration as fault:
+        raise BadConfiguration(f"{path}: {fault}") from None

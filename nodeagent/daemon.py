@@ -40,7 +40,11 @@ async def serve(path: Path) -> None:
         own = _own(config)
         address = own.address if own else Path(config.containerd)
         runtime = CriRuntime(address, config.node, own.cgroup_root if own else "wherry")
-        archives = ArchiveFolder(config.images, runtime, lambda _: agent.images_came()) if config.images else None
+        archives = None
+        if config.images is not None:
+            archives = ArchiveFolder(
+                config.images, runtime, lambda loaded: agent.images_came(loaded), lambda why: agent.archive_failed(why)
+            )
         network = _network(config, own)
         agent = Agent(
             config,
@@ -48,12 +52,19 @@ async def serve(path: Path) -> None:
             machine=lambda: machine(config),
             network=network,
             prepare=lambda: _first_images(runtime, archives, config.pause_image),
+            registries=own.layout.registries if own else config.registries.directory,
+            archived=lambda: archives.references if archives else (),
         )
         rooms: dict[str, Coroutine[Any, Any, None]] = {"agent": agent.run(), "network": network.run()}
         if own is not None:
             rooms["containerd"] = own.supervise()
         if archives is not None:
             rooms["archives"] = archives.run()
+        if own is None and config.registries.hosts and config.registries.directory is None:
+            log.warning(
+                "registries.hosts has no effect on the system's containerd until registries.directory names the "
+                "folder that config_path has in the [….registry] of its CRI plugin, such as /etc/containerd/certs.d"
+            )
         log.info("node agent starts node=%s epoch=%d", config.node, agent.link.epoch)
         try:
             await run_until(stop, rooms)

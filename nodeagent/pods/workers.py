@@ -58,7 +58,7 @@ class PodWorkers:
         node: NodeFacts,
         clock: Clock | None = None,
         start_limit: int = 10,
-        parallel_pulls: int = 3,
+        images: Images | None = None,
         logs: LogLimits | None = None,
         simulation: Reach | None = None,
         lease: Lease | None = None,
@@ -69,7 +69,7 @@ class PodWorkers:
         Without a lease of their own pods that are fenced never run.
         """
         clock = clock or SystemClock()
-        self.images = Images(runtime, clock.monotonic, parallel_pulls)
+        self.images = images or Images(runtime, clock.monotonic)
         lease = lease or Lease(directories.run)
         lease.regained = self._lease_regained
         self._context = Context(

@@ -142,8 +142,11 @@ class CriRuntime:
         return convert.sandbox_to_cri(config, self._node, parent)
 
     async def _has_systemd_cgroups(self) -> bool:
+        return convert.uses_systemd_cgroups(await self._cri_configuration())
+
+    async def _cri_configuration(self) -> str:
         reply = await self._connection.call(self._runtime.Status, cri.StatusRequest(verbose=True), QUICK)
-        return convert.uses_systemd_cgroups(reply.info.get("config", "{}"))
+        return reply.info.get("config", "{}")
 
     async def stop_sandbox(self, sandbox_id: str) -> None:
         await self._unless_missing(self._runtime.StopPodSandbox, cri.SandboxRequest(pod_sandbox_id=sandbox_id), SLOW)
@@ -271,7 +274,8 @@ class CriRuntime:
 
     async def images_in_use(self) -> frozenset[str]:
         reply = await self._connection.call(self._runtime.ListContainers, cri.ListContainersRequest(), QUICK)
-        return frozenset(container.image_ref for container in reply.containers)
+        pause = await self.image_id(convert.sandbox_image(await self._cri_configuration()) or "none")
+        return frozenset(container.image_ref for container in reply.containers) | ({pause.id} if pause else set())
 
     async def image_disk(self) -> ImageDisk:
         reply = await self._connection.call(self._images.ImageFsInfo, cri.ImageFsInfoRequest(), QUICK)

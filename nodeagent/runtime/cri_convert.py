@@ -74,6 +74,7 @@ class _ContainerdInfo(msgspec.Struct):
 
 class _CriInfo(msgspec.Struct):
     containerd: _ContainerdInfo = field(default_factory=_ContainerdInfo)
+    sandbox_image: str = field(name="sandboxImage", default="")
 
 
 def cgroup_parent(root: str, uid: str, systemd: bool, quality: str = "") -> str:
@@ -101,6 +102,11 @@ def uses_systemd_cgroups(info: str) -> bool:
     config = msgspec.json.decode(info, type=_CriInfo)
     runtime = config.containerd.runtimes.get(config.containerd.default_runtime)
     return runtime is not None and (runtime.options or {}).get("SystemdCgroup") is True
+
+
+def sandbox_image(info: str) -> str:
+    """What sandboxes run, from the same configuration; empty where it does not tell."""
+    return msgspec.json.decode(info, type=_CriInfo).sandbox_image
 
 
 class _SandboxInfo(msgspec.Struct):

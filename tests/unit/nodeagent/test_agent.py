@@ -225,7 +225,7 @@ async def test_images_that_came_are_told_at_once(node: Node) -> None:
     async with running(node) as (agent, link):
         assert link.told[0].images == ()
         await node.runtime.pull_image("app:1")
-        agent.images_came()
+        agent.images_came(["app:1"])
         await until(lambda: len(link.told) == 2)
         assert link.told[1].images[0].names == ("docker.io/library/app:1",)
 
