@@ -141,6 +141,15 @@ ROLES: tuple[ClusterRole, ...] = (
         _rule("create", "authorization.k8s.io", "subjectaccessreviews"),
     ),
     _role(
+        "system:certificates.k8s.io:kube-apiserver-client-approver",
+        PolicyRule(
+            ("approve",),
+            api_groups=("certificates.k8s.io",),
+            resource_names=("kubernetes.io/kube-apiserver-client",),
+            resources=("signers",),
+        ),
+    ),
+    _role(
         "system:service-account-issuer-discovery",
         _urls("/.well-known/openid-configuration /.well-known/openid-configuration/ /openid/v1/jwks /openid/v1/jwks/"),
     ),

@@ -21,6 +21,7 @@ from reconciler.api.auth import load_token, load_users
 from reconciler.api.certificate import CannotCertify
 from reconciler.api.issuing import Issuer
 from reconciler.api.podtokens import PodMinter
+from reconciler.api.requestsigning import RequestSigner
 from reconciler.api.secretfilling import SecretTokens
 from reconciler.api.server import ApiServer, addresses, reached_at
 from reconciler.api.streams.handlers import Streams
@@ -140,6 +141,7 @@ async def serve(config: Config, kubeconfig_path: Path, box: Box | None = None) -
                     "link": _link(link, cluster, sync, loop),
                     "upkeep": _following(sync, upkeep.run),
                     "tokens": _following(sync, SecretTokens(cluster, issuer, settings.authority).run),
+                    "certificates": RequestSigner(cluster, config.data / "pki", now).run(),
                 }
                 if git is not None:
                     rooms["git"] = git.run()

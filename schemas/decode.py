@@ -20,7 +20,7 @@ from schemas import quantity
 from schemas.faults import Fault, Path
 from schemas.kinds import KINDS, Kind
 from schemas.meta import Object, Record
-from schemas.shape import INT64, Form, Json, Shape, shape_of
+from schemas.shape import Form, Json, Shape, shape_of
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -192,6 +192,9 @@ def _checked(shape: Shape, value: Json, path: Path, report: Callable[[Fault], No
         if isinstance(value, list):
             return [_checked(item_shape, item, (*path, index), report) for index, item in enumerate(value)]
         return {key: _checked(item_shape, item, (*path, str(key)), report) for key, item in value.items()}
+    if shape.form == "integer":
+        name = next((step for step in reversed(path) if isinstance(step, str)), "")
+        return _check_integer(value, path, report, shape.bits(name))
     check = _SCALAR_CHECKS.get(shape.form)
     return value if check is None else check(value, path, report)
 
@@ -229,11 +232,11 @@ def _check_bytes(value: Json, path: Path, report: Callable[[Fault], None]) -> Js
     return joined
 
 
-def _check_integer(value: Json, path: Path, report: Callable[[Fault], None]) -> Json:
+def _check_integer(value: Json, path: Path, report: Callable[[Fault], None], bits: int = 32) -> Json:
     if isinstance(value, int) and not isinstance(value, bool):
-        bits = 63 if next((step for step in reversed(path) if isinstance(step, str)), "") in INT64 else 31
-        if not -(2**bits) <= value < 2**bits:
-            report(Fault(path, f"the number is out of range, expected at most {2**bits - 1}"))
+        most = 2 ** (bits - 1) - 1
+        if not -most - 1 <= value <= most:
+            report(Fault(path, f"the number is out of range, expected at most {most}"))
             return 0
     return value
 
@@ -241,7 +244,6 @@ def _check_integer(value: Json, path: Path, report: Callable[[Fault], None]) -> 
 _SCALAR_CHECKS: dict[Form, Callable[[Json, Path, Callable[[Fault], None]], Json]] = {
     "quantity": _check_quantity,
     "bytes": _check_bytes,
-    "integer": _check_integer,
     "int_or_string": _check_integer,
 }
 

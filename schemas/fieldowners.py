@@ -171,7 +171,7 @@ def _bounded(entries: Entries) -> Entries:
 
 def _in_scope(found: FieldSet, type_: type[Record], subresource: str) -> FieldSet:
     """What the subresource may write: the status lies apart from everything else."""
-    if subresource == "status":
+    if subresource in ("status", "approval"):
         return {step: below for step, below in found.items() if step == "f:status"}
     if "status" in type_.__struct_fields__:
         return {step: below for step, below in found.items() if step != "f:status"}

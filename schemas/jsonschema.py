@@ -12,7 +12,7 @@ from typing import Any
 
 from schemas.conversion import OLD_VERSIONS
 from schemas.kinds import KINDS, Kind
-from schemas.shape import INT64, Field, Form, Shape, shape_of
+from schemas.shape import Field, Form, Shape, shape_of
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 QUANTITY_PATTERN = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?[0-9]{1,3})?$"
@@ -60,7 +60,7 @@ def _value(shape: Shape, field: Field, definitions: dict[str, Any]) -> dict[str,
             definitions[name] = _record(shape, definitions)
         return {"$ref": f"#/$defs/{name}"}
     if shape.form == "integer":
-        return {"type": "integer", "format": "int64" if field.name in INT64 else "int32"}
+        return {"type": "integer", "format": f"int{shape.bits(field.name)}"}
     if shape.item is not None:
         item = _value(shape.item, field, definitions)
         if shape.form == "list":

@@ -3,6 +3,7 @@
 from schemas.apps import ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet
 from schemas.autoscaling import HorizontalPodAutoscaler
 from schemas.batch import CronJob, Job
+from schemas.certificates import CertificateSigningRequest
 from schemas.coordination import Lease
 from schemas.core.config import ConfigMap, Namespace, Secret, ServiceAccount
 from schemas.core.endpoints import Endpoints
@@ -104,6 +105,14 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(name="CronJob", group="batch", plural="cronjobs", short_names=("cj",), categories=("all",), type=CronJob),
     Kind(name="Job", group="batch", plural="jobs", categories=("all",), type=Job),
+    Kind(
+        name="CertificateSigningRequest",
+        group="certificates.k8s.io",
+        plural="certificatesigningrequests",
+        short_names=("csr",),
+        namespaced=False,
+        type=CertificateSigningRequest,
+    ),
     Kind(name="Lease", group="coordination.k8s.io", plural="leases", type=Lease),
     Kind(name="EndpointSlice", group="discovery.k8s.io", plural="endpointslices", type=EndpointSlice),
     Kind(name="IngressClass", group="networking.k8s.io", plural="ingressclasses", namespaced=False, type=IngressClass),

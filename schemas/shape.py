@@ -56,6 +56,8 @@ INT64 = frozenset(
     )
 )
 """Integer fields of 64 bits; all others have 32."""
+_SMALL = frozenset((("CertificateSigningRequestSpec", "expirationSeconds"),))
+"""Where a field of such a name has 32."""
 
 ATOMIC_TYPES = frozenset(
     (
@@ -124,6 +126,12 @@ class Shape(msgspec.Struct, frozen=True):
     atomic: bool = False
     """A record or map that is owned as a whole."""
     retain_keys: bool = False
+    small: bool = False
+    """An integer of 32 bits, where others of its name have 64."""
+
+    def bits(self, name: str) -> Literal[32, 64]:
+        """Of an integer in a field of that name."""
+        return 64 if name in INT64 and not self.small else 32
 
     @property
     def fields(self) -> Mapping[str, "Field"]:
@@ -160,6 +168,8 @@ def _field(owner: type[Record], info: structs.FieldInfo) -> Field:
         shape = structs.replace(shape, atomic=True)
     if place in _GRANULAR:
         shape = structs.replace(shape, atomic=False)
+    if place in _SMALL:
+        shape = structs.replace(shape, small=True)
     if place in _RETAIN_KEYS:
         shape = structs.replace(shape, retain_keys=True)
     return Field(info.encode_name, info.name, info.required, nullable, shape)

@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from reconciler.api import media
+from reconciler.api import certificaterequests, media
 from reconciler.api.bodies import Document
 from reconciler.api.owners import entries_of, to_record
 from reconciler.api.reads import get
 from reconciler.api.status import Cause, StatusError, bad_option, bad_request, invalid
 from reconciler.api.target import Target
-from reconciler.api.writes import Terms, Written, check_identity, insert, persist, replace, writer
+from reconciler.api.writes import Terms, Written, check_identity, insert, now, persist, replace, writer
 from reconciler.manifests.ownership import MANAGER
 from reconciler.store.cluster import Cluster
 from schemas.decode import decode, decode_part
@@ -78,7 +78,7 @@ async def apply(cluster: Cluster, target: Target, declaration: Document, terms: 
     if terms.manager == MANAGER:
         message = f'Invalid value: "{MANAGER}": this manager is the folder; choose another name'
         raise bad_option("PatchOptions", "fieldManager", message)
-    if target.subresource == "status":
+    if target.is_of_status:
         declaration = {
             key: value for key, value in declaration.items() if key in ("apiVersion", "kind", "metadata", "status")
         }
@@ -111,7 +111,7 @@ async def _create(cluster: Cluster, target: Target, declaration: Document, terms
     built = built | {"metadata": built.get("metadata", {}) | {"name": target.name, "namespace": target.place}}
     new = _object(target, built, entries)
     terms.check(new, None)
-    return await insert(cluster, target, new, dry=terms.dry)
+    return await insert(cluster, target, terms.stamp(new), dry=terms.dry)
 
 
 async def _change(
@@ -161,10 +161,12 @@ def _object(
     except msgspec.ValidationError:  # something is missing that nobody declares
         kind = target.kind
         raise invalid(kind.name, kind.group, target.name, decode(kind, built, "Ignore").faults) from None
-    if present is not None and target.subresource == "status":
+    if present is not None and target.is_of_status:
         object_ = with_status(present, object_)
     else:
         object_ = with_status(object_, present)
+    if present is not None:
+        object_ = certificaterequests.kept(object_, present, target.subresource, now())
     return defaulted(structs.replace(object_, metadata=structs.replace(object_.metadata, managed_fields=entries)))
 
 

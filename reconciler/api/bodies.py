@@ -22,7 +22,7 @@ from schemas.defaults import defaulted
 from schemas.faults import Fault, Path
 from schemas.kinds import BY_GROUP_VERSION_KIND, Kind
 from schemas.meta import Object
-from schemas.shape import INT64, Json, Shape, shape_of
+from schemas.shape import Json, Shape, shape_of
 
 Document = dict[str, Any]
 
@@ -202,7 +202,7 @@ def _json_type(value: Json) -> str | None:
 
 def _go_type(shape: Shape, field: str) -> str | None:
     if shape.form == "integer":
-        return "int64" if field in INT64 else "int32"
+        return f"int{shape.bits(field)}"
     if shape.form in ("list", "map") and shape.item is not None:
         below = _go_type(shape.item, field)
         return below and ("[]" if shape.form == "list" else "map[string]") + below

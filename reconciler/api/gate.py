@@ -13,7 +13,7 @@ from uuid import uuid4
 import msgspec
 from aiohttp import web
 
-from reconciler.api import audit, escalation, impersonation, media, reviews
+from reconciler.api import audit, certificaterequests, escalation, impersonation, media, reviews
 from reconciler.api.attributes import Attributes, attributes, forbidden
 from reconciler.api.audit import AuditLog, Entry
 from reconciler.api.auth import OPEN, Authenticator, Peer
@@ -93,8 +93,17 @@ class Gate:
         return self.authorizer.authorize(user, asked)
 
     def writing(self, caller: Caller) -> Callable[[Object, Object | None], None]:
-        """What raises the 403 where the caller would give rights that it has not, by this write over what is there."""
-        return lambda new, present: escalation.check(self.authorizer, caller.user, new, present)
+        """What raises the 403 where the caller, by this write, would give rights or decide what is not its own."""
+
+        def check(new: Object, present: Object | None) -> None:
+            escalation.check(self.authorizer, caller.user, new, present)
+            certificaterequests.check(self.authorizer, caller.user, new, present)
+
+        return check
+
+    def stamping(self, caller: Caller) -> Callable[[Object], Object]:
+        """What notes on a new object that the caller made it, where its kind tells."""
+        return lambda new: certificaterequests.stamped(new, caller.user)
 
     def note(self, request: web.Request, seen: Seen, stage: str, code: int, seconds: float) -> None:
         """Writes of the request in the audit log, where there is one. Who looks whether all is well is not told of."""

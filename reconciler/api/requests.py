@@ -48,6 +48,8 @@ WARNING = web.RequestKey("warning", str)
 """Of a request for what is deprecated: what its caller is told, whatever the answer."""
 CHECK: web.RequestKey[Callable[[Object, Object | None], None]] = web.RequestKey("check")
 """Of a request: raises the 403 where its caller may not write this, given what is there."""
+STAMP: web.RequestKey[Callable[[Object], Object]] = web.RequestKey("stamp")
+"""Of a request: notes on a new object who asked for it, where its kind tells."""
 Patch = Callable[[Document], Document]
 _ACTIONS = {"binding": "Binding", BINDINGS: "Binding", "eviction": "Eviction"}
 """Kinds of the bodies of what can only be posted to."""
@@ -235,6 +237,7 @@ async def _terms(request: web.Request, of: str, *, needs_manager: bool = False) 
         options.dry_run(query, of),
         repeated(await request.read()) if is_told else (),
         request[CHECK],
+        request[STAMP],
     )
 
 

@@ -50,7 +50,7 @@ def of_changed(target: Target, new: Object, present: Object) -> Sequence[Fault]:
     judge = _OF_SUBRESOURCES.get(target.subresource, validate_update)
     own = judge(new, present)
     changes = (*own, *_finalizers(new.metadata, present.metadata))
-    if target.subresource == "status":
+    if target.is_of_status:
         return changes
     whole = validate(new)
     return (*whole, *changes) if isinstance(new, _WHOLE_FIRST) else (*changes, *whole)

@@ -23,7 +23,7 @@ from reconciler.api.finishing import finish
 from reconciler.api.gate import Caller, Gate, Seen
 from reconciler.api.issuing import Issuer
 from reconciler.api.kubeconfig import Access
-from reconciler.api.requests import CHECK, MAX_BODY, WARNING, Resources, json_response
+from reconciler.api.requests import CHECK, MAX_BODY, STAMP, WARNING, Resources, json_response
 from reconciler.api.status import StatusError, method_not_allowed
 from reconciler.api.target import parse
 from reconciler.api.users import User
@@ -242,6 +242,7 @@ class ApiServer:
             with self.gate.entered(request, seen) as caller:
                 request[CALLER] = caller
                 request[CHECK] = self.gate.writing(caller)
+                request[STAMP] = self.gate.stamping(caller)
                 return await handler(request)
         except StatusError as error:
             return _failed(error)

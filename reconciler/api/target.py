@@ -4,6 +4,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from reconciler.api.certificaterequests import APPROVAL
 from reconciler.api.ephemeral import EPHEMERAL
 from reconciler.api.resizing import RESIZE
 from reconciler.api.status import no_such_resource
@@ -30,6 +31,11 @@ class Target(msgspec.Struct, frozen=True):
         return self.view or self.kind
 
     @property
+    def is_of_status(self) -> bool:
+        """Whether the path writes the status, or a part of it, and nothing else."""
+        return self.subresource in ("status", APPROVAL)
+
+    @property
     def place(self) -> str:
         """The namespace as it stands in a reference."""
         return self.namespace or ""
@@ -51,6 +57,8 @@ def subresources(kind: Kind) -> tuple[str, ...]:
     found = ["scale"] if kind.name in _SCALED else []
     if "status" in kind.type.__struct_fields__:
         found.append("status")
+    if kind.name == "CertificateSigningRequest":
+        found.append(APPROVAL)
     if kind.name == "Pod":
         found += [EPHEMERAL, RESIZE]
     return tuple(found)

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import structs
 
 from reconciler.admission import nodes, podsecurity
-from reconciler.api import declared, rules, templategeneration
+from reconciler.api import certificaterequests, declared, rules, templategeneration
 from reconciler.api.bodies import Document, document_of, read
 from reconciler.api.ephemeral import EPHEMERAL, with_ephemeral
 from reconciler.api.owners import entries_of, to_record
@@ -85,12 +85,18 @@ class Terms(msgspec.Struct, frozen=True):
     """Fields that the body gave more than once."""
     check: Callable[[Object, Object | None], None] = lambda new, present: None
     """Raises the 403 where the writer may not make this of what is there."""
+    stamp: Callable[[Object], Object] = lambda new: new
+    """Notes on a new object who made it, where its kind tells."""
 
 
 def writer(target: Target, terms: Terms, part: str = "") -> Writer:
     """Who the write is by. A number of replicas is written without a time, as in Kubernetes."""
-    now = None if part == "scale" else datetime.now(UTC).replace(microsecond=0)
-    return Writer(terms.manager, target.kind.api_version, now, part)
+    return Writer(terms.manager, target.kind.api_version, None if part == "scale" else now(), part)
+
+
+def now() -> datetime:
+    """In whole seconds, as objects tell times."""
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 async def create(cluster: Cluster, target: Target, document: Document, terms: Terms) -> Written:
@@ -105,7 +111,8 @@ async def create(cluster: Cluster, target: Target, document: Document, terms: Te
     object_ = templategeneration.first(_fresh(found.object))
     terms.check(object_, None)
     entries = _of_maker(target, object_, writer(target, terms))
-    return await insert(cluster, target, _owned(object_, entries), found.warnings, dry=terms.dry)
+    owned = terms.stamp(_owned(object_, entries))
+    return await insert(cluster, target, owned, found.warnings, dry=terms.dry)
 
 
 def _of_maker(target: Target, object_: Object, by: Writer) -> tuple[ManagedFieldsEntry, ...]:
@@ -188,6 +195,7 @@ async def patch(
         present = get(cluster.cache, target)
         found = read(target, change(document_of(present)), terms.unknown, terms.repeated)
         new = templategeneration.next_of(_merged(target, present, found.object), present)
+        new = certificaterequests.kept(new, present, target.subresource, now())
         terms.check(new, present)
         entries = _entries(
             target, present, new, found.object.metadata, writer(target, terms, part or target.subresource)
@@ -238,7 +246,7 @@ async def replace(
     part: str = "",
 ) -> Written:
     """Puts the new version in the present one's place, unless it breaks a rule or changes what the folder declares."""
-    of_status = target.subresource == "status"
+    of_status = target.is_of_status
     object_ = declared.kept(without_leftovers(new, present), present)
     warnings += _refuse(target.kind, target.name, rules.of_changed(target, object_, present))
     if not of_status:
@@ -271,7 +279,7 @@ def _changes(present: Object, new: Object, *, status: bool) -> Sequence[Change]:
 def _merged(target: Target, present: Object, given: Object) -> Object:
     """What is written: the part that the target names, or everything but the status; the server's metadata stay."""
     check_identity(target, present, given.metadata)
-    if target.subresource == "status":
+    if target.is_of_status:
         return with_status(present, given)
     if target.subresource == EPHEMERAL:
         return with_ephemeral(present, given)

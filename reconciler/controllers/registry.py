@@ -5,6 +5,7 @@ from collections.abc import Callable
 from reconciler.addresspools import Pool
 from reconciler.controllers import (
     cronjob,
+    csrcleaner,
     daemonset,
     deployment,
     disruption,
@@ -74,6 +75,7 @@ def controllers(
         job.CONTROLLER,
         jobtracking.CONTROLLER,
         cronjob.CONTROLLER,
+        csrcleaner.CONTROLLER,
         ttl.CONTROLLER,
         garbagecollector.CONTROLLER,
         nodelifecycle(silences),

@@ -48,6 +48,7 @@ _NAME_TRIES = 8
 _UNCOUNTED = frozenset(
     {
         "CSIDriver",
+        "CertificateSigningRequest",
         "HorizontalPodAutoscaler",
         "Lease",
         "LimitRange",

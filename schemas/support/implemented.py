@@ -14,6 +14,8 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "AggregationRule": "clusterRoleSelectors",
         "Capabilities": "add drop",
         "CSIDriver": _EVERY_KIND,
+        "CertificateSigningRequest": f"{_WITH_STATUS} spec",
+        "CertificateSigningRequestSpec": ("expirationSeconds extra groups request signerName uid usages username"),
         "ClusterRole": f"{_EVERY_KIND} aggregationRule rules",
         "ClusterRoleBinding": f"{_EVERY_KIND} roleRef subjects",
         "ClientIPConfig": "timeoutSeconds",

@@ -12,6 +12,7 @@ from schemas import names
 from schemas.apps import ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet
 from schemas.autoscaling import HorizontalPodAutoscaler
 from schemas.batch import CronJob, Job
+from schemas.certificates import CertificateSigningRequest
 from schemas.coordination import Lease
 from schemas.core.config import ConfigMap, Namespace, Secret
 from schemas.core.endpoints import Endpoints
@@ -36,6 +37,7 @@ from schemas.storage import StorageClass
 from schemas.validation import (
     access,
     autoscaling,
+    certificates,
     config,
     cronjobs,
     csi,
@@ -86,6 +88,7 @@ _NAME_RULES: dict[type[Object], Callable[[str], tuple[str, ...]]] = {
 
 _BY_TYPE: dict[type[Object], Callable[[Any], Faults]] = {
     CSIDriver: csi.csi_driver,
+    CertificateSigningRequest: certificates.certificate_signing_request,
     ClusterRole: access.cluster_role,
     ClusterRoleBinding: access.cluster_role_binding,
     ConfigMap: config.config_map,

@@ -7,6 +7,7 @@ from msgspec import structs
 
 from schemas.apps import ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet
 from schemas.batch import Job
+from schemas.certificates import CertificateSigningRequest
 from schemas.core.affinity import Toleration
 from schemas.core.config import ConfigMap, Secret
 from schemas.core.container import Container
@@ -27,6 +28,7 @@ from schemas.shape import shape_of
 from schemas.storage import StorageClass
 from schemas.validation import (
     access,
+    certificates,
     csi,
     endpoints,
     networking,
@@ -146,6 +148,7 @@ def _node(new: Node, old: Node) -> Faults:
 
 _BY_TYPE: dict[type[Object], Callable[[Any, Any], Faults]] = {
     CSIDriver: csi.csi_driver_update,
+    CertificateSigningRequest: certificates.certificate_signing_request_update,
     ClusterRoleBinding: access.binding_update,
     ConfigMap: _config_map,
     ControllerRevision: sets.controller_revision_update,

@@ -13,7 +13,7 @@ from reconciler.api.openapi import descriptions
 from reconciler.api.openapi.names import definition, message_of
 from schemas import views
 from schemas.kinds import KINDS, Kind
-from schemas.shape import INT64, Field, Shape, shape_of
+from schemas.shape import Field, Shape, shape_of
 
 Document = dict[str, Any]
 
@@ -194,7 +194,7 @@ class Definitions:
             case "record":
                 return self._record(shape)
             case "integer":
-                return {"type": "integer", "format": "int64" if name in INT64 else "int32"}
+                return {"type": "integer", "format": f"int{shape.bits(name)}"}
             case "time":
                 return self._special("time")
             case "quantity":

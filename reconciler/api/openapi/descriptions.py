@@ -5,6 +5,7 @@ ITEMS = "The objects."
 _KINDS = {
     "Binding": "Binding gives a pod its node.",
     "CSIDriver": "CSIDriver tells how a storage system wants to be used.",
+    "CertificateSigningRequest": "CertificateSigningRequest asks that somebody be given a certificate.",
     "ClusterRole": "ClusterRole is a set of rights, for the whole cluster or for use in any namespace.",
     "ClusterRoleBinding": "ClusterRoleBinding gives the rights of a ClusterRole to subjects, everywhere.",
     "ConfigMap": "ConfigMap holds configuration for pods: values and small files that are no secret.",

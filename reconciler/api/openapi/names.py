@@ -18,6 +18,7 @@ _GROUPS = {
     "autoscaling": "autoscaling/v2",
     "autoscalingv1": "autoscaling/v1",
     "batch": "batch/v1",
+    "certificates": "certificates.k8s.io/v1",
     "coordination": "coordination.k8s.io/v1",
     "core": "v1",
     "csi": "storage.k8s.io/v1",

@@ -5,6 +5,7 @@
 
 from reconciler.api.tables.access import BINDING, LEASE, LIMIT_RANGE, RESOURCE_QUOTA, ROLE
 from reconciler.api.tables.batch import CRON_JOB, JOB
+from reconciler.api.tables.certificates import CERTIFICATE_SIGNING_REQUEST
 from reconciler.api.tables.column import Cell, Column, Layout
 from reconciler.api.tables.config import CONFIG_MAP, NAMESPACE, SECRET, SERVICE_ACCOUNT
 from reconciler.api.tables.event import EVENT
@@ -30,6 +31,7 @@ __all__ = ["LAYOUTS", "Cell", "Column", "Layout"]
 
 LAYOUTS: dict[str, Layout] = {
     "CSIDriver": CSI_DRIVER,
+    "CertificateSigningRequest": CERTIFICATE_SIGNING_REQUEST,
     "ClusterRole": ROLE,
     "ClusterRoleBinding": BINDING,
     "ConfigMap": CONFIG_MAP,

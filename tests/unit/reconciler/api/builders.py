@@ -37,7 +37,7 @@ def smallest(kind: Kind) -> dict[str, Any]:
 def _smallest(shape: Shape) -> Any:  # noqa: ANN401
     if shape.form == "record":
         return {name: _smallest(field.shape) for name, field in shape.fields.items() if field.required}
-    return {"list": [], "map": {}, "integer": 1, "boolean": True}.get(shape.form, "x")
+    return {"list": [], "map": {}, "integer": 1, "boolean": True, "bytes": ""}.get(shape.form, "x")
 
 
 def config_map(name: str, namespace: str = "default", **labels: str) -> Object:

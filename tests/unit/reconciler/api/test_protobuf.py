@@ -57,7 +57,7 @@ def differences(shape: Shape, message: str, seen: set[str]) -> list[str]:
             inner = inner.item
         if inner.form == "record":
             found += differences(inner, field.type, seen)
-        elif field.type not in TYPES[inner.form] and field.type != "strings":
+        elif field.type != "strings" and field.type not in TYPES[inner.form]:
             found.append(f"{message}.{name}: {inner.form} is {field.type}")
     return found
 

@@ -8,7 +8,7 @@ from schemas.defaults import defaulted
 from schemas.kinds import KINDS, Kind
 from tests.unit.reconciler.api.builders import NOW, ago, object_of, shared, smallest
 
-RECORDED = {"HorizontalPodAutoscaler": "hpa_v2", "Node": "nodes_real"}
+RECORDED = {"CertificateSigningRequest": "csr", "HorizontalPodAutoscaler": "hpa_v2", "Node": "nodes_real"}
 """Where the record does not bear the name of the kind."""
 
 
