@@ -13,3 +13,11 @@ def parse_os_release(text: str) -> str:
         if line.startswith("PRETTY_NAME="):
             return line.partition("=")[2].strip().strip('"')
     return ""
+
+
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "armv6l": "arm", "i686": "386"}
+
+
+def architecture(machine: str) -> str:
+    """What `uname -m` says, as images name it."""
+    return _ARCHITECTURES.get(machine, machine)

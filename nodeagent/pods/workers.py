@@ -19,7 +19,6 @@ from nodeagent.images.pulls import Images
 from nodeagent.lease import Lease
 from nodeagent.pods import files
 from nodeagent.pods.actions import Failure
-from nodeagent.pods.admission import Neighbours, admit
 from nodeagent.pods.checks import Reach
 from nodeagent.pods.context import Clock, Context, SystemClock
 from nodeagent.pods.logs import LogLimits, rotate
@@ -82,8 +81,6 @@ class PodWorkers:
         self._context.room = self._room
         self._discards = Discards(self._context.volumes, self._mounted, reporter.discarded)
         self._logs = logs or LogLimits()
-        self.unwilling: Callable[[Pod], Failure | None] = lambda _: None
-        """Why the node takes no new pod, or not this one, for its own sake."""
         self._accepted: Accepted | None = None
         self._workers: dict[str, PodWorker] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -92,6 +89,7 @@ class PodWorkers:
         self._relisted = False
         self._swept = False
         self._stopping = False
+        self._going_down: Callable[[Pod], float | None] = lambda _: None
 
     @property
     def states(self) -> Mapping[str, PodState]:
@@ -146,6 +144,32 @@ class PodWorkers:
         for worker in self._workers.values():
             worker.images_came()
 
+    # What the node does with its pods by itself.
+
+    def active(self) -> list[PodState]:
+        """Of pods that have not run to their end."""
+        return [one.state for one in self._workers.values() if not one.state.memory.finished and not one.dropped]
+
+    def evict(self, uid: str, failure: Failure) -> bool:
+        """Ends the pod for good. False where there is nothing left to end."""
+        worker = self._workers.get(uid)
+        return worker is not None and worker.fail(failure)
+
+    async def remove_dead(self) -> None:
+        """The containers of pods that have run to their end, with their logs."""
+        for worker in list(self._workers.values()):
+            state = worker.state
+            for instance in state.observed.all() if state.memory.finished else ():
+                files.remove_logs(self._context.directories, state.pod, instance.name, instance.attempt)
+                await self._context.runtime.remove_container(instance.id)
+                worker.look_again()
+
+    def go_down(self, grace: Callable[[Pod], float | None]) -> None:
+        """How many seconds each pod has for its end, as the machine goes down; None: it runs. New pods go by it, too."""
+        self._going_down = grace
+        for worker in self._workers.values():
+            worker.go_down(grace(worker.state.pod))
+
     def _lease_regained(self) -> None:
         for worker in self._workers.values():
             if worker.is_held:
@@ -175,39 +199,19 @@ class PodWorkers:
                 worker.assign(assignment.pod, accepted.configs)
             elif uid not in accepted.digest.pods and not worker.dropped:
                 worker.drop()
-        new: list[PodWorker] = []
         for uid, assignment in accepted.pods.items():
             if uid not in self._workers and uid not in self._without_body:
-                new.append(PodWorker(self._context, assignment.pod, accepted.configs, Observed()))
-        self._admit(new, accepted)
+                self._employ(PodWorker(self._context, assignment.pod, accepted.configs, Observed()))
         if any(not _lacks_body(uid, accepted) for uid in self._without_body):
             self._look_soon()  # what runs of it has to be found again before there is a worker for it
         self._weigh_again()
         self._sweep(accepted)
 
-    def _admit(self, new: Sequence[PodWorker], accepted: Accepted) -> None:
-        """Each in turn; what was admitted before, by whatever agent, holds what it has."""
-        if not new:
-            return
-        held = [one.state for one in self._workers.values() if not one.dropped and not one.state.memory.finished]
-        neighbours = Neighbours((state.granted, state.allocated) for state in held if state.memory.failure is None)
-        for worker in new:
-            pod, context = worker.state.pod, self._context
-            self._employ(worker)
-            if worker.is_new:
-                found = self.unwilling(pod) or admit(
-                    pod, context.node, neighbours, accepted.digest.labels, context.features
-                )
-                if isinstance(found, Failure):
-                    worker.fail(found)
-                    continue
-                worker.state.allocated = found
-            if worker.state.memory.failure is None and not worker.state.memory.finished:
-                neighbours.add(pod, worker.state.allocated)
-
     def _employ(self, worker: PodWorker) -> None:
         uid, meta = worker.state.uid, worker.state.pod.metadata
         self._workers[uid] = worker
+        if (grace := self._going_down(worker.state.pod)) is not None:
+            worker.go_down(grace)
         task = asyncio.create_task(worker.run(self._available), name=f"pod-worker[{meta.namespace}/{meta.name}]")
         self._tasks[uid] = task
         task.add_done_callback(lambda ended: self._dismissed(uid, ended))
@@ -262,7 +266,6 @@ class PodWorkers:
         runtime = self._context.runtime
         before = set(self._workers)
         sandboxes, containers = await asyncio.gather(runtime.list_sandboxes(), runtime.list_containers())
-        self._context.features = await runtime.features()
         found = _by_pod(sandboxes, containers)
         first, self._relisted = not self._relisted, True
         for uid in before & set(self._workers):

@@ -355,6 +355,8 @@ def usages_from_cri(stats: Iterable[cri.ContainerStats]) -> list[ContainerUsage]
             taken_at=instant(entry.cpu.timestamp),
             cpu_nanoseconds=entry.cpu.usage_core_nano_seconds.value,
             memory_bytes=entry.memory.working_set_bytes.value,
+            writable_bytes=entry.writable_layer.used_bytes.value,
+            writable_inodes=entry.writable_layer.inodes_used.value,
         )
         for entry in stats
         if entry.cpu.timestamp

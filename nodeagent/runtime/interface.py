@@ -269,12 +269,14 @@ class ImageDisk(msgspec.Struct, frozen=True):
 
 
 class ContainerUsage(msgspec.Struct, frozen=True, kw_only=True):
-    """`cpu_nanoseconds` is the sum since the container's start."""
+    """`cpu_nanoseconds` is the sum since the container's start; `writable…`: what it has written to its root."""
 
     container_id: str
     taken_at: datetime
     cpu_nanoseconds: int
     memory_bytes: int
+    writable_bytes: int = 0
+    writable_inodes: int = 0
 
 
 class Credentials(msgspec.Struct, frozen=True):
