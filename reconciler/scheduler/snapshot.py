@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from reconciler.scheduler.alike import States
-from reconciler.scheduler.classes import Classes
 from reconciler.scheduler.images import Images
 from reconciler.scheduler.kinship import OWNERS, Kinship
 from reconciler.scheduler.nodeinfo import NodeInfo, PlacedPod
@@ -68,7 +67,8 @@ class Snapshot:
         self.budgets: dict[Key, PodDisruptionBudget] = {}
         self.claim_users: dict[Key, dict[NodeInfo, int]] = {}
         self.nominated: dict[str, NodeInfo] = {}
-        self.classes = Classes()
+        self.classes: dict[bytes, PodClass] = {}
+        self.with_terms: dict[bytes, PodClass] = {}
         self.epoch = self.generation = self.taints_version = self.claims_version = 0
         self.log: list[Entry] = []
         self.log_start = 0
@@ -165,11 +165,13 @@ class Snapshot:
             asked = self.class_of(pod, terminating=pod.metadata.deletion_timestamp is not None)
         else:
             asked = self._labelled(asked, info)
-            asked = self.classes.get(asked.key) or asked
+            asked = self.classes.get(asked.key, asked)
         placed = self._pods[uid] = PlacedPod(pod, asked, info)
         info.put(placed)
         if not asked.nodes:
-            self.classes.add(asked)
+            self.classes[asked.key] = asked
+            if asked.terms:
+                self.with_terms[asked.key] = asked
         asked.nodes[info] = asked.nodes.get(info, 0) + 1
         if asked.claims:
             self._use(asked, info, 1)
@@ -253,7 +255,8 @@ class Snapshot:
         else:
             del asked.nodes[info]
             if not asked.nodes:
-                self.classes.drop(asked)
+                self.classes.pop(asked.key, None)
+                self.with_terms.pop(asked.key, None)
         if asked.claims:
             self._use(asked, info, -1)
         self._changed(info, asked, -1)
