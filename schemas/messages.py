@@ -100,7 +100,8 @@ class Digest(Record, frozen=True):
     `store` names the life of the reconciler's store; revisions grow only within one. `pods` maps uid to
     `metadata.generation`, `configs` the key of each ConfigMap, Secret and claim in use to the hash of its content.
     `discard` maps the uid of each volume that is deleted to its directory, which the node shall remove. `images` are
-    those that the node shall have, or keep, apart from what its pods use.
+    those that the node shall have, or keep, apart from what its pods use. `labels` are the node's in the cluster, by
+    which it holds new pods against their selectors.
     """
 
     store: str
@@ -110,6 +111,7 @@ class Digest(Record, frozen=True):
     pod_cidr: str = field(default="", name="podCIDR")
     discard: dict[str, str] = field(default_factory=dict)
     images: dict[str, WantedImage] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 class Assignment(Record, frozen=True):

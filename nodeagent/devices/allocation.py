@@ -25,9 +25,6 @@ class Allocated(msgspec.Struct, frozen=True):
     devices: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     first_user: int = 0
 
-    def files(self, container: str) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(path for paths in self.devices.get(container, {}).values() for path in paths))
-
 
 NOTHING = Allocated()
 

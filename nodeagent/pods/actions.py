@@ -145,6 +145,10 @@ Action = (
 )
 
 
+REJECTED = "Pod was rejected: "
+"""How the message of a pod begins that its node did not take."""
+
+
 class Failure(msgspec.Struct, frozen=True):
     """Why a pod as a whole has failed. `grace`: seconds that its end may take at most."""
 

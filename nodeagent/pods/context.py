@@ -12,7 +12,7 @@ from nodeagent.pods.checks import NETWORK, Reach
 from nodeagent.pods.node import Directories, NodeFacts
 from nodeagent.pods.resizing import Room
 from nodeagent.reporter import Reporter
-from nodeagent.runtime.interface import Runtime
+from nodeagent.runtime.interface import Features, Runtime
 from nodeagent.volumes.preparing import Volumes
 from schemas.core.pod import Pod
 from schemas.messages import NodeEvent
@@ -66,6 +66,8 @@ class Context:
         self.owners: dict[str, str] = {}
         """The pod's uid of each sandbox and container that is known."""
         self.lost: Callable[[], None] = lambda: None
+        self.features = Features()
+        """Of the runtime, once it has answered."""
         self.room: Callable[[str], Room] = lambda _: Room({})
         """What is left of the node for the pod of this uid."""
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from nodeagent.devices.allocation import NOTHING, Allocated
 from nodeagent.pods.node import NodeFacts
 from nodeagent.pods.resources import all_containers, resource_amount
 from schemas.core.container import Container, ResourceFieldSelector
@@ -28,6 +29,7 @@ class PodFacts(msgspec.Struct, frozen=True):
     pod: Pod
     node: NodeFacts
     ips: tuple[str, ...] = ()
+    allocated: Allocated = NOTHING
 
 
 def field(path: str, facts: PodFacts) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 
+from nodeagent.devices.allocation import NOTHING, Allocated, decoded
 from nodeagent.pods.containerconfig import SIDECAR, kept_pre_stop
 from nodeagent.pods.fieldpaths import PodFacts
 from nodeagent.pods.memory import PodMemory
@@ -12,7 +13,7 @@ from nodeagent.pods.node import NodeFacts
 from nodeagent.pods.observed import Observed
 from nodeagent.pods.resizing import with_resources
 from nodeagent.pods.resources import all_containers
-from nodeagent.pods.sandboxconfig import GRACE, START_TIME
+from nodeagent.pods.sandboxconfig import ALLOCATED, GRACE, START_TIME
 from nodeagent.volumes.plan import Planned
 from nodeagent.volumes.plan import config_keys as volume_config_keys
 from schemas import podtokens
@@ -38,6 +39,8 @@ class PodState:
         self.hooks_run: set[str] = set()
         """Containers whose `preStop` has been begun."""
         self.start_time = _start_time(observed) or now
+        self.allocated = _allocated(observed)
+        """What it was given of the node when it was admitted."""
 
     @property
     def uid(self) -> str:
@@ -45,7 +48,7 @@ class PodState:
 
     def facts(self, node: NodeFacts) -> PodFacts:
         sandbox = self.observed.sandbox
-        return PodFacts(self.granted, node, sandbox.ips if sandbox and sandbox.ready else ())
+        return PodFacts(self.granted, node, sandbox.ips if sandbox and sandbox.ready else (), self.allocated)
 
     @property
     def granted(self) -> Pod:
@@ -55,6 +58,11 @@ class PodState:
 
     def container(self, name: str) -> Container:
         return next(one for one in all_containers(self.granted) if one.name == name)
+
+
+def _allocated(observed: Observed) -> Allocated:
+    texts = (sandbox.annotations.get(ALLOCATED, "") for sandbox in observed.sandboxes)
+    return next((decoded(text) for text in texts if text), NOTHING)
 
 
 def _start_time(observed: Observed) -> datetime | None:

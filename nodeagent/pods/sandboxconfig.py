@@ -5,17 +5,21 @@ https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/
 
 from datetime import datetime
 
+from nodeagent.devices.allocation import NOTHING, encoded
+from nodeagent.pods.admission import USERS
 from nodeagent.pods.confinement import has_strict_groups, selinux
 from nodeagent.pods.fieldpaths import PodFacts, pod_ips
 from nodeagent.pods.node import Directories, NodeFacts, Resolver
 from nodeagent.pods.podcgroup import pod_cgroup
 from nodeagent.pods.situation import spec_grace_seconds
-from nodeagent.runtime.interface import PortMapping, SandboxConfig
+from nodeagent.runtime.interface import PortMapping, SandboxConfig, UserRange
 from schemas.core.pod import Pod
 from schemas.core.security import PodSecurityContext
 
 START_TIME = "wherry.dev/start-time"
 GRACE = "wherry.dev/grace-seconds"
+ALLOCATED = "wherry.dev/allocated"
+"""Devices and users that the pod has been given; no other record is kept of them."""
 POD_NAME, POD_NAMESPACE, POD_UID = "io.kubernetes.pod.name", "io.kubernetes.pod.namespace", "io.kubernetes.pod.uid"
 CONTAINER_NAME = "io.kubernetes.container.name"
 """The kubelet's labels, by which crictl and cAdvisor know pods."""
@@ -42,7 +46,7 @@ def sandbox_config(facts: PodFacts, directories: Directories, attempt: int, star
         dns_options=resolver.options,
         port_mappings=() if spec.host_network else _port_mappings(pod),
         labels=pod_labels(pod),
-        annotations={START_TIME: start_time.isoformat(), GRACE: str(int(spec_grace_seconds(pod)))},
+        annotations=_annotations(facts, start_time),
         sysctls={sysctl.name: sysctl.value for sysctl in rights.sysctls},
         host_network=spec.host_network,
         host_pid=spec.host_pid,
@@ -58,7 +62,13 @@ def sandbox_config(facts: PodFacts, directories: Directories, attempt: int, star
         strict_groups=has_strict_groups(pod),
         selinux=selinux(pod),
         cgroup=pod_cgroup(pod, facts.node),
+        users=UserRange(facts.allocated.first_user, USERS) if facts.allocated.first_user else None,
     )
+
+
+def _annotations(facts: PodFacts, start_time: datetime) -> dict[str, str]:
+    kept = {START_TIME: start_time.isoformat(), GRACE: str(int(spec_grace_seconds(facts.pod)))}
+    return kept if facts.allocated == NOTHING else kept | {ALLOCATED: encoded(facts.allocated)}
 
 
 def pod_labels(pod: Pod) -> dict[str, str]:

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import field
 from msgspec.structs import replace
 
-from nodeagent.pods.actions import Decision, Failure
+from nodeagent.pods.actions import REJECTED, Decision, Failure
 from nodeagent.pods.conditions import Progress, conditions
 from nodeagent.pods.fieldpaths import PodFacts, pod_ips
 from nodeagent.pods.resizing import conditions as resize_conditions
@@ -58,6 +58,8 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
 def status_of(situation: Situation, story: Story) -> PodStatus:
     """Everything is computed afresh; only the times of conditions that did not change are kept."""
     pod, observed, decision = situation.pod, situation.observed, story.decision
+    if decision.failure and decision.failure.message.startswith(REJECTED):
+        return _rejected(pod, story, decision.failure)
     inits = tuple(_container(situation, story, container) for container in pod.spec.init_containers)
     mains = tuple(_container(situation, story, container) for container in pod.spec.containers)
     phase = "Failed" if decision.failure and decision.ended else phase_of(pod, inits, mains, decision.ended)
@@ -93,6 +95,20 @@ def status_of(situation: Situation, story: Story) -> PodStatus:
         qos_class=qos_class(pod),
         reason=failure.reason if failure else "",
         resources=pod.spec.resources or ResourceRequirements(),
+        start_time=story.start_time,
+    )
+
+
+def _rejected(pod: Pod, story: Story, failure: Failure) -> PodStatus:
+    """Of one that the node did not take: nothing of it has ever begun."""
+    placed = conditions(Progress(pod, "Failed", (), (), False), story.now, story.start_time, story.before.conditions)
+    return PodStatus(
+        conditions=tuple(one for one in placed if one.type == "PodScheduled"),
+        message=failure.message,
+        observed_generation=pod.metadata.generation,
+        phase="Failed",
+        qos_class=qos_class(pod),
+        reason=failure.reason,
         start_time=story.start_time,
     )
 

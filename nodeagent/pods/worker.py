@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from nodeagent.lease import NEVER as NO_END
 from nodeagent.pods import files
 from nodeagent.pods.actions import (
+    REJECTED,
     Action,
     Decision,
     Failure,
@@ -122,9 +123,17 @@ class PodWorker:
         except OSError as error:  # the disk may be what is full; the report stays with the reconciler
             log.warning("cannot keep why a pod was ended uid=%s reason=%s error=%s", self.state.uid, failure, error)
         self.state.memory = replace(memory, failure=failure)
-        self._context.event(self.state.pod, "Warning", failure.reason, failure.message)
+        text = failure.message.removeprefix(REJECTED)
+        self._context.event(self.state.pod, "Warning", failure.reason, text)
         self.wake()
         return True
+
+    @property
+    def is_new(self) -> bool:
+        """Nothing of the pod has ever begun on this node."""
+        state, memory = self.state, self.state.memory
+        ended = memory.finished or memory.failure is not None or state.pod.metadata.deletion_timestamp is not None
+        return not ended and not state.observed.sandboxes
 
     def go_down(self, seconds: float | None) -> None:
         """The machine goes down, and this is how long the pod may take to end; None: it does not, after all."""

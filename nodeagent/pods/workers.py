@@ -19,6 +19,8 @@ from nodeagent.images.pulls import Images
 from nodeagent.lease import Lease
 from nodeagent.pods import files
 from nodeagent.pods.actions import Failure
+from nodeagent.pods.admission import Neighbours, admit
+from nodeagent.pods.actions import Failure
 from nodeagent.pods.checks import Reach
 from nodeagent.pods.context import Clock, Context, SystemClock
 from nodeagent.pods.logs import LogLimits, rotate
@@ -81,6 +83,8 @@ class PodWorkers:
         self._context.room = self._room
         self._discards = Discards(self._context.volumes, self._mounted, reporter.discarded)
         self._logs = logs or LogLimits()
+        self.unwilling: Callable[[Pod], Failure | None] = lambda _: None
+        """Why the node takes no new pod, or not this one, for its own sake."""
         self._accepted: Accepted | None = None
         self._workers: dict[str, PodWorker] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -199,13 +203,35 @@ class PodWorkers:
                 worker.assign(assignment.pod, accepted.configs)
             elif uid not in accepted.digest.pods and not worker.dropped:
                 worker.drop()
+        new: list[PodWorker] = []
         for uid, assignment in accepted.pods.items():
             if uid not in self._workers and uid not in self._without_body:
-                self._employ(PodWorker(self._context, assignment.pod, accepted.configs, Observed()))
+                new.append(PodWorker(self._context, assignment.pod, accepted.configs, Observed()))
+        self._admit(new, accepted)
         if any(not _lacks_body(uid, accepted) for uid in self._without_body):
             self._look_soon()  # what runs of it has to be found again before there is a worker for it
         self._weigh_again()
         self._sweep(accepted)
+
+    def _admit(self, new: Sequence[PodWorker], accepted: Accepted) -> None:
+        """Each in turn; what was admitted before, by whatever agent, holds what it has."""
+        if not new:
+            return
+        held = [one.state for one in self._workers.values() if not one.dropped and not one.state.memory.finished]
+        neighbours = Neighbours((state.granted, state.allocated) for state in held if state.memory.failure is None)
+        for worker in new:
+            pod, context = worker.state.pod, self._context
+            self._employ(worker)
+            if worker.is_new:
+                found = self.unwilling(pod) or admit(
+                    pod, context.node, neighbours, accepted.digest.labels, context.features
+                )
+                if isinstance(found, Failure):
+                    worker.fail(found)
+                    continue
+                worker.state.allocated = found
+            if worker.state.memory.failure is None and not worker.state.memory.finished:
+                neighbours.add(pod, worker.state.allocated)
 
     def _employ(self, worker: PodWorker) -> None:
         uid, meta = worker.state.uid, worker.state.pod.metadata
@@ -266,6 +292,7 @@ class PodWorkers:
         runtime = self._context.runtime
         before = set(self._workers)
         sandboxes, containers = await asyncio.gather(runtime.list_sandboxes(), runtime.list_containers())
+        self._context.features = await runtime.features()
         found = _by_pod(sandboxes, containers)
         first, self._relisted = not self._relisted, True
         for uid in before & set(self._workers):

@@ -39,11 +39,12 @@ class Desired(msgspec.Struct, frozen=True):
     pod_cidr: str = ""
     named: frozenset[Ref] = frozenset()
     discard: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def digest(self, store: str, revision: int) -> Digest:
         generations = {uid: assignment.pod.metadata.generation for uid, assignment in self.pods.items()}
         hashes = {key: config.content_hash() for key, config in self.configs.items()}
-        return Digest(store, revision, generations, hashes, self.pod_cidr, dict(self.discard))
+        return Digest(store, revision, generations, hashes, self.pod_cidr, dict(self.discard), labels=dict(self.labels))
 
 
 def no_token(pod: Pod) -> Config | None:
@@ -72,6 +73,7 @@ def desired(
         pod_cidr=stored.spec.pod_cidr if stored else "",
         named=named,
         discard=discard,
+        labels=stored.metadata.labels if stored else {},
     )
 
 

@@ -1,4 +1,4 @@
-"""The amounts that pods are placed by: those that their nodes hold them to, and what is taken for what is not stated."""
+"""The amounts that pods are placed by: what their nodes hold them to, and what is taken where nothing is stated."""
 
 from schemas.podrequests import CPU, MEMORY, PODS, Amounts, HostPort, amounts, clash, host_ports, requests
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from reconciler.scheduler.alike import States
+from reconciler.scheduler.classes import Classes
 from reconciler.scheduler.images import Images
 from reconciler.scheduler.kinship import OWNERS, Kinship
 from reconciler.scheduler.nodeinfo import NodeInfo, PlacedPod
@@ -67,8 +68,7 @@ class Snapshot:
         self.budgets: dict[Key, PodDisruptionBudget] = {}
         self.claim_users: dict[Key, dict[NodeInfo, int]] = {}
         self.nominated: dict[str, NodeInfo] = {}
-        self.classes: dict[bytes, PodClass] = {}
-        self.with_terms: dict[bytes, PodClass] = {}
+        self.classes = Classes()
         self.epoch = self.generation = self.taints_version = self.claims_version = 0
         self.log: list[Entry] = []
         self.log_start = 0
@@ -165,13 +165,11 @@ class Snapshot:
             asked = self.class_of(pod, terminating=pod.metadata.deletion_timestamp is not None)
         else:
             asked = self._labelled(asked, info)
-            asked = self.classes.get(asked.key, asked)
+            asked = self.classes.get(asked.key) or asked
         placed = self._pods[uid] = PlacedPod(pod, asked, info)
         info.put(placed)
         if not asked.nodes:
-            self.classes[asked.key] = asked
-            if asked.terms:
-                self.with_terms[asked.key] = asked
+            self.classes.add(asked)
         asked.nodes[info] = asked.nodes.get(info, 0) + 1
         if asked.claims:
             self._use(asked, info, 1)
@@ -255,8 +253,7 @@ class Snapshot:
         else:
             del asked.nodes[info]
             if not asked.nodes:
-                self.classes.pop(asked.key, None)
-                self.with_terms.pop(asked.key, None)
+                self.classes.drop(asked)
         if asked.claims:
             self._use(asked, info, -1)
         self._changed(info, asked, -1)

@@ -7,6 +7,7 @@ names, above all) they stand together by the counts, and only the nodes of the d
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 
+from reconciler.scheduler.classes import Sought
 from reconciler.scheduler.nodeinfo import NodeInfo
 from reconciler.scheduler.podclass import PodClass
 
@@ -22,13 +23,19 @@ Shift = Mapping["Tally", int]
 class Tally:
     """`weigh` says how much a placed pod of a class counts; `eligible`, where given, on which nodes alone.
 
+    Only classes that are `among` those sought (None: all), or `by_terms` have terms of their own, can count.
     `levels` says how many of the domains have each count, where a tally is asked for its least.
     """
 
-    __slots__ = ("axis", "counts", "eligible", "fine", "key", "levels", "position", "total", "weigh")
+    __slots__ = (
+        *("among", "axis", "by_terms", "counts", "eligible", "fine", "key", "levels", "position", "total", "weigh"),
+    )
 
-    def __init__(self, key: str, weigh: Callable[[PodClass], int], eligible: frozenset[NodeInfo] | None = None) -> None:
-        self.key, self.weigh, self.eligible = key, weigh, eligible
+    def __init__(
+        self, key: str, weigh: Callable[[PodClass], int], among: Sequence[Sought] | None, *, by_terms: bool = False
+    ) -> None:
+        self.key, self.weigh, self.among, self.by_terms = key, weigh, among, by_terms
+        self.eligible: frozenset[NodeInfo] | None = None
         self.axis = self.position = self.total = 0
         self.fine = False
         self.counts: dict[str, int] = {}

@@ -32,7 +32,7 @@ class Topology:
         self.selector = snapshot.kin.selector(asked)
         self.spread = Spread(asked, self.selector, self._nodes, snapshot.domains)
         nominated = [other for info in snapshot.nominated.values() for _, other in info.nominated.values()]
-        around = (*snapshot.with_terms.values(), *nominated)
+        around = (*snapshot.classes.with_terms.values(), *nominated)
         self.affinity = Affinity(asked, around, snapshot.namespace_labels)
         if not scored:
             self.spread.soft, self.affinity.preferences = [], []
@@ -41,8 +41,7 @@ class Topology:
         self._members: dict[str, Mapping[str, list[NodeInfo]]] = {}
         for tally in (*self.spread.tallies(), *self.affinity.tallies()):
             self._axis(tally.key).join(tally, self._number(tally.key))
-        if self.axes:
-            self._count(snapshot.classes.values())
+        self._count()
 
     def __bool__(self) -> bool:
         return bool(self.axes)
@@ -64,14 +63,12 @@ class Topology:
         self.axes.append(made)
         return made
 
-    def _count(self, classes: Iterable[PodClass]) -> None:
-        for placed in classes:
-            for tally, weight in self.effects(placed):
-                axis = self.axes[tally.axis]
-                for info, number in placed.nodes.items():
-                    domain = axis.domain(info) if info.node is not None else None
-                    if domain is not None and (tally.eligible is None or info in tally.eligible):
-                        tally.add(domain, weight * number)
+    def _count(self) -> None:
+        for axis in self.axes:
+            for tally in axis.tallies:
+                for placed in self._snapshot.classes.among(tally.among, with_terms=tally.by_terms):
+                    if weight := tally.weigh(placed):
+                        _add(tally, weight, axis, placed)
 
     def effects(self, placed: PodClass) -> tuple[Effect, ...]:
         """What one pod of the placed class counts, in each tally in which it does."""
@@ -150,3 +147,10 @@ class Topology:
             return pod_topology_spread.NAME, why
         why = self.affinity.refusal(place, shift)
         return (inter_pod_affinity.NAME, why) if why is not None else None
+
+
+def _add(tally: Tally, weight: int, axis: Axis, placed: PodClass) -> None:
+    for info, number in placed.nodes.items():
+        domain = axis.domain(info) if info.node is not None else None
+        if domain is not None and (tally.eligible is None or info in tally.eligible):
+            tally.add(domain, weight * number)

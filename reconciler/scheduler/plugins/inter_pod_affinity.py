@@ -6,6 +6,7 @@ https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#inter-p
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from reconciler.scheduler.classes import Sought, sought_by
 from reconciler.scheduler.plugins.interface import BEST, Refusal
 from reconciler.scheduler.podclass import PodClass
 from reconciler.scheduler.tally import Place, Shift, Tally
@@ -30,16 +31,18 @@ class Affinity:
         """`around` are the placed classes that have terms of their own."""
         self.asked, self._labels = asked, namespace_labels
         self._self = self._all_near(asked) > 0
-        self.near = [Tally(term.topology_key, self._all_near) for term in asked.terms.affinity]
-        self.anti = [Tally(term.topology_key, self._counting(term)) for term in asked.terms.anti_affinity]
+        towards, against = asked.terms.affinity, asked.terms.anti_affinity
+        self.near = [Tally(term.topology_key, self._all_near, _sought((term,))) for term in towards]
+        self.anti = [Tally(term.topology_key, self._counting(term), _sought((term,))) for term in against]
         unwanted, liked = set[str](), {term.topology_key for term in asked.terms.preferred}
         for placed in (asked, *around):  # Others of the class will be around soon.
             refusing, judging = self.keys(placed)
             unwanted |= refusing
             liked |= judging
         self._unwanted, self._liked = unwanted, liked
-        self.existing = [Tally(key, self._refused(key)) for key in sorted(unwanted)]
-        self.preferences = [Tally(key, self._preferred(key)) for key in sorted(liked)]
+        self.existing = [Tally(key, self._refused(key), (), by_terms=True) for key in sorted(unwanted)]
+        sought = _sought(asked.terms.preferred)
+        self.preferences = [Tally(key, self._preferred(key), sought, by_terms=True) for key in sorted(liked)]
 
     @property
     def refuses(self) -> bool:
@@ -120,6 +123,17 @@ class Affinity:
 
     def raw(self, place: Place) -> int:
         return sum(tally.at(place) or 0 for tally in self.preferences)
+
+
+def _sought(terms: Iterable[Term]) -> tuple[Sought, ...] | None:
+    """The classes that any of the terms may mean; None where they may mean all."""
+    found: tuple[Sought, ...] = ()
+    for term in terms:
+        sought = sought_by(term.namespaces, term.selector)
+        if sought is None or term.namespace_selector is not None:
+            return None
+        found += sought
+    return found
 
 
 def normalised(raw: Sequence[int]) -> list[int]:

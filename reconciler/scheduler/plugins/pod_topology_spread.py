@@ -8,6 +8,7 @@ Pods that are ending, and those in other namespaces, do not count.
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+from reconciler.scheduler.classes import sought_by
 from reconciler.scheduler.nodeinfo import NodeInfo
 from reconciler.scheduler.plugins.interface import BEST, Refusal
 from reconciler.scheduler.plugins.taint_toleration import untolerated
@@ -38,25 +39,19 @@ class Constraint:
         self.least_domains = stated.min_domains or 1
         self.selector = stated.label_selector
         self.own = int(selectors.matches(self.selector, asked.labels))
-        self.tally = Tally(self.key, _counting(asked.namespace, self.selector))
+        self.tally = _tally(self.key, asked.namespace, self.selector)
 
 
-def _counting(namespace: str, selector: LabelSelector | None) -> "_Weigh":
-    return _Weigh(namespace, selector)
+def _tally(key: str, namespace: str, selector: LabelSelector | None) -> Tally:
+    """Of the pods that the selector picks. One that picks everything counts nothing."""
+    if selector is not None and not selector.match_labels and not selector.match_expressions:
+        selector = None
 
+    def weigh(placed: PodClass) -> int:
+        same = placed.namespace == namespace and not placed.terminating
+        return int(same and selectors.matches(selector, placed.labels))
 
-class _Weigh:
-    """Whether a placed pod is one of those that a selector picks. A selector that picks everything counts nothing."""
-
-    __slots__ = ("namespace", "selector")
-
-    def __init__(self, namespace: str, selector: LabelSelector | None) -> None:
-        empty = selector is not None and not selector.match_labels and not selector.match_expressions
-        self.namespace, self.selector = namespace, None if empty else selector
-
-    def __call__(self, placed: PodClass) -> int:
-        same = placed.namespace == self.namespace and not placed.terminating
-        return int(same and selectors.matches(self.selector, placed.labels))
+    return Tally(key, weigh, sought_by((namespace,), selector))
 
 
 class Spread:
