@@ -28,6 +28,7 @@ from schemas.core.security import Capabilities, PodSecurityContext, SecurityCont
 
 PRE_STOP = "wherry.dev/pre-stop"
 SIDECAR = "wherry.dev/sidecar"
+STOP_SIGNAL = "wherry.dev/stop-signal"
 """Kept at the container, so that a pod whose assignment is gone still ends as it asked for."""
 _KILLED_TOGETHER = {"memory.oom.group": "1"}
 """Out of memory, all processes of a container end: half of one is worse than none (KEP-3983, the kubelet's default)."""
@@ -103,6 +104,8 @@ def _annotations(pod: Pod, container: Container) -> dict[str, str]:
     kept = {SPEC_HASH: spec_hash(container), RESOURCES: msgspec.json.encode(container.resources).decode()}
     if container.lifecycle and container.lifecycle.pre_stop:
         kept[PRE_STOP] = msgspec.json.encode(container.lifecycle.pre_stop).decode()
+    if container.lifecycle and container.lifecycle.stop_signal:
+        kept[STOP_SIGNAL] = container.lifecycle.stop_signal
     if is_sidecar(pod, container):
         kept[SIDECAR] = str([one.name for one in pod.spec.init_containers].index(container.name))
     return kept

@@ -243,6 +243,8 @@ class Executor:
 
     async def _stop_container(self, action: StopContainer) -> None:
         state, context = self._state, self._context
+        container = next((one for one in all_containers(state.pod) if one.name == action.container), None)
+        signal = container.lifecycle.stop_signal if container and container.lifecycle else ""
         if action.container_id not in state.hooks_run:
             state.hooks_run.add(action.container_id)
             context.event(state.pod, "Normal", "Killing", action.message, action.container)
@@ -253,7 +255,7 @@ class Executor:
                 if fault:
                     context.event(state.pod, "Warning", "FailedPreStopHook", "PreStopHook failed", container.name)
         left = max(action.kill_at - context.clock.monotonic(), MIN_GRACE)
-        await context.runtime.stop_container(action.container_id, left)
+        await context.runtime.stop_container(action.container_id, left, signal)
 
     async def _resize(self, action: ResizeContainers) -> Update:
         after = await resize(self._context, self._state, action)

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from nodeagent.devices.allocation import NOTHING, Allocated, decoded
-from nodeagent.pods.containerconfig import SIDECAR, kept_pre_stop
+from nodeagent.pods.containerconfig import SIDECAR, STOP_SIGNAL, kept_pre_stop
 from nodeagent.pods.fieldpaths import PodFacts
 from nodeagent.pods.memory import PodMemory
 from nodeagent.pods.node import NodeFacts
@@ -108,7 +108,9 @@ def orphan(observed: Observed) -> Pod:
             pre_stop = None  # written by another version: the container ends without its hook
         place = instance.annotations.get(SIDECAR, "")
         container = Container(
-            name=name, lifecycle=Lifecycle(pre_stop=pre_stop), restart_policy="Always" if place else ""
+            name=name,
+            lifecycle=Lifecycle(pre_stop=pre_stop, stop_signal=instance.annotations.get(STOP_SIGNAL, "")),
+            restart_policy="Always" if place else "",
         )
         inits.append((place, container)) if place else mains.append(container)
     grace = sandbox.annotations.get(GRACE, "")

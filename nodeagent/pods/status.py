@@ -132,6 +132,7 @@ def _container(situation: Situation, story: Story, container: Container) -> Cont
         restart_count=latest.attempt if latest else max(situation.memory.of(container.name).attempts - 1, 0),
         started=started,
         state=state,
+        stop_signal=container.lifecycle.stop_signal if container.lifecycle else "",
         volume_mounts=tuple(
             VolumeMountStatus(one.mount_path, one.name, one.read_only, "Disabled" if one.read_only else "")
             for one in container.volume_mounts

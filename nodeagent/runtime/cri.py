@@ -46,6 +46,7 @@ from nodeagent.runtime.interface import (
 )
 from nodeagent.runtime.proto import cri_pb2 as cri
 from nodeagent.runtime.proto.cri_grpc import ImageServiceStub, RuntimeServiceStub
+from nodeagent.runtime.stopping import end_by
 from nodeagent.runtime.streaming import Starts, open_session
 
 QUICK = 10.0
@@ -120,7 +121,7 @@ class CriRuntime:
         return await _each(self._container(item.id, item.pod_sandbox_id) for item in reply.containers)
 
     async def _container(self, container_id: str, sandbox_id: str) -> Container:
-        request = cri.ContainerRequest(container_id=container_id)
+        request = cri.ContainerStatusRequest(container_id=container_id)
         reply = await self._connection.call(self._runtime.ContainerStatus, request, QUICK)
         return convert.container_from_cri(reply.status, sandbox_id)
 
@@ -176,7 +177,10 @@ class CriRuntime:
         request = cri.ContainerRequest(container_id=container_id)
         await self._connection.call(self._runtime.StartContainer, request, SLOW)
 
-    async def stop_container(self, container_id: str, grace_seconds: float) -> None:
+    async def stop_container(self, container_id: str, grace_seconds: float, signal: str = "") -> None:
+        if signal:
+            await self._end_by(container_id, signal, grace_seconds)
+            grace_seconds = 0
         request = cri.StopContainerRequest(container_id=container_id, timeout=math.ceil(grace_seconds))
         await self._unless_missing(self._runtime.StopContainer, request, grace_seconds + SLOW)
 
@@ -191,6 +195,16 @@ class CriRuntime:
                 await self._connection.call(self._runtime.UpdateContainerResources, request, SLOW)
         finally:
             podcgroups.keep(path, sandbox.cgroup)
+
+    async def _end_by(self, container_id: str, signal: str, grace_seconds: float) -> None:
+        request = cri.ContainerStatusRequest(container_id=container_id, verbose=True)
+        try:
+            reply = await self._connection.call(self._runtime.ContainerStatus, request, QUICK)
+        except Missing:
+            return
+        pid = convert.sandbox_pid(reply.info.get("info", "{}"))
+        if pid and reply.status.state == cri.CONTAINER_RUNNING:
+            await end_by(pid, signal, grace_seconds)
 
     async def remove_container(self, container_id: str) -> None:
         await self._unless_missing(self._runtime.RemoveContainer, cri.ContainerRequest(container_id=container_id), SLOW)
@@ -345,7 +359,7 @@ class CriRuntime:
 
     async def _has_ended(self, ending: Ending) -> tuple[bool, bool]:
         """Whether it bears our label, and whether it has ended; what is gone has ended, and may have been ours."""
-        container = cri.ContainerRequest(container_id=ending.id)
+        container = cri.ContainerStatusRequest(container_id=ending.id)
         try:
             status = (await self._connection.call(self._runtime.ContainerStatus, container, QUICK)).status
             # One that ends while it is being started still counts as created, and then as running for a moment.

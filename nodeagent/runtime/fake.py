@@ -203,7 +203,7 @@ class FakeRuntime:
         if self._logs and started.log_path:
             _write_log(Path(started.log_path), f"{self._now().isoformat()} stdout F simulated {container.image} runs\n")
 
-    async def stop_container(self, container_id: str, grace_seconds: float) -> None:
+    async def stop_container(self, container_id: str, grace_seconds: float, signal: str = "") -> None:
         self._check()
         self._end(container_id, TERMINATED, "Error")
 

@@ -362,8 +362,11 @@ class Runtime(Protocol):
 
     async def start_container(self, container_id: str) -> None: ...
 
-    async def stop_container(self, container_id: str, grace_seconds: float) -> None:
-        """SIGTERM (or the image's stop signal), and SIGKILL after the grace. Harmless on one that has ended."""
+    async def stop_container(self, container_id: str, grace_seconds: float, signal: str = "") -> None:
+        """The signal (SIGTERM or the image's own where none is named), and SIGKILL after the grace.
+
+        Harmless on one that has ended.
+        """
 
     async def resize(self, containers: Mapping[str, Resources], sandbox: SandboxConfig) -> None:
         """Gives running containers, by id, other resources, and the cgroup of their pod what `sandbox` says."""

@@ -120,12 +120,7 @@ SECURITY = (
 
 CONTAINER = (
     _refuse("EnvVarSource.fileKeyRef", "variables are not read from files yet; the container would start without it"),
-    _warn(
-        "Lifecycle.stopSignal",
-        "the container gets the stop signal of its image, or SIGTERM",
-    ),
     _refuse("LifecycleHandler.tcpSocket", "a hook of this kind is carried out nowhere, in Kubernetes neither"),
-    _warn("Container.resizePolicy", "resources of a running container are not changed yet"),
     _refuse("ResourceRequirements.claims", "devices are not allocated yet; the container would run without them"),
     *(
         gap

@@ -26,9 +26,10 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "ConfigMapVolumeSource": "defaultMode items name optional",
         "Container": (
             "args command env envFrom image imagePullPolicy lifecycle livenessProbe name ports readinessProbe "
-            "resources restartPolicy restartPolicyRules securityContext startupProbe stdin stdinOnce "
+            "resizePolicy resources restartPolicy restartPolicyRules securityContext startupProbe stdin stdinOnce "
             "terminationMessagePath terminationMessagePolicy tty volumeMounts workingDir"
         ),
+        "ContainerResizePolicy": "resourceName restartPolicy",
         "ContainerRestartRule": "action exitCodes",
         "ContainerRestartRuleOnExitCodes": "operator values",
         "ContainerResourceMetricSource": "container name target",
@@ -99,7 +100,7 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "LeaseSpec": (
             "acquireTime holderIdentity leaseDurationSeconds leaseTransitions preferredHolder renewTime strategy"
         ),
-        "Lifecycle": "postStart preStop",
+        "Lifecycle": "postStart preStop stopSignal",
         "LifecycleHandler": "exec httpGet sleep",
         "LimitRange": f"{_EVERY_KIND} spec",
         "LimitRangeItem": "default defaultRequest max maxLimitRequestRatio min type",

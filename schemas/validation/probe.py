@@ -5,6 +5,7 @@ from typing import Any
 
 from schemas.core.container import HTTPGetAction, Lifecycle, LifecycleHandler, Probe, TCPSocketAction
 from schemas.faults import Path
+from schemas.signals import SUPPORTED
 from schemas.validation import address
 from schemas.validation.report import Faults, at_least, forbidden, invalid, one_of, port_number, required
 
@@ -83,6 +84,7 @@ def _tcp_socket(path: Path, action: TCPSocketAction) -> Faults:
 
 
 def lifecycle(path: Path, hooks: Lifecycle, grace_seconds: int | None) -> Faults:
+    yield from one_of((*path, "stopSignal"), hooks.stop_signal, SUPPORTED)
     if hooks.post_start is not None:
         yield from _hook((*path, "postStart"), hooks.post_start, grace_seconds)
     if hooks.pre_stop is not None:

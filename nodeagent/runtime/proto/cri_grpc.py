@@ -63,7 +63,7 @@ class RuntimeServiceBase(abc.ABC):
         pass
 
     @abc.abstractmethod
-    async def ContainerStatus(self, stream: 'grpclib.server.Stream[nodeagent.runtime.proto.cri_pb2.ContainerRequest, nodeagent.runtime.proto.cri_pb2.ContainerStatusResponse]') -> None:
+    async def ContainerStatus(self, stream: 'grpclib.server.Stream[nodeagent.runtime.proto.cri_pb2.ContainerStatusRequest, nodeagent.runtime.proto.cri_pb2.ContainerStatusResponse]') -> None:
         pass
 
     @abc.abstractmethod
@@ -167,7 +167,7 @@ class RuntimeServiceBase(abc.ABC):
             '/runtime.v1.RuntimeService/ContainerStatus': grpclib.const.Handler(
                 self.ContainerStatus,
                 grpclib.const.Cardinality.UNARY_UNARY,
-                nodeagent.runtime.proto.cri_pb2.ContainerRequest,
+                nodeagent.runtime.proto.cri_pb2.ContainerStatusRequest,
                 nodeagent.runtime.proto.cri_pb2.ContainerStatusResponse,
             ),
             '/runtime.v1.RuntimeService/ReopenContainerLog': grpclib.const.Handler(
@@ -287,7 +287,7 @@ class RuntimeServiceStub:
         self.ContainerStatus = grpclib.client.UnaryUnaryMethod(
             channel,
             '/runtime.v1.RuntimeService/ContainerStatus',
-            nodeagent.runtime.proto.cri_pb2.ContainerRequest,
+            nodeagent.runtime.proto.cri_pb2.ContainerStatusRequest,
             nodeagent.runtime.proto.cri_pb2.ContainerStatusResponse,
         )
         self.ReopenContainerLog = grpclib.client.UnaryUnaryMethod(
