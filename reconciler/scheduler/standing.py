@@ -127,7 +127,8 @@ class Standing:
         self._cursor = snapshot.log_start + len(snapshot.log)
         if snapshot.nominated and self._topology and self.filters.everywhere is None:
             for info in set(snapshot.nominated.values()):
-                self._judge(info)
+                if self._named is None or info.name in self._named:
+                    self._judge(info)
 
     def _unheard(self) -> bool:
         """Whether a nominated pod has terms for which there is no count."""

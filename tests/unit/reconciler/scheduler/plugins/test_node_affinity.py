@@ -2,7 +2,20 @@
 
 import pytest
 
-from tests.unit.reconciler.scheduler.plugins.asking import PREFERRED, REQUIRED, Json, fits, node, pod, refusals, scores
+from reconciler.scheduler.schedule import schedule
+from reconciler.scheduler.snapshot import Snapshot
+from tests.unit.reconciler.scheduler.plugins.asking import (
+    HOSTNAME,
+    PREFERRED,
+    REQUIRED,
+    Json,
+    asking,
+    fits,
+    node,
+    pod,
+    refusals,
+    scores,
+)
 
 NODES = (
     node("east", {"zone": "east", "cores": "8"}),
@@ -80,6 +93,17 @@ def test_where_nodes_are_named_the_others_are_not_even_asked() -> None:
     assert refusals(named, cordoned, node("west")) == {
         "east": "NodeAffinity: node(s) didn't satisfy plugin(s) [NodeAffinity]"
     }
+
+
+def test_nor_asked_later_because_a_pod_holds_a_place_there() -> None:
+    apart = {"podAntiAffinity": {REQUIRED: [{"topologyKey": HOSTNAME, "labelSelector": {"matchLabels": {"a": "b"}}}]}}
+    named = required({"matchFields": [one("metadata.name", "In", "west")]}) | apart
+    snapshot = Snapshot([node("east"), node("west", cpu="0")])
+    asked = [pod(name, containers=[asking(cpu="1")], affinity=named) for name in ("first", "second")]
+    told = "1 Insufficient cpu, 1 node(s) didn't satisfy plugin(s) [NodeAffinity]."
+    assert told in schedule(asked[:1], snapshot)[0].message
+    snapshot.nominate(pod("important"), "east")
+    assert told in schedule(asked[1:], snapshot)[0].message
 
 
 def test_preferred_terms_add_up_and_the_best_has_all() -> None:
