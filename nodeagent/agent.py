@@ -20,6 +20,9 @@ from nodeagent.network import cni
 from nodeagent.network.commands import NetworkFailure
 from nodeagent.network.feed import Feed
 from nodeagent.network.interface import Network
+from nodeagent.machine.amounts import Amounts
+from nodeagent.machine.conditions import Health
+from nodeagent.machine.pressure import Pressure
 from nodeagent.node import Machine, facts, labels, status
 from nodeagent.pods.checks import Reach
 from nodeagent.pods.node import Directories, NodeFacts
@@ -56,8 +59,9 @@ class Agent:
         simulation: Reach | None = None,
         registries: Path | None = None,
         archived: Callable[[], Sequence[str]] = tuple,
+        amounts: Callable[[], Amounts] = Amounts,
     ) -> None:
-        """`registries` and `archived` are those of `ImageRoom`."""
+        """`registries` and `archived` are those of `ImageRoom`; `amounts`: what there is of all that can run out."""
         self._config, self._runtime, self._machine = config, runtime, machine
         self._network, self._prepare = network, prepare
         self._laid = ""
@@ -96,6 +100,8 @@ class Agent:
             services=lambda: self._feed.state.services.values(),
             images=self.images.pulls,
         )
+        self._network_fault: str | None = None
+        self.pressure = self._pressure(amounts, directories)
         self._stats = Stats(runtime, self.link, self.workers, config.metrics_seconds)
         self._away_since: float | None = None
         self._said_away = False
@@ -111,6 +117,7 @@ class Agent:
             tasks.create_task(self._keep_network(), name="pod-network")
             tasks.create_task(self._report_node(), name="node-report")
             tasks.create_task(self._stats.run(), name="stats")
+            tasks.create_task(self.pressure.run(), name="pressure")
 
     def images_came(self, references: Sequence[str]) -> None:
         """These images were loaded from archives."""
@@ -146,6 +153,27 @@ class Agent:
         """Names of the cluster are answered at the gateway of the pods."""
         return replace(facts(self._config, machine), cluster_dns=cni.gateway(self._laid) if self._laid else "")
 
+    def _pressure(self, amounts: Callable[[], Amounts], directories: Directories) -> Pressure:
+        eviction = self._config.eviction()
+        pressure = Pressure(
+            eviction.thresholds,
+            transition=eviction.transition,
+            soft_grace=eviction.soft_grace,
+            look=amounts,
+            pods=self.workers,
+            runtime=self._runtime,
+            directories=directories,
+            free_images=self.images.collector.free_everything,
+            tell=self._tell,
+            changed=self._look.set,
+        )
+        ran_before = frozenset(self.link.accepted.pods)  # after a reboot, these are not new to the node
+        self.workers.unwilling = lambda pod: None if pod.metadata.uid in ran_before else pressure.refusal(pod)
+        return pressure
+
+    def _health(self, runtime: str) -> Health:
+        return Health(runtime=runtime, pressures=self.pressure.conditions, network=self._network_fault)
+
     async def _run_pods(self) -> None:
         await self._prepare()
         async with asyncio.TaskGroup() as tasks:
@@ -162,13 +190,15 @@ class Agent:
                 await self._network.lay(wanted)
             except NetworkFailure as error:
                 if str(error) != said:
-                    said = str(error)
+                    self._network_fault = said = str(error)
+                    self._look.set()
                     self._say_no_network(said)
                 asyncio.get_running_loop().call_later(NETWORK_RETRY_SECONDS, self._network_wanted.set)
                 continue
             log.info("the pod network is there cidr=%s", wanted)
             said = ""
-            self._laid = wanted
+            self._laid, self._network_fault = wanted, ""
+            self._look.set()
             self.workers.update_node(self._facts(self._machine()))
             self.workers.accept(self.link.accepted)
 
@@ -189,7 +219,7 @@ class Agent:
             machine = await asyncio.to_thread(self._machine)
             runtime, images = await self._ask_runtime()
             seen = (
-                status(self._config, machine, runtime=runtime, version=VERSION, images=images),
+                status(self._config, machine, self._health(runtime), version=VERSION, images=images),
                 labels(self._config, machine),
             )
             if seen != told:

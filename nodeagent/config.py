@@ -9,6 +9,7 @@ import msgspec
 from nodeagent.devices.declared import DeviceResource
 from nodeagent.devices.declared import faults as device_faults
 from nodeagent.images.settings import ImageCollection, Registries
+from nodeagent.machine.settings import Keeping
 from nodeagent.pods import sysctls
 from schemas.configuration import BadConfiguration, BrokerAddress, Section, load
 from schemas.core.node import Taint
@@ -16,14 +17,7 @@ from schemas.core.node import Taint
 NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
-class Reserved(Section, frozen=True, kw_only=True):
-    """What the machine keeps for itself: capacity less this is allocatable."""
-
-    cpu: str = "100m"
-    memory: str = "128Mi"
-
-
-class Config(Section, frozen=True, kw_only=True):
+class Config(Keeping, frozen=True, kw_only=True):
     """`nodeagent --config FILE`."""
 
     broker: BrokerAddress
@@ -50,7 +44,6 @@ class Config(Section, frozen=True, kw_only=True):
     """Name servers (`ADDRESS` or `ADDRESS#PORT`) of domains that the node's own servers do not know."""
     labels: dict[str, str] = msgspec.field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
-    reserved: Reserved = Reserved()
     devices: tuple[DeviceResource, ...] = ()
     """Extended resources that pods may ask for."""
     allowed_unsafe_sysctls: tuple[str, ...] = ()
@@ -75,6 +68,10 @@ def load_config(path: Path) -> Config:
     ):
         raise BadConfiguration(f"{path}: {fault}")
     _check_images(path, config)
+    try:
+        config.eviction(), config.shutdown()
+    except ValueError as error:
+        raise BadConfiguration(f"{path}: {error}") from None
     return msgspec.structs.replace(config, node=name)
 
 

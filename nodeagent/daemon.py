@@ -14,7 +14,8 @@ from nodeagent.config import Config, load_config
 from nodeagent.network import cni, removal
 from nodeagent.network.dns.server import Server
 from nodeagent.network.nodenetwork import NodeNetwork
-from nodeagent.node import machine
+from nodeagent.machine import amounts
+from nodeagent.machine.reading import machine
 from nodeagent.pods.node import parse_resolver
 from nodeagent.pods.sandboxconfig import CLUSTER_DOMAIN
 from nodeagent.runtime.containerd import OwnContainerd
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 OWN = "own"
 RESOLVER = Path("/etc/resolv.conf")
 SYSTEM_CNI = Path("/etc/cni/net.d")
+SYSTEM_IMAGES = Path("/var/lib/containerd")
 
 
 async def serve(path: Path) -> None:
@@ -50,6 +52,7 @@ async def serve(path: Path) -> None:
             config,
             runtime,
             machine=lambda: machine(config),
+            amounts=lambda: amounts.read(config.data, config.data if own else SYSTEM_IMAGES),
             network=network,
             prepare=lambda: _first_images(runtime, archives, config.pause_image),
             registries=own.layout.registries if own else config.registries.directory,

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from nodeagent.link import Link
-from nodeagent.node import parse_meminfo
+from nodeagent.machine.parsing import parse_meminfo
 from nodeagent.pods.workers import PodWorkers
 from nodeagent.runtime.interface import ContainerUsage, Runtime, RuntimeFailure
 from schemas.messages import MetricsBatch, PodUsage, Usage

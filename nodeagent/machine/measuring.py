@@ -1,4 +1,4 @@
-"""What the pods of a node use of what it is short of: disk by a walk through their files, the rest as the runtime tells.
+"""What pods use of what their node is short of: disk by a walk through their files, the rest as the runtime tells.
 
 A walk counts blocks, as `du` does, a file of several names once; it stays on its file system, and what vanishes under
 it was small anyway.

@@ -236,7 +236,7 @@ async def test_a_runtime_that_is_away_makes_the_node_not_ready_and_is_said_once(
     monkeypatch.setattr(agents, "AWAY_LONG_SECONDS", 0.02)
     node.runtime.set_available(False)
     async with running(node) as (_, link):
-        assert readiness(link.told[0]) == ("False", "the container runtime does not answer")
+        assert readiness(link.told[0]) == ("False", "container runtime is down")
         await until(lambda: "no pod can be started: the simulated runtime is switched off" in caplog.text)
         node.runtime.set_available(True)
         await until(lambda: readiness(link.told[-1])[0] == "True")

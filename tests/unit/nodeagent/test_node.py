@@ -3,15 +3,13 @@
 import pytest
 from msgspec.structs import replace
 
-from nodeagent.config import Config, Reserved
+from nodeagent.config import Config
+from nodeagent.machine.conditions import Health
+from nodeagent.machine.settings import Reserved
 from nodeagent.node import (
     MAX_IMAGES,
-    Machine,
-    conditions,
     facts,
     labels,
-    parse_meminfo,
-    parse_os_release,
     simulated_machine,
     status,
     told_images,
@@ -21,7 +19,7 @@ from schemas.configuration import BrokerAddress
 from schemas.core.node import NodeAddress
 
 GIB = 1024**3
-MACHINE = replace(simulated_machine("m1"), cpus=2, memory=4 * GIB, memory_available=3 * GIB, hostname="box")
+MACHINE = replace(simulated_machine("m1"), cpus=2, memory=4 * GIB, hostname="box")
 
 
 def config(**fields: object) -> Config:
@@ -29,76 +27,16 @@ def config(**fields: object) -> Config:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        pytest.param("MemTotal:       1024 kB\nMemAvailable:    512 kB\n", (1048576, 524288), id="as Linux writes it"),
-        pytest.param("MemTotal: 1024 kB\nHugePages_Total:   7\n", (1048576, None), id="a row without a unit"),
-        pytest.param("MemTotal: many kB\n", (None, None), id="no number"),
-        pytest.param("", (None, None), id="empty"),
-    ],
-)
-def test_meminfo_is_read_in_bytes(text: str, found: tuple[int | None, int | None]) -> None:
-    parsed = parse_meminfo(text)
-    assert (parsed.get("MemTotal"), parsed.get("MemAvailable")) == found
-    assert "HugePages_Total" not in parsed
-
-
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        pytest.param('NAME="Debian"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n', "Debian GNU/Linux 12 (bookworm)"),
-        pytest.param("PRETTY_NAME=Alpine\n", "Alpine"),
-        pytest.param("NAME=x\n", ""),
-        pytest.param("", ""),
-    ],
-    ids=["quoted", "bare", "without the name for people", "empty"],
-)
-def test_the_system_is_told_by_its_name_for_people(text: str, name: str) -> None:
-    assert parse_os_release(text) == name
-
-
-@pytest.mark.parametrize(
-    ("machine", "true"),
-    [
-        pytest.param(MACHINE, {"Ready"}, id="well"),
-        pytest.param(replace(MACHINE, memory_available=99 * 1024**2), {"Ready", "MemoryPressure"}, id="memory"),
-        pytest.param(replace(MACHINE, memory_available=100 * 1024**2), {"Ready"}, id="just enough memory"),
-        pytest.param(replace(MACHINE, storage_free=MACHINE.storage // 11), {"Ready", "DiskPressure"}, id="disk"),
-        pytest.param(replace(MACHINE, pids_free=0.04), {"Ready", "PIDPressure"}, id="process ids"),
-    ],
-)
-def test_what_the_machine_is_short_of_is_a_condition(machine: Machine, true: set[str]) -> None:
-    told = conditions(machine, "containerd://1.6.20")
-    assert {one.type for one in told if one.status == "True"} == true
-    assert {one.type for one in told} == {"MemoryPressure", "DiskPressure", "PIDPressure", "Ready"}
-
-
-def test_a_node_whose_runtime_does_not_answer_is_not_ready() -> None:
-    (ready,) = [one for one in conditions(MACHINE, "") if one.type == "Ready"]
-    assert (ready.status, ready.reason) == ("False", "KubeletNotReady")
-
-
-def test_a_kubelets_reasons_are_used() -> None:
-    short = replace(MACHINE, memory_available=0)
-    assert {one.reason for one in conditions(short, "x")} == {
-        "KubeletHasInsufficientMemory",
-        "KubeletHasSufficientDisk",
-        "KubeletHasSufficientPID",
-        "KubeletReady",
-    }
-
-
-@pytest.mark.parametrize(
     ("reserved", "cpu", "memory"),
     [
-        pytest.param(Reserved(), "1900m", "4063232Ki", id="as it is by default"),
-        pytest.param(Reserved(cpu="0", memory="0"), "2000m", "4194304Ki", id="nothing"),
-        pytest.param(Reserved(cpu="1.5", memory="1Gi"), "500m", "3145728Ki", id="much"),
+        pytest.param(Reserved(), "1900m", "3960832Ki", id="as it is by default"),
+        pytest.param(Reserved(cpu="0", memory="0"), "2000m", "4091904Ki", id="nothing"),
+        pytest.param(Reserved(cpu="1.5", memory="1Gi"), "500m", "3043328Ki", id="much"),
         pytest.param(Reserved(cpu="8", memory="16Gi"), "0m", "0Ki", id="more than there is"),
     ],
 )
 def test_what_is_reserved_is_not_allocatable(reserved: Reserved, cpu: str, memory: str) -> None:
-    told = status(config(reserved=reserved), MACHINE, runtime="containerd://1", version="0.1")
+    told = status(config(reserved=reserved), MACHINE, Health(runtime="containerd://1"), version="0.1")
     assert (told.allocatable["cpu"], told.allocatable["memory"]) == (cpu, memory)
     assert (told.capacity["cpu"], told.capacity["memory"]) == ("2", "4194304Ki")
     known = facts(config(reserved=reserved), MACHINE)
@@ -106,7 +44,7 @@ def test_what_is_reserved_is_not_allocatable(reserved: Reserved, cpu: str, memor
 
 
 def test_addresses_come_before_the_host_name() -> None:
-    told = status(config(), replace(MACHINE, addresses=("10.0.0.1", "fd00::1")), runtime="x", version="0.1")
+    told = status(config(), replace(MACHINE, addresses=("10.0.0.1", "fd00::1")), Health(runtime="x"), version="0.1")
     assert told.addresses == (
         NodeAddress(type="InternalIP", address="10.0.0.1"),
         NodeAddress(type="InternalIP", address="fd00::1"),
@@ -115,7 +53,7 @@ def test_addresses_come_before_the_host_name() -> None:
 
 
 def test_the_versions_of_agent_and_runtime_are_told() -> None:
-    info = status(config(), MACHINE, runtime="containerd://1.6.20", version="0.1").node_info
+    info = status(config(), MACHINE, Health(runtime="containerd://1.6.20"), version="0.1").node_info
     assert info is not None
     assert info.container_runtime_version == "containerd://1.6.20"
     assert info.kubelet_version.endswith("-wherry0.1")
