@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from reconciler.api.target import subresources
-from schemas import metrics, views
+from schemas import derived, metrics, views
 from schemas.kinds import BY_NAME, KINDS, Kind
 
 Document = dict[str, Any]
@@ -169,13 +169,20 @@ def _measured(kind: Kind) -> Resource:
         version=kind.version,
         namespaced=kind.namespaced,
         verbs=("get", "list"),
+        singular="" if kind.group == metrics.GROUP else kind.name.lower(),
+        short_names=kind.short_names,
+        categories=kind.categories,
     )
+
+
+def _place(resource: Resource) -> tuple[str, bool, str]:
+    return resource.parent or resource.plural, bool(resource.parent), resource.plural
 
 
 RESOURCES: tuple[Resource, ...] = tuple(
     sorted(
         (*_CREATED, *(resource for kind in (*KINDS, *views.KINDS) for resource in _of_kind(kind))),
-        key=lambda resource: (resource.parent or resource.plural, bool(resource.parent), resource.plural),
+        key=_place,
     )
 )
 """By name, each with what lies under it."""
@@ -206,15 +213,21 @@ VERSIONS: dict[str, tuple[str, ...]] = {
 """Group → the versions served; the first is preferred."""
 
 # A metrics server is no part of Kubernetes: it comes after what is, and without OpenAPI.
-_TOLD: Mapping[str, tuple[str, ...]] = {**VERSIONS, metrics.GROUP: (metrics.VERSION,)}
-_TOLD_RESOURCES = (*RESOURCES, *map(_measured, metrics.KINDS))
+TOLD: Mapping[str, tuple[str, ...]] = {
+    "": VERSIONS[""],
+    derived.REGISTRATION: (derived.VERSION,),
+    **VERSIONS,
+    metrics.GROUP: (metrics.VERSION,),
+}
+"""With those that hold nothing stored."""
+_TOLD_RESOURCES = tuple(sorted((*RESOURCES, *map(_measured, (*derived.KINDS, *metrics.KINDS))), key=_place))
 
 
 def root() -> list[str]:
     """`/`: the paths that describe the others."""
     found = ["/.well-known/openid-configuration", "/api", "/apis", "/apis/", *_HEALTH, "/metrics"]
     found += ["/openapi/v2", "/openapi/v3", "/openid/v1/jwks", "/version"]
-    for group, versions in _TOLD.items():
+    for group, versions in TOLD.items():
         found += [f"/apis/{group}"] if group else []
         found += [f"/apis/{group}/{version}" if group else f"/api/{version}" for version in versions]
     return sorted(found)
@@ -228,22 +241,22 @@ def core_versions(address: str) -> Document:
 
 def groups() -> Document:
     """`/apis`."""
-    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(name) for name in _TOLD if name]}
+    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(name) for name in TOLD if name]}
 
 
 def group(name: str) -> Document | None:
     """`/apis/GROUP`."""
-    return {"kind": "APIGroup", "apiVersion": "v1", **_group(name)} if name and name in _TOLD else None
+    return {"kind": "APIGroup", "apiVersion": "v1", **_group(name)} if name and name in TOLD else None
 
 
 def _group(name: str) -> Document:
-    versions = [{"groupVersion": f"{name}/{version}", "version": version} for version in _TOLD[name]]
+    versions = [{"groupVersion": f"{name}/{version}", "version": version} for version in TOLD[name]]
     return {"name": name, "versions": versions, "preferredVersion": versions[0]}
 
 
 def resources(group: str, version: str) -> Document | None:
     """`/api/v1`, `/apis/GROUP/VERSION`."""
-    if version not in _TOLD.get(group, ()):
+    if version not in TOLD.get(group, ()):
         return None
     listed = [_plain(r) for r in _TOLD_RESOURCES if (r.group, r.version) == (group, version)]
     group_version = f"{group}/{version}" if group else version
@@ -278,7 +291,7 @@ def aggregated(core: bool) -> Document:
             "metadata": {"name": name} if name else {},
             "versions": [_aggregated_version(name, version) for version in versions],
         }
-        for name, versions in _TOLD.items()
+        for name, versions in TOLD.items()
         if core == (name == "")
     ]
     return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from aiohttp import web
 
-from reconciler.api import certificate, describing, media, options, tokens, webhooks
+from reconciler.api import certificate, derived, describing, media, options, tokens, webhooks
 from reconciler.api.audit import AuditLog
 from reconciler.api.auth import Authenticator
 from reconciler.api.certificate import Certificate
@@ -56,7 +56,7 @@ class ApiServer:
     `GET /wherry/v1/NAME` answers, by name, given the query; `approve` does what `POST /wherry/v1/approve` asks (its
     body goes in, its answer comes out); all as anything that is JSON. `streams` are the routes of logs and shells.
     `webhook` is told what comes to `POST /wherry/v1/webhook`. `token` makes its bearer the administrator, `users` are
-    others by token; `audit` is told of every request.
+    others by token; `audit` is told of every request. `metrics` is asked for at the first scrape.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class ApiServer:
         names: Sequence[str] = (),
         answers: Mapping[str, Answer],
         approve: Callable[[dict[str, Any]], Awaitable[object]],
-        metrics: "CollectorRegistry",
+        metrics: "Callable[[], CollectorRegistry]",
         streams: Sequence[web.RouteDef] = (),
         webhook: Receive | None = None,
         users: Mapping[str, User] | None = None,
@@ -83,6 +83,8 @@ class ApiServer:
         self.answers = dict(answers)
         self._approve, self._metrics = approve, metrics
         self._streams = tuple(streams)
+        self.components: dict[str, derived.Check] = {"store": derived.reading(cluster.store.list)}
+        """Those whose health is told, by name."""
         self._webhook = Webhook(webhook) if webhook else None
         self.issuer = issuer or Issuer(directory, cluster.cache)
         self.gate = Gate(cluster.cache, Authenticator(cluster.cache, token, users or {}, self.issuer), audit)
@@ -151,6 +153,7 @@ class ApiServer:
             "*", "/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token", self._token_for
         )
         application.router.add_routes(self._streams)
+        application.router.add_routes(derived.routes(self.resources.cluster.cache, self.components))
         application.router.add_route("*", "/api/{version}/{tail:.+}", self._resource)
         application.router.add_route("*", "/apis/{group}/{version}/{tail:.+}", self._resource)
         return application
@@ -218,7 +221,7 @@ class ApiServer:
         from prometheus_client import generate_latest
 
         return web.Response(
-            body=generate_latest(self._metrics),
+            body=generate_latest(self._metrics()),
             headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
         )
 

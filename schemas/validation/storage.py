@@ -115,7 +115,9 @@ def persistent_volume_claim_update(new: PersistentVolumeClaim, old: PersistentVo
         milli(amounts.get("storage", 0)) for amounts in (_requests(new.spec), _requests(old.spec), old.status.capacity)
     )
     if size < before and size <= capacity:
-        yield forbidden((*_SPEC, "resources", "requests", "storage"), "field can not be less than status.capacity")
+        at = (*_SPEC, "resources", "requests", "storage")
+        fault = forbidden(at, "field can not be less than status.capacity")
+        yield structs.replace(fault, written="spec.resources.requests.storage")
     if old.spec.volume_attributes_class_name and not new.spec.volume_attributes_class_name:
         at = (*_SPEC, "volumeAttributesClassName")
         yield forbidden(at, "update from non-nil value to nil is forbidden")

@@ -8,6 +8,7 @@ from reconciler.api.tables.batch import CRON_JOB, JOB
 from reconciler.api.tables.certificates import CERTIFICATE_SIGNING_REQUEST
 from reconciler.api.tables.column import Cell, Column, Layout
 from reconciler.api.tables.config import CONFIG_MAP, NAMESPACE, SECRET, SERVICE_ACCOUNT
+from reconciler.api.tables.derived import API_SERVICE, COMPONENT_STATUS
 from reconciler.api.tables.event import EVENT
 from reconciler.api.tables.network import ENDPOINT_SLICE, ENDPOINTS, INGRESS, INGRESS_CLASS, NETWORK_POLICY
 from reconciler.api.tables.node import NODE
@@ -30,10 +31,12 @@ from reconciler.api.tables.workload import (
 __all__ = ["LAYOUTS", "Cell", "Column", "Layout"]
 
 LAYOUTS: dict[str, Layout] = {
+    "APIService": API_SERVICE,
     "CSIDriver": CSI_DRIVER,
     "CertificateSigningRequest": CERTIFICATE_SIGNING_REQUEST,
     "ClusterRole": ROLE,
     "ClusterRoleBinding": BINDING,
+    "ComponentStatus": COMPONENT_STATUS,
     "ConfigMap": CONFIG_MAP,
     "ControllerRevision": CONTROLLER_REVISION,
     "CronJob": CRON_JOB,

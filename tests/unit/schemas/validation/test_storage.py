@@ -138,7 +138,7 @@ FIXED = (
     "spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName "
     "for bound claims"
 )
-SMALLER = "spec.resources.requests[storage]: Forbidden: field can not be less than status.capacity"
+SMALLER = "spec.resources.requests.storage: Forbidden: field can not be less than status.capacity"
 
 
 @pytest.mark.parametrize(
