@@ -1,6 +1,7 @@
 """`wherry`: the command that a person with one box uses."""
 
 import argparse
+import gc
 import json
 import subprocess
 import sys
@@ -12,7 +13,6 @@ from pathlib import Path
 from reconciler import asking, kubeconfigs
 from reconciler import box as boxes
 from reconciler.box import Box
-from reconciler.start import loading
 from schemas.configuration import BadConfiguration
 from schemas.daemon import AlreadyRunning, log_to
 
@@ -282,8 +282,8 @@ def _up(arguments: argparse.Namespace) -> int:
     if arguments.detach:
         _detach(box, arguments.data)
         return _print_facts(box, arguments.output)
-    with loading():
-        from reconciler.daemon import run_box  # the whole reconciler, which no other command needs
+    gc.disable()  # as in `start`
+    from reconciler.daemon import run_box  # the whole reconciler, which no other command needs
 
     if arguments.log_file is None:
         _print_facts(box, arguments.output)

@@ -139,3 +139,8 @@ def split_address(text: str, where: str) -> tuple[str, int]:
     if not host or not port.isdigit() or int(port) > 65535:
         raise BadConfiguration(f"{where}: expected ADDRESS:PORT such as 127.0.0.1:6443, found {text!r}")
     return host.strip("[]"), int(port)
+
+
+def cannot_listen(field: str, error: OSError) -> BadConfiguration:
+    """For a server that does not get the address which this field names."""
+    return BadConfiguration(f"{field}: {error.strerror}; stop what listens there, or choose another address")

@@ -1,27 +1,21 @@
 """The reconciler as a process: a person's mistake is one line, and the fleet hears nothing too early."""
 
 import asyncio
-import contextlib
 import socket
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import yaml
 
 from reconciler import daemon, start
-from reconciler.controllers.loop import ControllerLoop
-from reconciler.link.link import Link
 from reconciler.manifests.sync import ManifestSync
-from reconciler.store.changes import Create
 from schemas.core.config import ConfigMap
 from schemas.daemon import lock
-from tests.unit.reconciler.controllers.builders import node
 from tests.unit.reconciler.running import open_cluster, running
 
 Refused = Callable[..., str]
@@ -44,7 +38,7 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         (tmp_path / "reconciler.yaml").write_text(yaml.safe_dump(config))
         monkeypatch.setattr(sys, "argv", ["reconciler", "--config", str(tmp_path / "reconciler.yaml")])
         monkeypatch.setattr(start, "log_to", lambda *_, **__: None)
-        monkeypatch.setattr(start, "loading", contextlib.nullcontext)
+        monkeypatch.setattr("gc.disable", lambda: None)
         with pytest.raises(SystemExit) as ended:
             start.main()
         assert ended.value.code == 1
@@ -119,40 +113,6 @@ def test_a_store_that_somebody_else_has_open_is_named(
         other.execute("CREATE TABLE held (x)")
         other.execute("BEGIN EXCLUSIVE")
         assert "store.db: the store cannot be opened: another process has it open" in refused()
-
-
-class Recorded:
-    """A link of which only its start counts."""
-
-    started = False
-
-    async def run(self) -> None:
-        self.started = True
-        await asyncio.Event().wait()
-
-
-async def test_a_store_without_nodes_tells_the_fleet_nothing_before_the_folder_is_in_it(tmp_path: Path) -> None:
-    link, folder = Recorded(), SimpleNamespace(seen=asyncio.Event())
-    async with open_cluster(tmp_path) as cluster:
-        loop = ControllerLoop(cluster, ())
-        waiting = daemon._link(cast(Link, link), cluster, cast(ManifestSync, folder), loop)
-        async with running(loop.run(), waiting):
-            await cluster.apply([Create(node("n1"))])  # even should one become known meanwhile
-            assert not link.started
-            folder.seen.set()
-            async with asyncio.timeout(5):
-                while not link.started:
-                    await asyncio.sleep(0)
-
-
-async def test_a_store_that_knows_its_nodes_does_not_wait_for_the_folder(tmp_path: Path) -> None:
-    link, folder = Recorded(), SimpleNamespace(seen=asyncio.Event())
-    async with open_cluster(tmp_path) as cluster:
-        await cluster.apply([Create(node("n1"))])
-        loop = ControllerLoop(cluster, ())
-        async with running(daemon._link(cast(Link, link), cluster, cast(ManifestSync, folder), loop)):
-            await asyncio.sleep(0)
-            assert link.started
 
 
 async def test_a_folder_counts_as_seen_when_what_it_declares_is_committed(tmp_path: Path) -> None:

@@ -190,7 +190,7 @@ async def served(tmp_path: Path, certified: Path) -> AsyncIterator[Served]:
         audit=AuditLog(tmp_path / "audit.log", 1_000_000, 1),
         answers={"status": status},
         approve=approve,
-        metrics=registry,
+        metrics=lambda: registry,
         webhook=lambda headers, _: cast(Any, headers.get("Verdict", "refused")),
     )
     await server.start()

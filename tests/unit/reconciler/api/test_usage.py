@@ -35,7 +35,7 @@ async def reports(served: Served) -> AsyncIterator[dict[str, MetricsBatch]]:
         token="good",
         answers={},
         approve=approve,
-        metrics=CollectorRegistry(),
+        metrics=CollectorRegistry,
         streams=measuring.routes(served.cluster.cache, lambda: found),
     )
     await server.start()

@@ -51,7 +51,7 @@ async def _server(cluster: Cluster, link: Link, folder: Path) -> ApiServer:
         token="good",
         answers={},
         approve=nothing,
-        metrics=CollectorRegistry(),
+        metrics=CollectorRegistry,
         streams=Streams(cluster.cache, link.rpc).routes(),
     )
 
