@@ -15,7 +15,7 @@ from msgspec import structs
 from reconciler.controllers import podstate
 from reconciler.controllers.evictions import leaving
 from reconciler.controllers.interface import NOTHING, Controller, Plan
-from reconciler.controllers.nodestate import LOST, executing, is_ready, is_silent, lost_taint
+from reconciler.controllers.nodestate import LOST, executing, is_ready, is_silent, lost_taint, readiness
 from reconciler.controllers.silence import Silence, Silences
 from reconciler.store.changes import Change, Delete, Emit, Update, UpdateStatus
 from reconciler.store.view import Event, View
@@ -23,6 +23,7 @@ from reconciler.taints import (
     DISK_PRESSURE,
     MEMORY_PRESSURE,
     NETWORK_UNAVAILABLE,
+    NOT_READY,
     OF_THE_CLUSTER,
     OUT_OF_SERVICE,
     PID_PRESSURE,
@@ -111,6 +112,8 @@ def taints_of(node: Node, now: datetime) -> tuple[Taint, ...]:
         wanted.append((key, "NoSchedule"))
         if executing(node, LOST):
             wanted.append((key, "NoExecute"))
+    elif not readiness(node) and any(taint.key == NOT_READY for taint in node.spec.taints):
+        wanted.append((NOT_READY, "NoSchedule"))  # as it was made with, until it says that it is ready
     if node.spec.unschedulable:
         wanted.append((UNSCHEDULABLE, "NoSchedule"))
     told = {one.type for one in node.status.conditions if one.status == "True"}

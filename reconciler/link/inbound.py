@@ -9,6 +9,7 @@ from datetime import datetime
 
 from msgspec import structs
 
+from reconciler.controllers import nodettl
 from reconciler.controllers.volumes import localpath
 from reconciler.store.changes import Change, Create, Delete, Emit, Update, UpdateStatus
 from reconciler.store.view import View
@@ -18,11 +19,14 @@ from schemas.core.persistence import PersistentVolume
 from schemas.core.pod import Pod
 from schemas.core.podstatus import PodStatus
 from schemas.core.reference import ObjectReference
+from schemas.fieldowners import Writer, entry_of, in_order
+from schemas.fieldsets import FieldSet
 from schemas.messages import EventBatch, NodeEvent, NodeReport, PodReport
-from schemas.meta import ObjectMeta, ref_of
+from schemas.meta import ManagedFieldsEntry, ObjectMeta, ref_of
+from schemas.wholefields import fields_of
 
-AGENT_LABELS = "wherry.dev/agent-labels"
-"""Annotation of a Node: the keys of the labels that its agent gave it."""
+AGENT = "kubelet"
+"""As whose fields of the Node the labels are recorded that its agent gave it."""
 MAX_EVENTS = 500
 """Of one batch; an honest agent sends 200 at most."""
 REPORTED_BY_NODES = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
@@ -52,7 +56,7 @@ def node_changes(
     changes: list[Change] = []
     status = node.status
     if online and report:
-        metadata = _relabelled(node.metadata, report.labels)
+        metadata = _relabelled(node.metadata, report.labels, now)
         if metadata != node.metadata:
             changes.append(Update(structs.replace(node, metadata=metadata)))
         status = structs.replace(report.status, conditions=_merged(node.status, report.status.conditions, now))
@@ -114,19 +118,31 @@ def event_changes(node: str, batch: EventBatch, view: View) -> Sequence[Change]:
 
 
 def _new_node(name: str, report: NodeReport, now: datetime) -> Node:
-    metadata = _relabelled(ObjectMeta(name=name), report.labels)
+    metadata = _relabelled(ObjectMeta(name=name, annotations=nodettl.ANNOTATIONS), report.labels, now)
     status = structs.replace(report.status, conditions=_merged(NodeStatus(), report.status.conditions, now))
     return Node(metadata=metadata, spec=NodeSpec(taints=report.taints), status=status)
 
 
-def _relabelled(metadata: ObjectMeta, given: dict[str, str]) -> ObjectMeta:
+def _relabelled(metadata: ObjectMeta, given: dict[str, str], now: datetime) -> ObjectMeta:
     """With the labels that the agent gives, without those that it gave before, and with those of others."""
-    before = metadata.annotations.get(AGENT_LABELS, "")
-    kept = {key: value for key, value in metadata.labels.items() if key not in before.split(",")}
-    annotations = metadata.annotations
-    if (keys := ",".join(sorted(given))) != before:
-        annotations = annotations | {AGENT_LABELS: keys}
-    return structs.replace(metadata, labels=kept | given, annotations=annotations)
+    before = next((entry for entry in metadata.managed_fields if _is_agents(entry)), None)
+    owned = fields_of(Node, {"metadata": {"labels": given}}) if given else {}
+    gone = set() if before is None else _labels(before.fields_v1) - given.keys()
+    kept = {key: value for key, value in metadata.labels.items() if key not in gone}
+    entries = metadata.managed_fields
+    if (before.fields_v1 if before is not None else {}) != owned:
+        others = [entry for entry in entries if entry is not before]
+        mine = [entry_of(Writer(AGENT, "v1", now), owned)] if owned else []
+        entries = in_order([*others, *mine])
+    return structs.replace(metadata, labels=kept | given, managed_fields=entries)
+
+
+def _is_agents(entry: ManagedFieldsEntry) -> bool:
+    return (entry.manager, entry.operation, entry.subresource) == (AGENT, "Update", "")
+
+
+def _labels(owned: FieldSet) -> set[str]:
+    return {step[2:] for step in owned.get("f:metadata", {}).get("f:labels", {}) if step != "."}
 
 
 def _unknown(status: NodeStatus) -> Sequence[NodeCondition]:

@@ -5,7 +5,7 @@ The rules of the recordings (`normalise.json`) come after what depends on column
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,12 @@ _API_ENDPOINT = re.compile(r'("?IPv4"?,?\s+"?6443"?,?\s+"?)127\.0\.0\.1')
 """Where the API is, in a slice: the recorded one had an address that is no loopback."""
 _TEMPLATE_HASH = re.compile(r"(?<=[a-z0-9])-[bcdfghjklmnpqrstvwxz]{10}\b")
 """Of a ReplicaSet, where it happens to hold no digit: the rules of the recordings know it by one."""
+_POD_RANGES = re.compile(r"^PodCIDRs?:.*\n|^ +podCIDR: .*\n +podCIDRs:\n +- .*\n", re.MULTILINE)
+"""Of a node. The recorded controller manager was not told to hand any out (`--allocate-node-cidrs`)."""
+_NO_LIMIT = re.compile(r"resources:\n +limits:\n +memory: 9007199254740988Ki")
+"""What cgroup v1 of the recorded node-1 tells of a pod without a limit; with cgroup v2, as here, there is none."""
+_PACKAGE = re.compile(r"(containerd://[\d.]+)~\w+")
+"""A distributor's suffix."""
 _OURS = re.compile(r"\b(v1\.36\.2)-wherry[\w.+]*")
 """A node says what its agent is, behind the version of the API that it speaks."""
 
@@ -27,10 +33,12 @@ _OURS = re.compile(r"\b(v1\.36\.2)-wherry[\w.+]*")
 class Normaliser:
     """The rules of one folder of recordings, and what is known of the cluster that answered."""
 
-    def __init__(self, folder: Path, server: str = "") -> None:
+    def __init__(self, folder: Path, server: str = "", facts: Mapping[str, str] | None = None) -> None:
+        """`facts`: words for what the machine of node-1 is, and the placeholders that the recordings have there."""
         rules = json.loads((folder / "normalise.json").read_text())
         self._rules = [(re.compile(pattern, re.MULTILINE), replacement) for pattern, replacement in rules]
         self._server = server
+        self._facts = facts or {}
 
     def text(self, text: str) -> str:
         """Any text, by the rules alone."""
@@ -39,7 +47,9 @@ class Normaliser:
             text = re.sub(rf"\b{self._server.rpartition(':')[2]}\b", "6443", text)
             text = text.replace("https://0x7f.1:6443", "https://<server>")
             text = _API_ENDPOINT.sub(r"\1<ip>", text)
-        text = _OURS.sub(r"\1", text)
+        text = _PACKAGE.sub(r"\1", _OURS.sub(r"\1", text))
+        for fact, placeholder in self._facts.items():
+            text = text.replace(fact, placeholder)
         for here, recorded in _CLIENT.items():
             text = text.replace(here, recorded)
         text = _TEMPLATE_HASH.sub("-<hash>", text)
@@ -49,7 +59,7 @@ class Normaliser:
 
     def output(self, text: str, *, has_header: bool = True) -> str:
         """What kubectl printed: ages by column, the rules, and three spaces where there were two or more."""
-        lines = text.split("\n")
+        lines = _POD_RANGES.sub("", text).split("\n")
         aged = _aged(lines) if has_header else [_TRAILING_AGE.sub("<age>", line) for line in lines]
         return "\n".join(_respaced(line) for line in self.text("\n".join(aged)).split("\n"))
 
@@ -57,6 +67,19 @@ class Normaliser:
         """A document of JSON: the rules work on its text, and on nothing but its values."""
         text = self.text(json.dumps(without_descriptions(document), indent=1, ensure_ascii=False))
         return json.loads(text)
+
+
+def recorded(text: str) -> str:
+    """What kubectl printed there, less what was so for the recorded machine alone, and has no placeholder."""
+    return _NO_LIMIT.sub("resources: {}", text)
+
+
+def facts_of(node: Mapping[str, Any]) -> dict[str, str]:
+    """Of a Node that stands on this machine."""
+    status, names = node["status"], ("memory", "ephemeral-storage")
+    sizes = {status[amounts][name]: f"<{name}>" for amounts in ("capacity", "allocatable") for name in names}
+    info = status["nodeInfo"]
+    return {info["osImage"]: "<os-image>", info["kernelVersion"]: "<kernel>", **sizes}
 
 
 def _aged(lines: Sequence[str]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from tests.oracles.kubernetes import judging, realnode
 from tests.oracles.kubernetes.judging import Verdict
-from tests.oracles.kubernetes.normalising import Normaliser
+from tests.oracles.kubernetes.normalising import Normaliser, facts_of, recorded
 from tests.oracles.kubernetes.wherry import Wherry, running
 
 KUBECTL = Path(sys.executable).with_name("kubectl")
@@ -58,7 +58,8 @@ def replay(folder: Path, steps: Sequence[Step], *, real: bool = False) -> list[V
         wherry = stack.enter_context(running(node))
         work = wherry.directory / "work"
         work.mkdir()
-        normaliser = Normaliser(folder, wherry.server)
+        facts = facts_of(wherry.call("GET", f"/api/v1/nodes/{node.name}").json()) if node is not None else {}
+        normaliser = Normaliser(folder, wherry.server, facts)
         _kubectl(wherry, work, {"argv": ["api-resources"]})  # the recorded client had seen the API before
         return [Verdict(SUITE, step["id"], _difference(step, _run(wherry, work, step), normaliser)) for step in steps]
 
@@ -105,15 +106,21 @@ def _kubectl(wherry: Wherry, work: Path, step: Step) -> Ran:
 def _difference(step: Step, ran: Ran, normaliser: Normaliser) -> str:
     argv, varies = step["argv"], step.get("varies", ())
     shape = structure if argv[0] == "explain" else str
+    reasons = reasons_in_order if argv[0] == "drain" else str
     found = []
     if step["rc"] != ran.code:
         found.append(f"exit status: recorded {step['rc']}, here {ran.code}")
     if "stdout" not in varies:
         out = normaliser.output(ran.out, has_header="--no-headers" not in argv)
         any_order = "stdout order" in varies
-        found.append(judging.texts("stdout", shape(step["stdout"]), shape(out), any_order=any_order))
-    found.append(judging.texts("stderr", step["stderr"], normaliser.output(ran.err)))
+        found.append(judging.texts("stdout", shape(recorded(step["stdout"])), shape(out), any_order=any_order))
+    found.append(judging.texts("stderr", reasons(step["stderr"]), reasons(normaliser.output(ran.err))))
     return "\n".join(filter(None, found))
+
+
+def reasons_in_order(drained: str) -> str:
+    """What `kubectl drain` printed, a reason a line and these in order: it takes them from a map as they come."""
+    return "\n".join(sorted(re.split(r"; |, (?=cannot )|: \[|\]|(?<=Warning): |\n", drained)))
 
 
 def structure(explained: str) -> str:

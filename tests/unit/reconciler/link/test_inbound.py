@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from reconciler.link.inbound import AGENT_LABELS, event_changes, node_changes, pod_changes
+from reconciler.link.inbound import event_changes, node_changes, pod_changes
 from reconciler.store.changes import Create, Delete, Emit, Update, UpdateStatus
 from schemas.conditions import find
 from schemas.core.node import Node, NodeCondition, NodeStatus, Taint
@@ -49,7 +49,10 @@ def changed_status(node: Node, report: NodeReport | None, online: bool | None) -
 
 def test_an_agent_registers_its_node_with_labels_taints_and_status() -> None:
     node = registered()
-    assert (node.metadata.labels, node.metadata.annotations) == ({"zone": "a"}, {AGENT_LABELS: "zone"})
+    assert (node.metadata.labels, node.metadata.annotations) == ({"zone": "a"}, {"node.alpha.kubernetes.io/ttl": "0"})
+    (entry,) = node.metadata.managed_fields
+    assert (entry.manager, entry.operation, entry.time) == ("kubelet", "Update", NOW)
+    assert entry.fields_v1 == {"f:metadata": {"f:labels": {".": {}, "f:zone": {}}}}
     assert node.spec.taints == (TAINT,)
     assert ready_of(node) == replace(READY, last_heartbeat_time=NOW, last_transition_time=NOW)
 
