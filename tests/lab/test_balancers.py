@@ -1,4 +1,4 @@
-"""Addresses for Services of `type: LoadBalancer` on real parts: given out, answered for by one node, moved when it dies."""
+"""Addresses of balancers on real parts: given out, answered for by one node, and moved when it dies."""
 
 import json
 from collections.abc import Iterator

@@ -1,0 +1,87 @@
+"""Clients that ask a Service, one connection for each question: `python -m tests.lab.load ADDRESS PORT`.
+
+They ask `--rate` times a second until they are interrupted, or as fast as they can `--times` times, and print one JSON
+object: how long each answer took to come and who gave it, and what failed when.
+"""
+
+import argparse
+import asyncio
+import json
+import signal
+import time
+from collections import Counter
+
+TOGETHER = 64
+"""Connections at once, at most."""
+PATIENCE = 5.0
+
+
+class Clients:
+    """`answers` and `last_answer` (time since the epoch) by who answered; `failures` as pairs of time and reason."""
+
+    def __init__(self, address: str, port: int) -> None:
+        self._address, self._port = address, port
+        self._room = asyncio.Semaphore(TOGETHER)
+        self.answers: Counter[str] = Counter()
+        self.last_answer: dict[str, float] = {}
+        self.failures: list[tuple[float, str]] = []
+
+    async def ask(self) -> None:
+        async with self._room:
+            began = time.time()
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    name = await self._answer()
+            except (TimeoutError, OSError, ValueError) as error:
+                self.failures.append((began, f"{type(error).__name__}: {error}"))
+            else:
+                self.answers[name] += 1
+                self.last_answer[name] = max(began, self.last_answer.get(name, 0))
+
+    async def _answer(self) -> str:
+        reader, writer = await asyncio.open_connection(self._address, self._port)
+        try:
+            writer.write(b"GET / HTTP/1.0\r\n\r\n")
+            said = await reader.read()
+        finally:
+            writer.close()
+        if not said.startswith(b"HTTP/1.0 200"):
+            raise ValueError(f"answered {said[:40]!r}")
+        return said.rpartition(b"\r\n")[2].decode().strip()
+
+
+async def main(arguments: argparse.Namespace) -> None:
+    clients, stop = Clients(arguments.address, arguments.port), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    began = time.time()
+    if arguments.times:
+        await asyncio.gather(*(clients.ask() for _ in range(arguments.times)))
+    else:
+        print("ready", flush=True)
+        async with asyncio.TaskGroup() as asking:
+            asked = 0
+            while not stop.is_set():
+                while asked < (time.time() - began) * arguments.rate and not clients._room.locked():
+                    asking.create_task(clients.ask())
+                    asked += 1
+                    await asyncio.sleep(0)
+                await asyncio.sleep(0.002)
+    seconds = time.time() - began
+    told = {
+        "rate": sum(clients.answers.values()) / seconds,
+        "answers": clients.answers,
+        "last_answer": clients.last_answer,
+        "failures": clients.failures,
+    }
+    print(json.dumps(told), flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("address")
+    parser.add_argument("port", type=int)
+    parser.add_argument("--rate", type=int, default=1000)
+    parser.add_argument("--times", type=int, default=0)
+    asyncio.run(main(parser.parse_args()))
