@@ -7,7 +7,7 @@ that it no longer names is stopped. Payloads are JSON, so that `mosquitto_sub` i
 
 import hashlib
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 import msgspec
 from msgspec import field
@@ -94,6 +94,10 @@ class WantedImage(Record, frozen=True):
     secrets: tuple[str, ...] = ()
 
 
+RUNTIME_CLASS: Final = "RuntimeClass"
+HANDLER = "handler"
+
+
 class Digest(Record, frozen=True):
     """`desired` (retained): everything that the node shall hold, by name and version.
 
@@ -128,12 +132,13 @@ class Assignment(Record, frozen=True):
 class ClaimedVolume(Record, frozen=True, kw_only=True):
     """The PersistentVolume that a claim is bound to, as its node mounts it: one of the three sources.
 
-    `local` is a directory on the node, made there if it is `provisioned` and not there yet.
+    `local` is a directory on the node, made there if it is `provisioned` and not there yet; a device with `block`.
     """
 
     name: str
     local: str = ""
     provisioned: bool = False
+    block: bool = False
     host_path: HostPathVolumeSource | None = None
     nfs: NFSVolumeSource | None = None
     mount_options: tuple[str, ...] = ()
@@ -142,10 +147,11 @@ class ClaimedVolume(Record, frozen=True, kw_only=True):
 class Config(Record, frozen=True):
     """`desired/config/<kind>/<namespace>/<name>` (retained): content of a ConfigMap or Secret, or a claim's volume.
 
-    Of the kind `Token` it holds the tokens of one pod, whose uid is the name; see `schemas.podtokens`.
+    Of the kind `Token` it holds the tokens of one pod, whose uid is the name; see `schemas.podtokens`. A RuntimeClass
+    is in no namespace, and has its `handler`.
     """
 
-    kind: Literal["ConfigMap", "Secret", "PersistentVolumeClaim", "Token"]
+    kind: Literal["ConfigMap", "Secret", "PersistentVolumeClaim", "RuntimeClass", "Token"]
     namespace: str
     name: str
     data: dict[str, bytes] = field(default_factory=dict)

@@ -33,10 +33,10 @@ def _files_of(pattern: str) -> tuple[str, ...]:
 
 def _files(patterns: Iterable[str]) -> tuple[str, ...]:
     found = {path for pattern in patterns for path in glob.glob(pattern)}
-    return tuple(sorted(filter(_is_device, found))[:MOST_FILES])
+    return tuple(sorted(filter(is_device, found))[:MOST_FILES])
 
 
-def _is_device(path: str) -> bool:
+def is_device(path: str) -> bool:
     """Links count as what they lead to: `/dev/serial/by-id` names a device whatever port it is in."""
     with contextlib.suppress(OSError):
         mode = Path(path).stat().st_mode

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from nodeagent.devices.handing import Handed
 from nodeagent.pods.confinement import apparmor, has_strict_groups, seccomp, selinux
 from nodeagent.pods.environment import expand_all
 from nodeagent.pods.fieldpaths import PodFacts
@@ -21,7 +22,7 @@ from nodeagent.pods.resources import (
 )
 from nodeagent.pods.sandboxconfig import CONTAINER_NAME, groups_of, pod_labels
 from nodeagent.pods.situation import SPEC_HASH
-from nodeagent.runtime.interface import ContainerConfig, Mount
+from nodeagent.runtime.interface import ContainerConfig, Device, Mount
 from schemas.core.container import Container, LifecycleHandler, VolumeMount
 from schemas.core.pod import Pod
 from schemas.core.security import Capabilities, PodSecurityContext, SecurityContext
@@ -50,6 +51,11 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     read_only_volumes: frozenset[str]
     hosts: Path
     termination_message: Path
+    relabelled: frozenset[str] = frozenset()
+    """Volumes whose files are this pod's alone, so that their SELinux labels may be."""
+    handed: Handed = Handed()
+    """What comes with the container's devices."""
+    block_devices: Sequence[Device] = ()
 
 
 def container_config(facts: PodFacts, container: Container, attempt: int, parts: Parts) -> ContainerConfig:
@@ -68,8 +74,9 @@ def container_config(facts: PodFacts, container: Container, attempt: int, parts:
         command=expand_all(container.command, parts.environment),
         args=expand_all(container.args, parts.environment),
         working_dir=container.working_dir,
-        environment=tuple(parts.environment.items()),
+        environment=tuple({**parts.handed.environment, **parts.environment}.items()),
         mounts=_mounts(container, parts),
+        devices=(*parts.handed.devices, *parts.block_devices),
         labels={**pod_labels(pod), CONTAINER_NAME: container.name},
         annotations=_annotations(pod, container),
         log_path=f"{container.name}/{attempt}.log",
@@ -89,7 +96,7 @@ def container_config(facts: PodFacts, container: Container, attempt: int, parts:
         no_new_privileges=rights.allow_privilege_escalation is False,
         run_as_user=user,
         run_as_group=group,
-        supplemental_groups=groups_of(pod_rights),
+        supplemental_groups=tuple(dict.fromkeys((*groups_of(pod_rights), *parts.handed.groups))),
         strict_groups=has_strict_groups(pod),
         unmasked_proc=rights.proc_mount == "Unmasked",
         seccomp=seccomp(pod, container, facts.node.seccomp_profiles),
@@ -145,9 +152,11 @@ def _mounts(container: Container, parts: Parts) -> tuple[Mount, ...]:
             container_path=_absolute(mount),
             read_only=mount.read_only or mount.name in parts.read_only_volumes,
             propagation=mount.mount_propagation or "None",
+            relabel=mount.name in parts.relabelled,
         )
         for mount, path in zip(container.volume_mounts, parts.volumes, strict=True)
     ]
+    mounts += parts.handed.mounts
     if all(mount.container_path != HOSTS for mount in mounts):
         mounts.append(Mount(host_path=parts.hosts, container_path=HOSTS))
     message_path = container.termination_message_path or DEFAULT_MESSAGE_PATH

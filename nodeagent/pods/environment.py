@@ -5,13 +5,14 @@ a reference to what is not defined (yet) stays as written, `$$(VAR)` is the text
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 import msgspec
 
+from nodeagent.pods.envfile import parse
 from nodeagent.pods.fieldpaths import PodFacts, field, resource
-from schemas.core.container import Container, EnvFromSource, EnvVarSource
+from schemas.core.container import Container, EnvFromSource, EnvVarSource, FileKeySelector
 from schemas.messages import Config, config_key
 
 _REFERENCE = re.compile(r"\$(?:(\$)|\(([^)]*)\))")
@@ -51,6 +52,14 @@ class Skipped(msgspec.Struct, frozen=True):
         )
 
 
+class FileFault(ValueError):
+    """A file that shall hold a variable does not; it may come. The text is for the container's status."""
+
+
+ReadFile = Callable[[FileKeySelector], bytes | None]
+"""The content of a file in a volume of the pod, or None where it is not there."""
+
+
 class Environment(msgspec.Struct, frozen=True):
     variables: dict[str, str]
     skipped: tuple[Skipped, ...] = ()
@@ -62,10 +71,16 @@ class _Absent(Exception):
 
 
 def environment(
-    container: Container, facts: PodFacts, configs: Mapping[str, Config], services: Mapping[str, str] | None = None
+    container: Container,
+    facts: PodFacts,
+    configs: Mapping[str, Config],
+    services: Mapping[str, str] | None = None,
+    read: ReadFile | None = None,
 ) -> Environment | MissingConfig:
-    """In the order in which they are defined, then those of Services. Raises `FieldFault` for a field that does not
-    exist."""
+    """In the order in which they are defined, then those of Services.
+
+    Raises `FieldFault` for a field that does not exist, and `FileFault` for a variable that no file has.
+    """
     of_services = services or {}
     variables: dict[str, str] = {}
     skipped: list[Skipped] = []
@@ -74,8 +89,11 @@ def environment(
         for source in container.env_from:
             variables |= _from_source(source, namespace, configs, skipped)
         for variable in container.env:
-            if variable.value_from is None:
-                found: str | None = expand(variable.value, {**of_services, **variables})
+            file = variable.value_from.file_key_ref if variable.value_from else None
+            if file is not None:
+                found: str | None = _from_file(file, read(file) if read is not None else None)
+            elif variable.value_from is None:
+                found = expand(variable.value, {**of_services, **variables})
             else:
                 found = _from_reference(variable.value_from, container, facts, configs)
             if found is not None:
@@ -83,6 +101,19 @@ def environment(
     except _Absent as absent:
         return absent.missing
     return Environment({**variables, **{k: v for k, v in of_services.items() if k not in variables}}, tuple(skipped))
+
+
+def _from_file(ref: FileKeySelector, content: bytes | None) -> str | None:
+    """Where the variable is optional, file and name may be missing; but a file that is there has to be one."""
+    if content is None and not ref.optional:
+        raise FileFault(f'environment variable file "{ref.path}" of volume "{ref.volume_name}" is not there')
+    try:
+        known = parse((content or b"").decode())
+    except ValueError as fault:
+        raise FileFault(f'couldn\'t parse env file "{ref.path}" of volume "{ref.volume_name}": {fault}') from None
+    if ref.key not in known and not ref.optional:
+        raise FileFault(f'environment variable key "{ref.key}" not found in file "{ref.path}"')
+    return known.get(ref.key)
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:

@@ -33,8 +33,8 @@ from nodeagent.pods.resizer import resize
 from nodeagent.pods.resources import all_containers
 from nodeagent.pods.sandboxconfig import sandbox_config
 from nodeagent.pods.situation import MIN_GRACE
-from nodeagent.pods.starting import ConfigFault, configure
-from nodeagent.runtime.interface import RuntimeFailure, Unavailable
+from nodeagent.pods.starting import ConfigFault, configure, runtime_handler
+from nodeagent.runtime.interface import RuntimeFailure, SandboxConfig, Unavailable
 from nodeagent.volumes.plan import Content, Local, Share, VolumeFault, plan_volumes
 from schemas.core.container import Container, LifecycleHandler
 from schemas.core.security import PodSecurityContext
@@ -135,8 +135,8 @@ class Executor:
 
     async def _run_sandbox(self, action: RunSandbox) -> Update:
         state, context = self._state, self._context
-        config = sandbox_config(state.facts(context.node), context.directories, action.attempt, state.start_time)
         try:
+            config = replace(self._sandbox(action.attempt), runtime_handler=runtime_handler(context, state))
             async with context.start_slots:
                 config.log_directory.mkdir(parents=True, exist_ok=True)
                 sandbox = await context.runtime.run_sandbox(config)
@@ -145,11 +145,18 @@ class Executor:
         except RuntimeFailure as error:
             context.event(state.pod, "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
             raise
+        except ConfigFault as fault:
+            context.event(state.pod, "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {fault}")
+            raise Failed(unchanged) from None
         context.owners[sandbox.id] = state.uid
         everything = [one for several in state.observed.containers.values() for one in several]
         others = [one for one in state.observed.sandboxes if one.id != sandbox.id]
         state.observed = observed([sandbox, *others], everything)
         return unchanged
+
+    def _sandbox(self, attempt: int) -> SandboxConfig:
+        state, context = self._state, self._context
+        return sandbox_config(state.facts(context.node), context.directories, attempt, state.start_time)
 
     async def _ensure_image(self, action: EnsureImage) -> Update:
         state, context = self._state, self._context
@@ -195,9 +202,7 @@ class Executor:
         reason = "CreateContainerConfigError"
         try:
             config = configure(context, state, container, action.attempt)
-            sandbox = sandbox_config(
-                state.facts(context.node), context.directories, self._sandbox_attempt(action), state.start_time
-            )
+            sandbox = self._sandbox(self._sandbox_attempt(action))
             reason = "CreateContainerError"
             async with context.start_slots:
                 container_id = await context.runtime.create_container(action.sandbox_id, config, sandbox)
@@ -212,7 +217,7 @@ class Executor:
             trouble = Trouble(reason, str(error))
             raise Failed(
                 lambda memory: memory.with_container(name, replace(memory.of(name), trouble=trouble)),
-                on_change=isinstance(error, ConfigFault),
+                on_change=isinstance(error, ConfigFault) and not error.passing,
             ) from None
         context.event(pod, "Normal", "Started", "Container started", name)
         hooked = container.lifecycle is not None and container.lifecycle.post_start is not None

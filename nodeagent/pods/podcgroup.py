@@ -28,10 +28,15 @@ def pod_cgroup(pod: Pod, node: NodeFacts) -> PodCgroup:
         cpu_shares=max(MIN_SHARES, asked.get(CPU, 0) * 1024 // 1000),
         cpu_quota=max(MIN_QUOTA, quota) if quota else 0,
         cpu_period=CPU_PERIOD,
-        memory_limit=most.get(MEMORY, 0) if _holds_for_all(pod, MEMORY) else 0,
+        memory_limit=memory_limit_of(pod),
         pids_limit=node.pids_limit,
         hugepages={page_name(size): most.get(huge_resource(size), 0) for size in node.page_sizes},
     )
+
+
+def memory_limit_of(pod: Pod) -> int:
+    """Bytes for the pod as a whole; 0: none."""
+    return limits(pod).get(MEMORY, 0) if _holds_for_all(pod, MEMORY) else 0
 
 
 def container_hugepages(container: Container, sizes: Iterable[int]) -> dict[str, int]:

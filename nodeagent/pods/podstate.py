@@ -20,7 +20,7 @@ from schemas import podtokens
 from schemas.core.container import Container, Lifecycle
 from schemas.core.pod import Pod, PodSpec
 from schemas.core.podstatus import PodStatus
-from schemas.messages import Config, config_key
+from schemas.messages import RUNTIME_CLASS, Config, config_key
 from schemas.meta import ObjectMeta
 
 
@@ -91,6 +91,8 @@ def config_keys(pod: Pod) -> frozenset[str]:
                 keys.add(config_key("ConfigMap", namespace, value.config_map_key_ref.name))
             if value and value.secret_key_ref:
                 keys.add(config_key("Secret", namespace, value.secret_key_ref.name))
+    if spec.runtime_class_name:
+        keys.add(config_key(RUNTIME_CLASS, "", spec.runtime_class_name))
     return frozenset(keys | {podtokens.key_of(pod)})
 
 

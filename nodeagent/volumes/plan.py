@@ -11,6 +11,7 @@ from msgspec import field
 from nodeagent.pods.environment import ConfigKind
 from nodeagent.pods.fieldpaths import FieldFault, PodFacts, resource
 from nodeagent.pods.fieldpaths import field as field_value
+from nodeagent.pods.podcgroup import HUGE, huge_resource, memory_limit_of
 from schemas import podtokens
 from schemas.core.pod import Pod
 from schemas.core.volume import (
@@ -23,6 +24,7 @@ from schemas.core.volume import (
 )
 from schemas.messages import Config, config_key
 from schemas.podclaims import claim_name
+from schemas.podrequests import limits
 from schemas.quantity import value
 
 DEFAULT_MODE = 0o644
@@ -43,11 +45,12 @@ class File(msgspec.Struct, frozen=True):
 
 
 class EmptyDir(msgspec.Struct, frozen=True):
-    """`in_memory`: a tmpfs of its own, of `size` bytes (0: the kernel's default)."""
+    """`in_memory`: a tmpfs of its own, of `size` bytes (0: the kernel's default); with `page_size` of huge pages."""
 
     name: str
     in_memory: bool = False
     size: int = 0
+    page_size: int = 0
 
 
 class HostPath(msgspec.Struct, frozen=True):
@@ -63,6 +66,14 @@ class Local(msgspec.Struct, frozen=True):
     name: str
     path: str
     is_ours: bool = False
+    read_only: bool = False
+
+
+class Block(msgspec.Struct, frozen=True):
+    """A device that is a PersistentVolume, and that containers see as one."""
+
+    name: str
+    path: str
     read_only: bool = False
 
 
@@ -83,7 +94,7 @@ class Content(msgspec.Struct, frozen=True):
     files: Mapping[str, File] = field(default_factory=dict)
 
 
-Planned = EmptyDir | HostPath | Local | Share | Content
+Planned = EmptyDir | HostPath | Local | Block | Share | Content
 
 
 class _Source(msgspec.Struct, frozen=True):
@@ -107,7 +118,7 @@ def config_keys(pod: Pod) -> set[str]:
 
 def is_read_only(planned: Planned) -> bool:
     """Whether containers may not write there, whatever their mounts say."""
-    return isinstance(planned, Content) or (isinstance(planned, HostPath | Local | Share) and planned.read_only)
+    return isinstance(planned, Content) or (isinstance(planned, HostPath | Local | Block | Share) and planned.read_only)
 
 
 def plan_volumes(facts: PodFacts, configs: Mapping[str, Config]) -> tuple[Planned, ...]:
@@ -125,11 +136,31 @@ def _plan(volume: Volume, facts: PodFacts, configs: Mapping[str, Config]) -> Pla
     if volume.config_map or volume.secret or volume.downward_api or volume.projected:
         return Content(volume.name, _files(volume, facts, configs))
     if volume.empty_dir is not None or not _names_a_source(volume):
-        source = volume.empty_dir
-        in_memory = source is not None and source.medium == "Memory"
-        size = value(source.size_limit) if source and source.size_limit is not None else 0
-        return EmptyDir(volume.name, in_memory, size)
+        return _empty_dir(volume, facts)
     raise VolumeFault(volume.name, "this kind of volume is not supported on this node; see docs/support.md")
+
+
+def _empty_dir(volume: Volume, facts: PodFacts) -> EmptyDir:
+    """In memory it takes no more than the pod may, nor than the node can give."""
+    medium = volume.empty_dir.medium if volume.empty_dir else ""
+    limit = volume.empty_dir.size_limit if volume.empty_dir else None
+    size = value(limit) if limit is not None else 0
+    if medium == "Memory":
+        bounds = (size, memory_limit_of(facts.pod), facts.node.allocatable_memory)
+        return EmptyDir(volume.name, True, min((bound for bound in bounds if bound), default=0))
+    if medium.startswith("HugePages"):
+        return EmptyDir(volume.name, True, size, _page_size(volume.name, medium, facts))
+    return EmptyDir(volume.name, False, size)
+
+
+def _page_size(volume: str, medium: str, facts: PodFacts) -> int:
+    """`HugePages` alone means those that the containers ask for, which are then of one size."""
+    named = {HUGE + medium.partition("-")[2]} if "-" in medium else {n for n in limits(facts.pod) if n.startswith(HUGE)}
+    found = [size for size in facts.node.page_sizes if huge_resource(size) in named]
+    if len(named) != 1 or len(found) != 1:
+        have = ", ".join(map(huge_resource, facts.node.page_sizes)) or "none"
+        raise VolumeFault(volume, f"medium {medium} asks for {' and '.join(sorted(named))}; the node has {have}")
+    return found[0]
 
 
 def _claimed(volume: Volume, claim: str, facts: PodFacts, configs: Mapping[str, Config]) -> Planned:
@@ -139,6 +170,8 @@ def _claimed(volume: Volume, claim: str, facts: PodFacts, configs: Mapping[str, 
         raise VolumeFault(volume.name, text)
     found, source = config.volume, volume.persistent_volume_claim
     read_only = source is not None and source.read_only
+    if found.block:
+        return Block(volume.name, found.local, read_only)
     if found.host_path:
         return HostPath(volume.name, found.host_path.path, found.host_path.type, read_only)
     if found.nfs:

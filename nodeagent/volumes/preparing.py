@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nodeagent.pods.node import Directories
 from nodeagent.volumes import mounts, ownership
-from nodeagent.volumes.plan import Content, EmptyDir, HostPath, Local, Planned, Share, VolumeFault
+from nodeagent.volumes.plan import Block, Content, EmptyDir, HostPath, Local, Planned, Share, VolumeFault
 from nodeagent.volumes.shares import mount_share
 from nodeagent.volumes.subpath import open_within
 from nodeagent.volumes.writer import write
@@ -79,7 +79,7 @@ class Volumes:
                     return self._empty_dir(uid, planned, group)
                 case HostPath():
                     return _check_host_path(planned)
-                case Local() | Share():
+                case Local() | Block() | Share():
                     return False  # attached before
         except OSError as error:
             raise VolumeFault(planned.name, f"{error.filename}: {error.strerror}") from None
@@ -87,6 +87,8 @@ class Volumes:
     def path(self, uid: str, planned: Planned) -> Path:
         """Where the volume lies on the node."""
         if isinstance(planned, HostPath):
+            return Path(planned.path)
+        if isinstance(planned, Block):
             return Path(planned.path)
         if isinstance(planned, Local):
             return self._local_path(planned.path)
@@ -106,6 +108,19 @@ class Volumes:
             raise VolumeFault(planned.name, f"subPath {sub_path!r}: {error.strerror}") from None
         finally:
             os.close(descriptor)
+
+    def read_only(self, uid: str, planned: Planned, path: Path, container: str, index: int, *, required: bool) -> Path:
+        """Where what lies at `path` is read-only with all that is mounted below it, for one mount of a container."""
+        if not self._may_mount:
+            return path
+        target = self._binding(uid, planned.name, container, f"{index}-read-only", is_directory=path.is_dir())
+        try:
+            mounts.mount_read_only(path, target)
+        except OSError as error:
+            if required:
+                raise VolumeFault(planned.name, f"recursiveReadOnly: {error.strerror}") from None
+            return path
+        return target
 
     def remove(self, uid: str) -> None:
         """Everything of this pod, unmounted first. Raises `OSError` where something holds on."""
@@ -159,7 +174,9 @@ class Volumes:
             path.mkdir(parents=True)
         if planned.in_memory and self._may_mount and not os.path.ismount(path):
             size = f",size={planned.size}" if planned.size else ""
-            mounts.mount("tmpfs", path, "tmpfs", options=f"mode=0777{size}")
+            kind = "hugetlbfs" if planned.page_size else "tmpfs"
+            pages = f",pagesize={planned.page_size // 1024}K" if planned.page_size else ""
+            mounts.mount(kind, path, kind, options=f"mode=0777{size}{pages}")
             is_new = True
         mode = EMPTY_DIR_MODE if group is None else EMPTY_DIR_MODE | stat.S_ISGID
         status = path.stat()
@@ -170,17 +187,23 @@ class Volumes:
         return is_new
 
     def _bind(self, uid: str, volume: str, container: str, index: int, descriptor: int) -> Path:
-        target = self._directories.pod_run(uid) / "subpaths" / volume / container / str(index)
+        is_directory = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        target = self._binding(uid, volume, container, str(index), is_directory=is_directory)
+        mounts.mount(f"/proc/self/fd/{descriptor}", target, flags=mounts.MS_BIND)
+        return target
+
+    def _binding(self, uid: str, volume: str, container: str, name: str, *, is_directory: bool) -> Path:
+        """Where something is mounted for one mount of a container: there, and nothing mounted on it."""
+        target = self._directories.pod_run(uid) / "subpaths" / volume / container / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(target):
             for point in mounts.mounted_below(target):
                 mounts.unmount(point)
             target.rmdir() if target.is_dir() else target.unlink()
-        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+        if is_directory:
             target.mkdir()
         else:
             target.touch()
-        mounts.mount(f"/proc/self/fd/{descriptor}", target, flags=mounts.MS_BIND)
         return target
 
 

@@ -6,6 +6,7 @@ its descriptor, never by its name.
 """
 
 import os
+import stat
 from pathlib import Path
 
 from nodeagent.volumes.plan import VolumeFault
@@ -15,6 +16,33 @@ _WALK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 def open_within(volume: str, root: Path, sub_path: str) -> int:
     """A descriptor (`O_PATH`) of the sub-path; directories that are missing are made. Raises `VolumeFault`."""
+    try:
+        return _open(volume, root, sub_path, make=True)
+    except OSError as error:
+        raise VolumeFault(volume, f"subPath {sub_path!r}: {error.strerror}") from None
+
+
+def read_within(volume: str, root: Path, path: str, most: int) -> bytes | None:
+    """The content of a file of the volume, or None where there is none. Raises `VolumeFault`."""
+    try:
+        at = _open(volume, root, path, make=False)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise VolumeFault(volume, f"{path!r}: {error.strerror}") from None
+    try:
+        if not stat.S_ISREG(os.fstat(at).st_mode):
+            raise VolumeFault(volume, f"{path!r} is no file")
+        with open(f"/proc/self/fd/{at}", "rb") as file:
+            content = file.read(most + 1)
+    finally:
+        os.close(at)
+    if len(content) > most:
+        raise VolumeFault(volume, f"{path!r} is larger than {most // 1024} KiB")
+    return content
+
+
+def _open(volume: str, root: Path, sub_path: str, *, make: bool) -> int:
     if sub_path.startswith("/") or ".." in sub_path.split("/"):
         raise VolumeFault(volume, f"subPath {sub_path!r} must be relative and must not contain '..'")
     base = root.resolve()
@@ -25,19 +53,21 @@ def open_within(volume: str, root: Path, sub_path: str) -> int:
     mode = base.stat().st_mode & 0o7777
     try:
         for name in resolved.relative_to(base).parts:
-            inner = _step(at, name, mode)
+            inner = _step(at, name, mode if make else None)
             os.close(at)
             at = inner
-    except OSError as error:
+    except OSError:
         os.close(at)
-        raise VolumeFault(volume, f"subPath {sub_path!r}: {error.strerror}") from None
+        raise
     return at
 
 
-def _step(at: int, name: str, mode: int) -> int:
+def _step(at: int, name: str, mode: int | None) -> int:
     try:
         inner = os.open(name, _WALK, dir_fd=at)
     except FileNotFoundError:
+        if mode is None:
+            raise
         os.mkdir(name, dir_fd=at)
         inner = os.open(name, _WALK, dir_fd=at)
         os.chmod(f"/proc/self/fd/{inner}", mode)

@@ -20,8 +20,9 @@ from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
 from schemas.core.pod import Pod
 from schemas.core.podstatus import PodStatus
 from schemas.core.volume import Volume
-from schemas.messages import Assignment, ClaimedVolume, Config, Digest
+from schemas.messages import HANDLER, RUNTIME_CLASS, Assignment, ClaimedVolume, Config, Digest
 from schemas.meta import Ref
+from schemas.node import RuntimeClass
 from schemas.podclaims import claim_names
 
 COMMIT = "wherry.dev/commit"
@@ -80,10 +81,10 @@ def desired(
 def uses(pod: Pod) -> set[Ref]:
     """The ConfigMaps, Secrets and claims that the pod names, optional ones included, whether they exist or not.
 
-    And the ServiceAccount whose token it mounts.
+    And the ServiceAccount whose token it mounts, and its RuntimeClass.
     """
     namespace = pod.metadata.namespace
-    return {Ref(kind, namespace, name) for kind, name in _named(pod) if name}
+    return {Ref(kind, "" if kind == RUNTIME_CLASS else namespace, name) for kind, name in _named(pod) if name}
 
 
 def _named(pod: Pod) -> Iterator[tuple[str, str]]:
@@ -98,6 +99,7 @@ def _named(pod: Pod) -> Iterator[tuple[str, str]]:
         yield "PersistentVolumeClaim", claim
     for reference in spec.image_pull_secrets:
         yield "Secret", reference.name
+    yield RUNTIME_CLASS, spec.runtime_class_name
     if podtokens.asked(pod):
         yield "ServiceAccount", spec.service_account_name
 
@@ -142,6 +144,8 @@ def _config(ref: Ref, view: View) -> Config | None:
     if isinstance(found, Secret):
         data = found.data | {key: value.encode() for key, value in found.string_data.items()}
         return Config("Secret", ref.namespace, ref.name, data)
+    if isinstance(found, RuntimeClass):
+        return Config(RUNTIME_CLASS, "", ref.name, {HANDLER: found.handler.encode()})
     if isinstance(found, PersistentVolumeClaim) and (volume := _claimed(found, view)):
         return Config("PersistentVolumeClaim", ref.namespace, ref.name, volume=volume)
     return None
@@ -154,12 +158,14 @@ def _claimed(claim: PersistentVolumeClaim, view: View) -> ClaimedVolume | None:
     if volume is None or kept is None or kept.uid != claim.metadata.uid or claim.status.phase != "Bound":
         return None
     spec = volume.spec
-    if spec.volume_mode == "Block" or not (spec.local or spec.host_path or spec.nfs):
+    block = spec.volume_mode == "Block"
+    if not spec.local and (block or not (spec.host_path or spec.nfs)):
         return None
     return ClaimedVolume(
         name=volume.metadata.name,
         local=spec.local.path if spec.local else "",
         provisioned=localpath.is_ours(volume),
+        block=block,
         host_path=spec.host_path,
         nfs=spec.nfs,
         mount_options=spec.mount_options,
