@@ -89,9 +89,9 @@ class PlayedRuntime(FakeRuntime):
         if self.is_of_job(sandbox.uid):
             asyncio.get_running_loop().call_later(JOB_SECONDS, self.crash, container_id, 0, "Completed")
 
-    async def stop_container(self, container_id: str, grace_seconds: float) -> None:
+    async def stop_container(self, container_id: str, grace_seconds: float, signal: str = "") -> None:
         await asyncio.sleep(min(STOP_SECONDS, grace_seconds))  # no container is gone at once
-        await super().stop_container(container_id, grace_seconds)
+        await super().stop_container(container_id, grace_seconds, signal)
 
     async def image_id(self, reference: str) -> Image | None:
         is_here = not self._present or reference.startswith("sha256:") or normalise(reference) in self._present
