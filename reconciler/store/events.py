@@ -5,8 +5,7 @@ whole seconds, as everywhere in the API.
 """
 
 import re
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
 from msgspec.structs import replace
@@ -16,12 +15,12 @@ from reconciler.store.changes import Emit
 from reconciler.store.view import View
 from schemas.core.event import Event, EventSource
 from schemas.core.reference import ObjectReference
-from schemas.meta import Object, ObjectMeta, Ref, ref_of
+from schemas.meta import Object, ObjectMeta, Ref
 
 LIFETIME = timedelta(hours=1)
-MOST = 5_000
 MESSAGE_BYTES = 1024  # the API server's limit
 _NAME_LENGTH = 253
+_NEVER = datetime.fromtimestamp(0, UTC)
 _DEFAULT_NAMESPACE = "default"  # of events about what has no namespace
 
 
@@ -99,22 +98,10 @@ def _told_whence(event: Event, emit: Emit, about: Object | None) -> Event:
     return replace(event, metadata=replace(event.metadata, annotations=annotations))
 
 
-def expired(events: Iterable[Event], now: datetime) -> tuple[Ref, ...]:
-    """Those to be deleted: older than an hour, and the oldest of those over the limit of 5,000."""
-    by_age = sorted(events, key=last_seen)
-    surplus = len(by_age) - MOST
-    return tuple(
-        ref_of(event) for i, event in enumerate(by_age) if i < surplus or now.timestamp() - last_seen(event) >= _HOUR
-    )
-
-
-_HOUR = LIFETIME.total_seconds()
-
-
-def last_seen(event: Event) -> float:
-    """When it was last told, in seconds since 1970; what somebody writes by hand may be about a time long ago."""
+def last_seen(event: Event) -> datetime:
+    """When it was last told; what somebody writes by hand may be about a time long ago."""
     times = (event.last_timestamp, event.event_time, event.metadata.creation_timestamp)
-    return max((one.timestamp() for one in times if one), default=0.0)
+    return max([one for one in times if one is not None], default=_NEVER)
 
 
 def _reference(regarding: Object | ObjectReference) -> ObjectReference:

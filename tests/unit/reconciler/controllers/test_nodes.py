@@ -218,6 +218,23 @@ def test_an_event_is_forgotten_an_hour_after_it_was_last_seen() -> None:
     assert world.cache.list(Event) == ()
 
 
+def test_of_too_many_events_the_oldest_go_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(eventttl, "MOST", 20)
+    monkeypatch.setattr(eventttl, "SURPLUS", 10)
+    world = World((eventttl.CONTROLLER,))
+    world.create(node("n1"))
+    for number in range(64):
+        world.apply((Emit(world.get(Node, "", "n1"), "Normal", "Test", f"number {number}", "test"),))
+        world.now += timedelta(seconds=1)
+    before = world.commits
+    world.settle()
+    world.advance(1)
+    left = {event.message for event in world.cache.list(Event)}
+    assert left == {f"number {number}" for number in range(64 - len(left), 64)}
+    assert 20 <= len(left) < 30
+    assert world.commits - before == (64 - len(left)) // 10
+
+
 @pytest.mark.parametrize(
     ("condition", "taint"),
     [

@@ -5,10 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from reconciler.store import events
 from reconciler.store.cache import Cache
 from reconciler.store.changes import Emit
-from reconciler.store.events import event_claim, event_name, event_of, expired, present_event
+from reconciler.store.events import event_claim, event_name, event_of, last_seen, present_event
 from schemas.core.event import Event
 from schemas.core.reference import ObjectReference
 from schemas.meta import ObjectMeta, Ref
@@ -112,26 +111,14 @@ def test_an_equal_event_is_found_whatever_its_name() -> None:
     assert present_event(replace(KILLED, reason="Killing"), cache) is None
 
 
-def aged(name: str, age: timedelta) -> Event:
-    return Event(
-        metadata=ObjectMeta(name=name, namespace="shop"), involved_object=ObjectReference(), last_timestamp=NOW - age
-    )
-
-
-def test_events_of_over_an_hour_expire() -> None:
-    found = (
-        aged("old", HOUR),
-        aged("young", HOUR - timedelta(seconds=1)),
-        replace(aged("timeless", HOUR), last_timestamp=None),
-    )
-    assert set(expired(found, NOW)) == {Ref("Event", "shop", "old"), Ref("Event", "shop", "timeless")}
-    assert expired((), NOW) == ()
-
-
-def test_of_too_many_events_the_oldest_expire(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "MOST", 3)
-    found = [aged(f"e{i}", timedelta(seconds=i)) for i in range(5)]
-    assert set(expired(found, NOW)) == {Ref("Event", "shop", "e4"), Ref("Event", "shop", "e3")}
+def test_when_an_event_was_last_told_is_the_latest_time_in_it() -> None:
+    about, metadata = ObjectReference(), ObjectMeta(name="e", namespace="shop", creation_timestamp=NOW - HOUR)
+    event = Event(metadata=metadata, involved_object=about, last_timestamp=NOW)
+    assert last_seen(event) == NOW
+    assert last_seen(replace(event, last_timestamp=NOW - 2 * HOUR)) == NOW - HOUR
+    assert last_seen(replace(event, event_time=NOW + HOUR)) == NOW + HOUR
+    timeless = Event(metadata=ObjectMeta(name="e", namespace="shop"), involved_object=about)
+    assert last_seen(timeless).timestamp() == 0
 
 
 def test_what_the_emitter_counted_is_taken_as_it_is_however_often_it_says_so() -> None:
