@@ -14,7 +14,9 @@ from typing import Any
 import msgspec
 
 from nodeagent.agent import Agent
-from nodeagent.config import Config, Reserved
+from nodeagent.config import Config
+from nodeagent.machine.settings import Reserved
+from nodeagent.machine.thresholds import DEFAULT_HARD
 from nodeagent.node import Machine
 from nodeagent.runtime.archive import normalise
 from nodeagent.runtime.fake import FakeRuntime
@@ -50,9 +52,7 @@ class Played(msgspec.Struct, frozen=True):
         return Machine(
             cpus=self.cpus,
             memory=8 * GIB,
-            memory_available=8 * GIB,
             storage=100 * GIB,
-            storage_free=100 * GIB,
             addresses=(f"10.210.0.{self.number}",),
             hostname=self.name,
             architecture=self.architecture,
@@ -112,6 +112,7 @@ def agent_of(played: Played, broker: BrokerAddress, data: Path) -> Agent:
         labels=played.labels,
         taints=played.taints,
         reserved=Reserved(cpu="0", memory="0"),
+        eviction_hard=dict.fromkeys(DEFAULT_HARD, "0"),
     )
     runtime = PlayedRuntime(played.images)
 
