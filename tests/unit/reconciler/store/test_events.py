@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from reconciler.store.cache import Cache
 from reconciler.store.changes import Emit
-from reconciler.store.events import event_claim, event_name, event_of, last_seen, present_event
+from reconciler.store.events import MESSAGE_BYTES, event_claim, event_name, event_of, last_seen, present_event
 from schemas.core.event import Event
 from schemas.core.reference import ObjectReference
 from schemas.meta import ObjectMeta, Ref
@@ -83,8 +83,8 @@ def test_an_event_has_a_name_and_a_namespace_whatever_it_is_about(
 def test_a_message_is_cut_to_what_the_api_server_takes(message: str) -> None:
     cut = event_of(replace(KILLED, message=message), NAME, NOW).message
     encodable = message.encode(errors="replace")
-    assert len(cut.encode(errors="replace")) <= events.MESSAGE_BYTES
-    if len(encodable) <= events.MESSAGE_BYTES:
+    assert len(cut.encode(errors="replace")) <= MESSAGE_BYTES
+    if len(encodable) <= MESSAGE_BYTES:
         assert cut == encodable.decode()
     else:
         assert cut.endswith("...")
