@@ -7,6 +7,7 @@ replaced in any case: that makes nothing worse. Kubernetes takes nodes in no ord
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 
 import msgspec
 
@@ -76,19 +77,26 @@ def rollout(
     hash_: str,
     desired: int,
     now: datetime,
+    awaits: Callable[[Pod], bool] = lambda _: False,
 ) -> Rollout:
-    """The next step of an update; `pods` are those of each node, `waiting` available old ones of further nodes."""
+    """The next step of an update; `pods` are those of each node, `waiting` available old ones of further nodes.
+
+    An old pod whose node `awaits` the new image runs on, and others may go before it.
+    """
     if owner.spec.update_strategy.type == "OnDelete":
         return Rollout()
     pairs = [_pair(node, pods[node], hash_) for node in pods]
     pairs += [_Pair(pod.spec.node_name, None, pod) for pod in waiting]
     pairs.sort(key=lambda pair: pair.node if pair is not None else "")
     allowed, seconds = limits(owner, desired), owner.spec.min_ready_seconds
-    step = _surging if allowed.surge else _replacing
-    return step(pairs, allowed, lambda pod: podstate.available(pod, seconds, now))
+    if allowed.surge:
+        return _surging(pairs, allowed, lambda pod: podstate.available(pod, seconds, now))
+    return _replacing(pairs, allowed, lambda pod: podstate.available(pod, seconds, now), awaits)
 
 
-def _replacing(pairs: Sequence[_Pair | None], allowed: Limits, available: _Available) -> Rollout:
+def _replacing(
+    pairs: Sequence[_Pair | None], allowed: Limits, available: _Available, awaits: Callable[[Pod], bool]
+) -> Rollout:
     unavailable = 0
     broken: list[Pod] = []
     candidates: list[Pod] = []
@@ -103,7 +111,8 @@ def _replacing(pairs: Sequence[_Pair | None], allowed: Limits, available: _Avail
             unavailable += 1
         else:
             candidates.append(pair.old)
-    return Rollout(deleted=(*broken, *candidates[: max(0, allowed.unavailable - unavailable)]))
+    ready = (pod for pod in candidates if not awaits(pod))
+    return Rollout(deleted=(*broken, *islice(ready, max(0, allowed.unavailable - unavailable))))
 
 
 def _surging(pairs: Sequence[_Pair | None], allowed: Limits, available: _Available) -> Rollout:

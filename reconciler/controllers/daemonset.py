@@ -4,14 +4,14 @@ Which nodes these are, `daemonpods` asks the scheduler's filters; the scheduler 
 goes over the nodes is in `daemonrollout`. A pod on a node that is away stays, and is looked after when it returns.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 from msgspec import structs
 
 from reconciler.admission.ahead import ahead
-from reconciler.controllers import daemoncalm, podstate
+from reconciler.controllers import daemoncalm, imagewait, podstate
 from reconciler.controllers.daemoncalm import Calm
 from reconciler.controllers.daemonpods import Fitness, by_node, failures, fitness, is_new, new_pod, node_of, replaced_in
 from reconciler.controllers.daemonrollout import allows_surge, rollout
@@ -38,7 +38,9 @@ def concerns(event: Event, view: View) -> Iterable[Ref]:
     if isinstance(event.object, DaemonSet):
         return () if event.new is None else (ref_of(event.new),)
     if isinstance(event.object, Node):
-        return tuple(map(ref_of, view.list(DaemonSet))) if _is_another(event) else ()
+        if _is_another(event):
+            return tuple(map(ref_of, view.list(DaemonSet)))
+        return imagewait.owners(event, "DaemonSet", view)
     if not isinstance(event.object, Pod | ControllerRevision):
         return ()
     return keepers(event, DaemonSet, view, lambda one, labels: selectors.matches(one.spec.selector, labels))
@@ -88,9 +90,13 @@ def reconcile(ref: Ref, view: View, now: datetime) -> Plan:
         now,
     )
     daemoncalm.remember(owner, known, found.nodes, found.pods, now, view)
-    created, deleted = _decided(found)
+    created, deleted = _decided(found, lambda pod: imagewait.awaited(pod, owner.spec.template, view) != "")
     pods, refusal = ahead(tuple(_new_pods(found, dict([*created.items()][:BURST]), view)), view)
-    changes: list[Change] = [*claimed.changes, *past.changes, *_deletions(owner, deleted[:BURST])]
+    changes: list[Change] = [*claimed.changes, *past.changes]
+    for pod in deleted[:BURST]:
+        if not is_new(pod, hash_):
+            changes += imagewait.given_up(owner, pod, owner.spec.template, view, COMPONENT)
+    changes += _deletions(owner, deleted[:BURST])
     changes += _creations(owner, pods, refusal)
     changes += _forgotten(past, (*claimed.owned, *known.pods.values()), owner)
     status = _status(found, past.collisions, {node_of(pod) for pod in pods})
@@ -101,7 +107,7 @@ def reconcile(ref: Ref, view: View, now: datetime) -> Plan:
     return Plan(tuple(changes), REFUSED_SECONDS if refusal else _look_again_in(found))
 
 
-def _decided(found: _Found) -> tuple[dict[str, int], list[Pod]]:
+def _decided(found: _Found, awaits: Callable[[Pod], bool]) -> tuple[dict[str, int], list[Pod]]:
     """Nodes that get a pod, with the number of those that have failed there, and pods that go."""
     created = {name: 0 for name, fit in found.nodes.items() if fit.runs and name not in found.pods}
     deleted = [pod for name in found.pods for pod in _superfluous(found, name)]
@@ -112,7 +118,7 @@ def _decided(found: _Found) -> tuple[dict[str, int], list[Pod]]:
     if created or deleted or _has_lost_pods(found):
         return created, deleted
     here = {name: pods for name, pods in found.pods.items() if name in found.nodes}
-    step = rollout(found.owner, here, found.waiting, found.hash, found.desired, found.now)
+    step = rollout(found.owner, here, found.waiting, found.hash, found.desired, found.now, awaits)
     useless = [name for name in step.surged if name in found.nodes and not found.nodes[name].runs]
     deleted = [*step.deleted, *(pod for name in useless for pod in found.pods[name])]
     return {name: 0 for name in step.surged if name not in useless}, deleted

@@ -5,12 +5,12 @@ same revision, so that a pod which has just failed is never counted on. Follows 
 (https://kubernetes.io/docs/concepts/workloads/controllers/deployment/).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from msgspec import structs
 
-from reconciler.controllers import podstate, progress, replicacounts, revision
+from reconciler.controllers import imagewait, podstate, progress, replicacounts, revision
 from reconciler.controllers.interface import NOTHING, Controller, Plan
 from reconciler.controllers.ownership import claim
 from reconciler.controllers.replicacounts import size, wanted
@@ -20,6 +20,7 @@ from reconciler.store.changes import Emit, UpdateStatus
 from reconciler.store.view import Event, View
 from schemas import selectors
 from schemas.apps import Deployment, ReplicaSet
+from schemas.core.node import Node
 from schemas.core.pod import Pod
 from schemas.meta import LabelSelector, Object, Ref, controller_of, ref_of
 
@@ -27,7 +28,10 @@ COMPONENT = "deployment-controller"
 
 
 def concerns(event: Event, view: View) -> Iterable[Ref]:
-    """The Deployment itself; of a ReplicaSet or a pod the one that it belongs to or might be adopted by."""
+    """The Deployment itself; of a ReplicaSet or a pod the one that it belongs to or might be adopted by.
+
+    Of a node whose images stand otherwise those of its pods.
+    """
     if isinstance(event.object, Deployment):
         return () if event.new is None else (ref_of(event.new),)
     if isinstance(event.object, ReplicaSet):
@@ -35,6 +39,9 @@ def concerns(event: Event, view: View) -> Iterable[Ref]:
         return found or _adopters(event.new, view)
     if isinstance(event.object, Pod):
         return _of_pod(event.object, view)
+    if isinstance(event.object, Node):
+        sets = (view.get(ReplicaSet, ref.namespace, ref.name) for ref in imagewait.owners(event, "ReplicaSet", view))
+        return {ref for one in sets for ref in _controlling(one)}
     return ()
 
 
@@ -77,7 +84,7 @@ def reconcile(ref: Ref, view: View, now: datetime) -> Plan:
     if deployment.spec.paused or _being_scaled(deployment, rollout.sets):
         _scale(rollout)
     elif replicacounts.rolls(deployment):
-        _roll(rollout)
+        _roll(rollout, view)
     else:
         _recreate(rollout, view)
     return rollout.plan()
@@ -153,8 +160,11 @@ def _scale_proportionally(rollout: Rollout) -> None:
         rollout.resize(name, replicas)
 
 
-def _roll(rollout: Rollout) -> None:
-    """One step of a rolling update: the new set up, or else the old ones down."""
+def _roll(rollout: Rollout, view: View) -> None:
+    """One step of a rolling update: the new set up, or else the old ones down.
+
+    While a node of an old pod awaits the new image, no old pod goes but for a new one that is available.
+    """
     deployment = rollout.deployment
     rollout.find_revision(create=True)
     new = rollout.new
@@ -167,10 +177,11 @@ def _roll(rollout: Rollout) -> None:
         rollout.tell_progress()
         return
     running = revision.by_age(one for one in rollout.old if size(one) > 0)
-    resized = [
-        rollout.resize(name, replicas, only_on_change=True)
-        for name, replicas in replicacounts.old_set_sizes(deployment, running, new).items()
-    ]
+    sizes = replicacounts.old_set_sizes(deployment, running, new)
+    if replicacounts.max_unavailable(deployment) and _awaits_images(rollout, view):
+        surges = replicacounts.max_surge(deployment) > 0
+        sizes = replicacounts.old_set_sizes(deployment, running, new, unavailable=0) if surges else {}
+    resized = [rollout.resize(name, replicas, only_on_change=True) for name, replicas in sizes.items()]
     if not any(resized) and progress.complete(deployment, deployment.status):
         rollout.clean_up()
     rollout.tell_progress()
@@ -181,7 +192,11 @@ def _recreate(rollout: Rollout, view: View) -> None:
     deployment = rollout.deployment
     rollout.find_revision()
     running = [one for one in rollout.old if size(one) > 0]
+    if _awaits_images(rollout, view):
+        rollout.tell_progress()
+        return
     for one in running:
+        rollout.tell_all(_images_given_up(rollout, one, view))
         rollout.resize(one.metadata.name, 0)
     if not running and not _old_pods_left(rollout, view):
         rollout.find_revision(create=True)
@@ -191,6 +206,30 @@ def _recreate(rollout: Rollout, view: View) -> None:
         if progress.complete(deployment, deployment.status):
             rollout.clean_up()
     rollout.tell_progress()
+
+
+def _awaits_images(rollout: Rollout, view: View) -> bool:
+    """Whether a pod of an old set does its work on a node that is still fetching an image of the template.
+
+    Where the sets are turned back to a healthy one, it is another template, of which no node was told.
+    """
+    template = rollout.deployment.spec.template
+    if rollout.new is not None and revision.of_template(rollout.deployment, rollout.sets) is not rollout.new:
+        return False
+    wanted_images = imagewait.images_of(template)
+    return any(
+        imagewait.awaited(pod, template, view)
+        for one in rollout.old
+        if size(one) > 0 and wanted_images - imagewait.images_of(one.spec.template)
+        for pod in view.owned_by(Pod, one.metadata.uid)
+        if pod.metadata.deletion_timestamp is None and podstate.ready(pod)
+    )
+
+
+def _images_given_up(rollout: Rollout, old: ReplicaSet, view: View) -> Iterator[Emit]:
+    template = rollout.deployment.spec.template
+    for pod in view.owned_by(Pod, old.metadata.uid):
+        yield from imagewait.given_up(rollout.deployment, pod, template, view, COMPONENT)
 
 
 def _old_pods_left(rollout: Rollout, view: View) -> bool:

@@ -77,13 +77,16 @@ def new_set_size(deployment: Deployment, sets: Sequence[ReplicaSet], new: Replic
     return size(new) + min(room, wanted(deployment) - size(new))
 
 
-def old_set_sizes(deployment: Deployment, old: Sequence[ReplicaSet], new: ReplicaSet) -> dict[str, int]:
+def old_set_sizes(
+    deployment: Deployment, old: Sequence[ReplicaSet], new: ReplicaSet, unavailable: int | None = None
+) -> dict[str, int]:
     """Sizes by name that the old sets (oldest first) may shrink to: their unhealthy pods first.
 
+    `unavailable`: how many pods may be missing, where that is less than `max_unavailable`.
     Pods that a set is about to delete are not counted on, even while they are still available.
     """
     sizes = {one.metadata.name: size(one) for one in old}
-    minimum = wanted(deployment) - max_unavailable(deployment)
+    minimum = wanted(deployment) - (max_unavailable(deployment) if unavailable is None else unavailable)
     missing = size(new) - _staying(new)
     excess = total(old) + size(new) - minimum - missing
     if total(old) == 0 or excess <= 0:

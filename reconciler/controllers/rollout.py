@@ -124,6 +124,9 @@ class Rollout:
     def _tell(self, message: str) -> None:
         self._events.append(Emit(self._before, "Normal", "ScalingReplicaSet", message, COMPONENT))
 
+    def tell_all(self, events: Iterable[Emit]) -> None:
+        self._events += events
+
     def clean_up(self) -> None:
         """Forgets revisions beyond the history limit."""
         for one in revision.expendable(self.deployment, self.old):

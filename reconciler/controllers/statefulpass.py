@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 
 from reconciler.admission.ahead import ahead
-from reconciler.controllers import podstate, statefulclaims
+from reconciler.controllers import imagewait, podstate, statefulclaims
 from reconciler.controllers.statefulclaims import COMPONENT
 from reconciler.controllers.statefulpods import (
     healthy,
@@ -163,10 +163,17 @@ class Pass:
             if pod is None or pod.metadata.uid in self.ending:
                 return
             if revision_of(pod) != self._update.name and pod.metadata.deletion_timestamp is None:
-                self._delete(pod)
+                self._replace(pod)
                 return
             if not healthy(pod):
                 return
+
+    def _replace(self, pod: Pod) -> None:
+        """Ends it for an update; one that does its work not before its node has the new image."""
+        template = self._update.template
+        if not (healthy(pod) and imagewait.awaited(pod, template, self._view)):
+            self.changes += imagewait.given_up(self._owner, pod, template, self._view, COMPONENT)
+            self._delete(pod)
 
     def _delete(self, pod: Pod) -> None:
         self.changes.append(Delete(ref_of(pod), uid=pod.metadata.uid))

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from msgspec import structs
 
-from reconciler.controllers import podstate
+from reconciler.controllers import imagewait, podstate
 from reconciler.controllers.history import History, forgotten, history, template_of
 from reconciler.controllers.interface import NOTHING, Controller, Plan
 from reconciler.controllers.ownership import claim, keepers
@@ -20,6 +20,7 @@ from reconciler.store.changes import Change, UpdateStatus
 from reconciler.store.view import Event, View
 from schemas import selectors
 from schemas.apps import ControllerRevision, StatefulSet, StatefulSetStatus
+from schemas.core.node import Node
 from schemas.core.persistence import PersistentVolumeClaim
 from schemas.core.pod import Pod
 from schemas.meta import Ref, ref_of
@@ -28,9 +29,14 @@ _REVISION_LABEL = "controller.kubernetes.io/hash"
 
 
 def concerns(event: Event, view: View) -> Iterable[Ref]:
-    """The set itself; for a pod or revision its set, or those that might adopt it; for a lost claim its set."""
+    """The set itself; for a pod or revision its set, or those that might adopt it; for a lost claim its set.
+
+    For a node whose images stand otherwise those of its pods.
+    """
     if isinstance(event.object, StatefulSet):
         return () if event.new is None else (ref_of(event.new),)
+    if isinstance(event.object, Node):
+        return imagewait.owners(event, "StatefulSet", view)
     if isinstance(event.object, PersistentVolumeClaim):
         return tuple(_of_claim(event.object, view)) if event.new is None else ()
     if not isinstance(event.object, Pod | ControllerRevision):

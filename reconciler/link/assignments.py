@@ -4,13 +4,14 @@ A node is told the pods that are bound to it, the ConfigMaps, Secrets and claime
 directories of deleted volumes to remove; nothing else.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 import msgspec
 from msgspec import field, structs
 
 from reconciler.controllers.volumes import localpath
+from reconciler.link.readying import Prepull, readying
 from reconciler.store.view import View
 from schemas import podtokens
 from schemas.core.config import ConfigMap, Secret
@@ -20,7 +21,7 @@ from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
 from schemas.core.pod import Pod
 from schemas.core.podstatus import PodStatus
 from schemas.core.volume import Volume
-from schemas.messages import HANDLER, RUNTIME_CLASS, Assignment, ClaimedVolume, Config, Digest
+from schemas.messages import HANDLER, RUNTIME_CLASS, Assignment, ClaimedVolume, Config, Digest, WantedImage
 from schemas.meta import Ref
 from schemas.node import RuntimeClass
 from schemas.podclaims import claim_names
@@ -40,12 +41,22 @@ class Desired(msgspec.Struct, frozen=True):
     pod_cidr: str = ""
     named: frozenset[Ref] = frozenset()
     discard: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, WantedImage] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def digest(self, store: str, revision: int) -> Digest:
         generations = {uid: assignment.pod.metadata.generation for uid, assignment in self.pods.items()}
         hashes = {key: config.content_hash() for key, config in self.configs.items()}
-        return Digest(store, revision, generations, hashes, self.pod_cidr, dict(self.discard), labels=dict(self.labels))
+        return Digest(
+            store=store,
+            revision=revision,
+            pods=generations,
+            configs=hashes,
+            pod_cidr=self.pod_cidr,
+            discard=dict(self.discard),
+            images=dict(self.images),
+            labels=dict(self.labels),
+        )
 
 
 def no_token(pod: Pod) -> Config | None:
@@ -57,14 +68,18 @@ def desired(
     view: View,
     token: Callable[[Pod], Config | None] = no_token,
     discard: Mapping[str, str] = MappingProxyType({}),
+    prepulls: Iterable[Prepull] = (),
 ) -> Desired:
-    """Everything that this node shall hold now. `token` gives the body of a pod's tokens, `discard` is of `discards`.
+    """Everything that this node shall hold now.
+
+    `token` gives the body of a pod's tokens, `discard` is of `discards`, `prepulls` of `readying`.
 
     Pods that are ending stay until the node has reported them removed, and ended ones until they are deleted:
     their logs and exit codes are on the node.
     """
     pods = view.pods_on(node)
-    named = frozenset(ref for pod in pods for ref in uses(pod))
+    ready = readying(node, pods, prepulls, view)
+    named = frozenset(ref for pod in pods for ref in uses(pod)) | ready.secrets
     configs = [config for ref in sorted(named) if (config := _config(ref, view))]
     configs += [config for pod in pods if (config := token(pod))]
     stored = view.get(Node, "", node)
@@ -74,6 +89,7 @@ def desired(
         pod_cidr=stored.spec.pod_cidr if stored else "",
         named=named,
         discard=discard,
+        images=ready.images,
         labels=stored.metadata.labels if stored else {},
     )
 

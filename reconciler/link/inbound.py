@@ -7,9 +7,11 @@ is always the last report, for a pod runs on without a link.
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+import msgspec
 from msgspec import structs
 
 from reconciler.controllers import nodettl
+from reconciler.controllers.imagewait import STATES
 from reconciler.controllers.volumes import localpath
 from reconciler.store.changes import Change, Create, Delete, Emit, Update, UpdateStatus
 from reconciler.store.view import View
@@ -56,7 +58,7 @@ def node_changes(
     changes: list[Change] = []
     status = node.status
     if online and report:
-        metadata = _relabelled(node.metadata, report.labels, now)
+        metadata = _with_images(_relabelled(node.metadata, report.labels, now), report)
         if metadata != node.metadata:
             changes.append(Update(structs.replace(node, metadata=metadata)))
         status = structs.replace(report.status, conditions=_merged(node.status, report.status.conditions, now))
@@ -118,7 +120,8 @@ def event_changes(node: str, batch: EventBatch, view: View) -> Sequence[Change]:
 
 
 def _new_node(name: str, report: NodeReport, now: datetime) -> Node:
-    metadata = _relabelled(ObjectMeta(name=name, annotations=nodettl.ANNOTATIONS), report.labels, now)
+    bare = ObjectMeta(name=name, annotations=nodettl.ANNOTATIONS)
+    metadata = _with_images(_relabelled(bare, report.labels, now), report)
     status = structs.replace(report.status, conditions=_merged(NodeStatus(), report.status.conditions, now))
     return Node(metadata=metadata, spec=NodeSpec(taints=report.taints), status=status)
 
@@ -143,6 +146,14 @@ def _is_agents(entry: ManagedFieldsEntry) -> bool:
 
 def _labels(owned: FieldSet) -> set[str]:
     return {step[2:] for step in owned.get("f:metadata", {}).get("f:labels", {}) if step != "."}
+
+
+def _with_images(metadata: ObjectMeta, report: NodeReport) -> ObjectMeta:
+    """How images stand that are wanted there ahead of their pods, for the controllers that wait for them."""
+    annotations = {key: value for key, value in metadata.annotations.items() if key != STATES}
+    if report.images is not None:
+        annotations[STATES] = msgspec.json.encode(report.images, order="sorted").decode()
+    return metadata if annotations == metadata.annotations else structs.replace(metadata, annotations=annotations)
 
 
 def _unknown(status: NodeStatus) -> Sequence[NodeCondition]:

@@ -15,6 +15,7 @@ from msgspec import structs
 from reconciler.controllers.volumes import localpath
 from reconciler.link import retained
 from reconciler.link.assignments import Desired, desired, discards, no_token
+from reconciler.link.readying import Prepull, changes_prepulls, concerned, prepulls
 from reconciler.link.retained import Retained
 from reconciler.link.tokens import PodTokens
 from reconciler.store.view import Event, View
@@ -66,6 +67,8 @@ class Outbound:
         self._dirty: dict[str, None] = {}
         self._discards: dict[str, dict[str, str]] | None = None
         """None where a volume that is being deleted has changed since they were looked for."""
+        self._prepulls: tuple[Prepull, ...] | None = None
+        """None where what asks for images on all nodes has changed since it was looked for."""
         self._wake = asyncio.Event()
         self.settled: Callable[[str], None] = lambda node: None
         """Called when a node has been told all that there is for it."""
@@ -73,7 +76,7 @@ class Outbound:
 
     def begin(self, publish: Publish, room: Callable[[], Awaitable[None]]) -> None:
         """`room` returns when more may be published."""
-        self._publish, self._room, self._discards = publish, room, None
+        self._publish, self._room, self._discards, self._prepulls = publish, room, None, None
         for node in self.nodes() | {node.metadata.name for node in self._view.list(Node)}:
             self.touch(node)
 
@@ -131,6 +134,12 @@ class Outbound:
             if changes_assignments(event):
                 for node in self._concerned(event):
                     self.touch(node)
+            for node in concerned(event, self._view):
+                self.touch(node)
+            if changes_prepulls(event):
+                self._prepulls = None
+                for stored in self._view.list(Node):
+                    self.touch(stored.metadata.name)
 
     def touch(self, node: str) -> None:
         self._dirty[node] = None
@@ -163,8 +172,10 @@ class Outbound:
     def _desired(self, node: str) -> Desired:
         if self._discards is None:
             self._discards = discards(self._view)
+        if self._prepulls is None:
+            self._prepulls = prepulls(self._view)
         token = self._tokens.config if self._tokens is not None else no_token
-        return desired(node, self._view, token, self._discards.get(node, {}))
+        return desired(node, self._view, token, self._discards.get(node, {}), self._prepulls)
 
     def unacknowledged(self) -> int:
         return sum(1 for told in self._nodes.values() if _pending(told))
@@ -259,11 +270,11 @@ def _told_of(object_: Object) -> tuple[object, ...]:
     if isinstance(object_, Pod):
         return structs.replace(object_.metadata, managed_fields=(), resource_version=""), object_.spec
     if isinstance(object_, Node):
-        return (object_.spec.pod_cidr,)
+        return object_.spec.pod_cidr, object_.spec.taints, object_.metadata.labels
     if isinstance(object_, ConfigMap | Secret):
         return (msgspec.json.encode(object_),)
     if isinstance(object_, ServiceAccount):
-        return (object_.metadata.uid,)
+        return object_.metadata.uid, object_.image_pull_secrets
     if isinstance(object_, PersistentVolumeClaim):
         return object_.spec.volume_name, object_.status.phase
     if isinstance(object_, PersistentVolume):

@@ -7,11 +7,15 @@ have the same outcome. Events are not kept, nobody reads them here.
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
+from msgspec import structs
+
+from reconciler.controllers.imagewait import STATES
 from reconciler.store.cache import Cache
 from reconciler.store.changes import Change, Emit
 from reconciler.store.draft import Draft
 from reconciler.store.planning import SUFFIX_ALPHABET, SUFFIX_LENGTH, Admit, Amend, Mint, plan
 from reconciler.store.view import Event
+from schemas.core.node import Node
 from schemas.meta import Object, Ref
 
 
@@ -19,7 +23,7 @@ class World:
     """`apply` is what `Cluster.apply` is to the daemon: one commit, or a `ChangeError` and nothing."""
 
     def __init__(self, objects: Iterable[Object], now: datetime, admit: Admit, amend: Amend) -> None:
-        loaded = [one for one in objects if one.kind != "Event"]
+        loaded = [_without_waiting(one) for one in objects if one.kind != "Event"]
         versions = (one.metadata.resource_version for one in loaded)
         self.cache = Cache(max((int(one) for one in versions if one.isdecimal()), default=1))
         self.cache.load(loaded)
@@ -67,3 +71,11 @@ class World:
             number, index = divmod(number, len(SUFFIX_ALPHABET))
             letters += SUFFIX_ALPHABET[index]
         return letters
+
+
+def _without_waiting(object_: Object) -> Object:
+    """No node fetches images here, so that an update must not wait for any."""
+    if not isinstance(object_, Node) or STATES not in object_.metadata.annotations:
+        return object_
+    annotations = {key: value for key, value in object_.metadata.annotations.items() if key != STATES}
+    return structs.replace(object_, metadata=structs.replace(object_.metadata, annotations=annotations))

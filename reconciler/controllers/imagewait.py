@@ -1,0 +1,96 @@
+"""An update stops no pod before its node has the new image: whether a pod has to be left running for that. Pure.
+
+Nodes are told which images updates will need (`reconciler.link.readying`) and tell how these stand, which the link
+keeps in an annotation of the Node. Who replaces a pod asks here first. Nothing is waited for on a node whose agent
+tells nothing of images or is not there, and an image that its node has failed to get for too long is no reason any
+more: then it goes as it goes in Kubernetes, and an Event says so. So the time is bounded by the node, which alone knows
+whether a pull gets on.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+
+import msgspec
+
+from reconciler.store.changes import Emit
+from reconciler.store.view import Event, View
+from schemas.core.node import Node
+from schemas.core.pod import Pod, PodTemplateSpec
+from schemas.messages import IMAGE_FAILED, IMAGE_PRESENT
+from schemas.meta import Object, Ref, controller_of
+
+STATES = "wherry.dev/images"
+"""Annotation of a Node: how each image stands that is wanted there ahead of its pods, as JSON."""
+
+
+def images_of(template: PodTemplateSpec | None) -> frozenset[str]:
+    """Those that a node may have to pull for a pod of the template."""
+    spec = template.spec if template is not None else None
+    if spec is None:
+        return frozenset()
+    containers = (*spec.init_containers, *spec.containers)
+    return frozenset(one.image for one in containers if one.image and one.image_pull_policy != "Never")
+
+
+def awaited(pod: Pod, template: PodTemplateSpec, view: View) -> str:
+    """An image of the template that the pod's node is still fetching; empty where nothing is to be waited for."""
+    for image, state in _states(pod, template, view):
+        if state != IMAGE_PRESENT and not state.startswith(IMAGE_FAILED):
+            return image
+    return ""
+
+
+def given_up(owner: Object, pod: Pod, template: PodTemplateSpec, view: View, component: str) -> Iterator[Emit]:
+    """Says of a pod that is replaced now that its node could not get the new image."""
+    node = pod.spec.node_name
+    for image, state in _states(pod, template, view):
+        if state.startswith(IMAGE_FAILED):
+            why = state.removeprefix(IMAGE_FAILED).lstrip(": ")
+            text = f'Replacing pod {pod.metadata.name} although node {node} cannot pull image "{image}": {why}'
+            yield Emit(owner, "Warning", "ImageNotReady", text, component)
+
+
+def _states(pod: Pod, template: PodTemplateSpec, view: View) -> Iterator[tuple[str, str]]:
+    """How images stand on the pod's node that it has not got as far as the cluster knows; sorted."""
+    lacking = images_of(template) - images_of(PodTemplateSpec(spec=pod.spec))
+    node = view.get(Node, "", pod.spec.node_name) if lacking and pod.spec.node_name else None
+    if node is None or STATES not in node.metadata.annotations or not _is_ready(node):
+        return
+    states = _parsed(node.metadata.annotations[STATES])
+    if states is None:
+        return
+    there = {name for image in node.status.images for name in image.names}
+    for image in sorted(lacking):
+        if not there & {image, f"docker.io/library/{image}", f"docker.io/{image}"}:
+            yield image, states.get(image, "")
+
+
+@lru_cache(maxsize=4096)
+def _parsed(written: str) -> Mapping[str, str] | None:
+    try:
+        return msgspec.json.decode(written, type=dict[str, str])
+    except msgspec.DecodeError:
+        return None  # written by a person, and no reason to stop an update
+
+
+def _is_ready(node: Node) -> bool:
+    return any(one.type == "Ready" and one.status == "True" for one in node.status.conditions)
+
+
+def owners(event: Event, kind: str, view: View) -> Iterable[Ref]:
+    """Of a node whose images stand otherwise than before, or that has come or gone: whose pods of that kind it runs."""
+    node = event.object
+    if not isinstance(node, Node) or _said(event.old) == _said(event.new):
+        return ()
+    found = set()
+    for pod in view.pods_on(node.metadata.name):
+        owner = controller_of(pod)
+        if owner is not None and owner.kind == kind:
+            found.add(Ref(kind, pod.metadata.namespace, owner.name))
+    return sorted(found)
+
+
+def _said(node: Object | None) -> tuple[str | None, bool]:
+    if not isinstance(node, Node):
+        return None, False
+    return node.metadata.annotations.get(STATES), _is_ready(node)
