@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from aiohttp import web
 
-from reconciler.api import certificate, derived, describing, media, options, tokens, webhooks
+from reconciler.api import certificate, derived, describing, healthz, media, options, tokens, webhooks
 from reconciler.api.audit import AuditLog
 from reconciler.api.auth import Authenticator
 from reconciler.api.certificate import Certificate
@@ -153,15 +153,13 @@ class ApiServer:
             "*", "/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token", self._token_for
         )
         application.router.add_routes(self._streams)
+        application.router.add_routes(healthz.routes({"ping": healthz.ping, "store": self.components["store"]}))
         application.router.add_routes(derived.routes(self.resources.cluster.cache, self.components))
         application.router.add_route("*", "/api/{version}/{tail:.+}", self._resource)
         application.router.add_route("*", "/apis/{group}/{version}/{tail:.+}", self._resource)
         return application
 
     def _routes(self) -> dict[str, Handler]:
-        async def healthy(_: web.Request) -> web.Response:
-            return web.Response(text="ok", headers={"Cache-Control": "no-cache, private"})
-
         async def openid(_: web.Request) -> web.Response:
             response = json_response(tokens.configuration(self.access.server))
             response.headers["Cache-Control"] = "public, max-age=3600"
@@ -176,7 +174,6 @@ class ApiServer:
         return {
             "/.well-known/openid-configuration": openid,
             "/openid/v1/jwks": keys,
-            **dict.fromkeys(("/healthz", "/livez", "/readyz", "/healthz/ping", "/livez/ping", "/readyz/ping"), healthy),
             **describing.routes(),
             "/metrics": self._get_metrics,
             "/wherry/v1/{answer}": self._get_answer,
