@@ -4,13 +4,13 @@ A pod has one body of tokens on the link, named by its uid; in it each token lie
 volumes that show them are projected ones (https://kubernetes.io/docs/concepts/storage/projected-volumes/).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from schemas.core.pod import Pod
 from schemas.core.volume import ServiceAccountTokenProjection, Volume
-from schemas.messages import config_key
+from schemas.messages import Config, config_key
 
 DEFAULT_SECONDS = 3600
 
@@ -46,3 +46,9 @@ def asked(pod: Pod) -> tuple[Asked, ...]:
 def key_of(pod: Pod) -> str:
     """The key of the body on the link."""
     return config_key("Token", pod.metadata.namespace, pod.metadata.uid)
+
+
+def are_there(pod: Pod, configs: Mapping[str, Config]) -> bool:
+    """Whether all that the pod asks for is in these bodies."""
+    body = configs.get(key_of(pod))
+    return all(body is not None and one.key in body.data for one in asked(pod))

@@ -45,6 +45,8 @@ from nodeagent.runtime.interface import State
 from schemas.core.container import Container
 from schemas.core.podstatus import ContainerStateWaiting
 
+TOKEN_SECONDS = 2.0
+"""For how long after a pod's start nobody wonders where its token is."""
 DEADLINE = Failure("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
 
 
@@ -125,15 +127,32 @@ def _run(situation: Situation) -> Decision:
     deadline = _deadline(situation)
     if deadline is not None:
         plan.wake_at(deadline)
-    if situation.memory.volumes_ready or not plan.add(PrepareVolumes()):
+    if situation.memory.volumes_ready:
         _run_with_volumes(plan)
+    elif not _awaits_token(plan):
+        plan.add(PrepareVolumes())
+    elif not situation.observed.sandboxes:
+        _renew_sandbox(plan)
     return plan.decision(None)
+
+
+def _awaits_token(plan: Plan) -> bool:
+    """A pod is told before its tokens are signed, so that its sandbox is made meanwhile; they are only moments away.
+
+    One that does not come is a volume that cannot be had, like any other.
+    """
+    situation = plan.situation
+    since = situation.memory.active_since
+    if not situation.lacks_token or since is None or situation.now >= since + TOKEN_SECONDS:
+        return False
+    plan.wake_at(since + TOKEN_SECONDS)
+    return True
 
 
 def _run_with_volumes(plan: Plan) -> None:
     situation = plan.situation
     sandbox = situation.observed.sandbox
-    if not situation.memory.volumes_ready or "sandbox" in situation.busy:
+    if "sandbox" in situation.busy:
         return
     if sandbox is None or not sandbox.ready or sandbox.id in situation.memory.stopped_sandboxes:
         _renew_sandbox(plan)

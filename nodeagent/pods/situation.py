@@ -40,6 +40,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     busy: Mapping[str, float] = field(default_factory=dict)
     room: Room | None = None
     """Of the node; only looked up where the pod asks for other resources than it has."""
+    lacks_token: bool = False
+    """A volume that is not ready shows a token which has not come."""
 
     @property
     def is_suspended(self) -> bool:

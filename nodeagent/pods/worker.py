@@ -38,6 +38,7 @@ from nodeagent.pods.resources import all_containers
 from nodeagent.pods.situation import Situation
 from nodeagent.pods.status import GOING_DOWN, Story, status_of
 from nodeagent.runtime.interface import Container, RuntimeFailure, Sandbox, State, Unavailable
+from schemas import podtokens
 from schemas.core.pod import Pod
 from schemas.core.podstatus import PodStatus
 from schemas.messages import Config
@@ -290,6 +291,7 @@ class PodWorker:
             held=self.is_held,
             going_down=self._going_down,
             room=self._context.room(self.state.uid) if is_asked(pod, self.state.observed, memory.given) else None,
+            lacks_token=not memory.volumes_ready and not podtokens.are_there(pod, self.state.configs),
         )
 
     def _set_timer(self, at: float | None) -> None:
