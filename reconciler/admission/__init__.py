@@ -40,6 +40,7 @@ _COMPLETING: Sequence[Complete] = (
     limits.complete,
     accounts.complete,
     priority.complete,
+    runtimeclass.complete,
     storage.complete,
     labelkeys.complete,
     pods.complete,

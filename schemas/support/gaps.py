@@ -42,111 +42,21 @@ _STORAGE = "volumes of this kind are not attached yet; the pod would run without
 _REMOVED = "Kubernetes itself no longer has this kind of volume, or leaves it to a CSI driver"
 
 POD = (
-    _warn(
-        "PodSpec.enableServiceLinks",
-        "no variables about Services are set yet; ask the cluster's DNS",
-        lambda _: False,
-        "without a warning, for `true` is the default",
-    ),
     _refuse(
         "PodSpec.ephemeralContainers", "they are added to a pod that runs, by `kubectl debug`, and never come with it"
     ),
-    _refuse(
-        "PodSpec.hostUsers",
-        "user namespaces are not made yet; root in the pod would be root on the node",
-        _is(False),
-        "where `false`",
-    ),
     _refuse("PodSpec.os", "nodes run Linux", lambda os: os.name != "linux", "for any other than `linux`"),
     _refuse("PodSpec.resourceClaims", "devices are not allocated yet; the pod would run without them"),
-    _refuse("PodSpec.resources", "limits on a pod as a whole are not kept yet; set them on its containers"),
-    _refuse(
-        "PodSpec.runtimeClassName",
-        "only the default runtime is used yet; the pod would lack the isolation or the devices of its class",
-    ),
     _refuse("PodSpec.schedulingGroup", "pods are placed one by one yet; the pod could start without its group"),
 )
 
-SECURITY = (
-    *(
-        gap
-        for type_ in ("PodSecurityContext", "SecurityContext")
-        for gap in (
-            _refuse(
-                f"{type_}.appArmorProfile",
-                "profiles on the node are not loaded yet; the container would be less confined than it must be",
-                lambda profile: profile.type == "Localhost",
-                "with `type: Localhost`",
-            ),
-            _warn(
-                f"{type_}.appArmorProfile",
-                "the container stays under the runtime's own profile",
-                lambda profile: profile.type == "Unconfined",
-                "with `type: Unconfined`",
-            ),
-            _refuse(
-                f"{type_}.seccompProfile",
-                "profiles on the node are not loaded yet; the container would be less confined than it must be",
-                lambda profile: profile.type == "Localhost",
-                "with `type: Localhost`",
-            ),
-            _warn(
-                f"{type_}.seccompProfile",
-                "the container stays under the runtime's own profile",
-                lambda profile: profile.type == "Unconfined",
-                "with `type: Unconfined`",
-            ),
-            _refuse(
-                f"{type_}.seLinuxOptions",
-                "labels of SELinux are not set yet; the container would be confined otherwise than it must be",
-            ),
-            _warn(f"{type_}.windowsOptions", "nodes run Linux"),
-        )
-    ),
-    _refuse(
-        "SecurityContext.procMount",
-        "/proc is always masked; what needs it unmasked would fail",
-        _is("Unmasked"),
-        "where `Unmasked`",
-    ),
-    _warn("PodSecurityContext.seLinuxChangePolicy", "labels of SELinux are not set yet"),
-    _refuse(
-        "PodSecurityContext.supplementalGroupsPolicy",
-        "groups of the image are always added; the container would have more rights than it must",
-        _is("Strict"),
-        "where `Strict`",
-    ),
+SECURITY = tuple(
+    _warn(f"{type_}.windowsOptions", "nodes run Linux") for type_ in ("PodSecurityContext", "SecurityContext")
 )
 
 CONTAINER = (
-    _refuse("EnvVarSource.fileKeyRef", "variables are not read from files yet; the container would start without it"),
     _refuse("LifecycleHandler.tcpSocket", "a hook of this kind is carried out nowhere, in Kubernetes neither"),
     _refuse("ResourceRequirements.claims", "devices are not allocated yet; the container would run without them"),
-    *(
-        gap
-        for field in ("ResourceRequirements.limits", "ResourceRequirements.requests")
-        for gap in (
-            _warn(
-                field,
-                "room on the node's disk is neither counted nor limited yet",
-                _is("ephemeral-storage"),
-                "`ephemeral-storage`",
-            ),
-            _refuse(
-                field,
-                "only cpu and memory are allocated yet; the container would run without it",
-                lambda name: name not in ("cpu", "memory", "ephemeral-storage"),
-                "huge pages and extended resources",
-            ),
-        )
-    ),
-    _refuse("Container.volumeDevices", "block devices are not attached yet; the container would run without them"),
-    _refuse(
-        "VolumeMount.recursiveReadOnly",
-        "mounts below a read-only one are not made read-only yet",
-        _is("Enabled"),
-        "where `Enabled`",
-    ),
 )
 
 VOLUMES = (
@@ -176,23 +86,10 @@ VOLUMES = (
             "vsphereVolume",
         )
     ),
-    _refuse(
-        "EmptyDirVolumeSource.medium",
-        "huge pages are not mounted yet",
-        lambda medium: str(medium).startswith("HugePages"),
-        "huge pages",
-    ),
-    _warn(
-        "Volume.emptyDir.sizeLimit",
-        "room on the node's disk is neither counted nor limited yet",
-        lambda source: source.size_limit is not None and source.medium != "Memory",
-        "unless `medium: Memory`",
-    ),
     _refuse("VolumeProjection.clusterTrustBundle", "trust bundles are not served; the file would be missing"),
     _refuse("VolumeProjection.podCertificate", "certificates of pods are not signed; the file would be missing"),
 )
 
-_NOT_HELD_TO = "stored and shown; nothing is held to it yet"
 _NOT_MOUNTED = "such a volume is bound, but no agent mounts it; a pod that uses it waits"
 _NOT_FILLED = "no volume is made from another; the claim waits until somebody makes one for it"
 
@@ -225,15 +122,12 @@ KIND_GAPS = (
             "vsphereVolume",
         )
     ),
-    _warn("PersistentVolumeSpec.volumeMode", _NOT_MOUNTED, _is("Block"), "where `Block`"),
     _warn(
         "LocalVolumeSource.fsType",
         "devices are not formatted or mounted by agents; `path` has to be a directory",
     ),
     _warn("PersistentVolumeClaimSpec.dataSource", _NOT_FILLED),
     _warn("PersistentVolumeClaimSpec.dataSourceRef", _NOT_FILLED),
-    _warn("PersistentVolumeClaimSpec.volumeMode", _NOT_MOUNTED, _is("Block"), "where `Block`"),
-    *(_warn(f"RuntimeClass.{field}", _NOT_HELD_TO) for field in ("handler", "overhead", "scheduling")),
     *(_warn(f"{kind}.spec", "stored and shown; no driver is asked") for kind in ("CSIDriver", "VolumeAttachment")),
     *(_warn(f"{kind}.spec", "stored and shown; no proxy is set up by it yet") for kind in ("Ingress", "IngressClass")),
 )

@@ -12,6 +12,7 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
     for type_, fields in {
         "Affinity": "nodeAffinity podAffinity podAntiAffinity",
         "AggregationRule": "clusterRoleSelectors",
+        "AppArmorProfile": "localhostProfile type",
         "Capabilities": "add drop",
         "CSIDriver": _EVERY_KIND,
         "CertificateSigningRequest": f"{_WITH_STATUS} spec",
@@ -27,7 +28,7 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "Container": (
             "args command env envFrom image imagePullPolicy lifecycle livenessProbe name ports readinessProbe "
             "resizePolicy resources restartPolicy restartPolicyRules securityContext startupProbe stdin stdinOnce "
-            "terminationMessagePath terminationMessagePolicy tty volumeMounts workingDir"
+            "terminationMessagePath terminationMessagePolicy tty volumeMounts volumeDevices workingDir"
         ),
         "ContainerResizePolicy": "resourceName restartPolicy",
         "ContainerRestartRule": "action exitCodes",
@@ -52,7 +53,7 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "DownwardAPIProjection": "items",
         "DownwardAPIVolumeFile": "fieldRef mode path resourceFieldRef",
         "DownwardAPIVolumeSource": "defaultMode items",
-        "EmptyDirVolumeSource": "sizeLimit",
+        "EmptyDirVolumeSource": "medium sizeLimit",
         "Endpoint": "addresses conditions deprecatedTopology hints hostname nodeName targetRef zone",
         "EndpointConditions": "ready serving terminating",
         "EndpointHints": "forNodes forZones",
@@ -63,7 +64,7 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "Endpoints": f"{_EVERY_KIND} subsets",
         "EnvFromSource": "configMapRef prefix secretRef",
         "EnvVar": "name value valueFrom",
-        "EnvVarSource": "configMapKeyRef fieldRef resourceFieldRef secretKeyRef",
+        "EnvVarSource": "configMapKeyRef fieldRef fileKeyRef resourceFieldRef secretKeyRef",
         "EphemeralVolumeSource": "volumeClaimTemplate",
         "Event": (
             f"{_EVERY_KIND} action count eventTime firstTimestamp involvedObject lastTimestamp message reason related "
@@ -138,13 +139,13 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "PersistentVolume": f"{_WITH_STATUS} spec",
         "PersistentVolumeClaim": f"{_WITH_STATUS} spec",
         "PersistentVolumeClaimSpec": (
-            "accessModes resources selector storageClassName volumeAttributesClassName volumeName"
+            "accessModes resources selector storageClassName volumeAttributesClassName volumeMode volumeName"
         ),
         "PersistentVolumeClaimTemplate": "metadata spec",
         "PersistentVolumeClaimVolumeSource": "claimName readOnly",
         "PersistentVolumeSpec": (
             "accessModes capacity claimRef hostPath local mountOptions nfs nodeAffinity persistentVolumeReclaimPolicy "
-            "storageClassName volumeAttributesClassName"
+            "storageClassName volumeAttributesClassName volumeMode"
         ),
         "Pod": f"{_WITH_STATUS} spec",
         "PodDNSConfig": "nameservers options searches",
@@ -166,13 +167,16 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
             "preferredDuringSchedulingIgnoredDuringExecution requiredDuringSchedulingIgnoredDuringExecution"
         ),
         "PodSecurityContext": (
-            "fsGroup fsGroupChangePolicy runAsGroup runAsNonRoot runAsUser supplementalGroups sysctls"
+            "appArmorProfile fsGroup fsGroupChangePolicy runAsGroup runAsNonRoot runAsUser seLinuxChangePolicy "
+            "seLinuxOptions seccompProfile supplementalGroups supplementalGroupsPolicy sysctls"
         ),
         "PodSpec": (
             "activeDeadlineSeconds affinity automountServiceAccountToken "
             "containers dnsConfig dnsPolicy hostAliases hostIPC hostNetwork hostPID "
-            "hostname hostnameOverride imagePullSecrets initContainers nodeName nodeSelector overhead "
-            "preemptionPolicy priority priorityClassName readinessGates restartPolicy schedulerName "
+            "enableServiceLinks hostUsers hostname hostnameOverride imagePullSecrets initContainers nodeName "
+            "nodeSelector overhead "
+            "preemptionPolicy priority priorityClassName readinessGates resources restartPolicy "
+            "runtimeClassName schedulerName "
             "schedulingGates securityContext serviceAccount "
             "serviceAccountName setHostnameAsFQDN shareProcessNamespace subdomain terminationGracePeriodSeconds "
             "tolerations topologySpreadConstraints volumes"
@@ -200,7 +204,13 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "RollingUpdateDaemonSet": "maxSurge maxUnavailable",
         "RollingUpdateDeployment": "maxSurge maxUnavailable",
         "RollingUpdateStatefulSetStrategy": "partition",
-        "RuntimeClass": _EVERY_KIND,
+        "Overhead": "podFixed",
+        "FileKeySelector": "key optional path volumeName",
+        "ResourceRequirements": "limits requests",
+        "RuntimeClass": f"{_EVERY_KIND} handler overhead scheduling",
+        "SELinuxOptions": "level role type user",
+        "Scheduling": "nodeSelector tolerations",
+        "SeccompProfile": "localhostProfile type",
         "ScopeSelector": "matchExpressions",
         "ScopedResourceSelectorRequirement": "operator scopeName values",
         "Secret": f"{_EVERY_KIND} data immutable stringData type",
@@ -209,7 +219,8 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "SecretProjection": "items name optional",
         "SecretVolumeSource": "defaultMode items optional secretName",
         "SecurityContext": (
-            "allowPrivilegeEscalation capabilities privileged readOnlyRootFilesystem runAsGroup runAsNonRoot runAsUser"
+            "allowPrivilegeEscalation appArmorProfile capabilities privileged procMount readOnlyRootFilesystem "
+            "runAsGroup runAsNonRoot runAsUser seLinuxOptions seccompProfile"
         ),
         "Service": f"{_WITH_STATUS} spec",
         "ServicePort": "appProtocol name nodePort port protocol targetPort",
@@ -251,8 +262,9 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         ),
         "VolumeNodeAffinity": "required",
         "WeightedPodAffinityTerm": "podAffinityTerm weight",
+        "VolumeDevice": "devicePath name",
         "VolumeResourceRequirements": "limits requests",
-        "VolumeMount": "mountPath mountPropagation name readOnly subPath subPathExpr",
+        "VolumeMount": "mountPath mountPropagation name readOnly recursiveReadOnly subPath subPathExpr",
         "VolumeAttachment": _WITH_STATUS,
         "VolumeProjection": "configMap downwardAPI secret serviceAccountToken",
     }.items()
