@@ -14,7 +14,7 @@ from reconciler.controllers.budgets import Blocked, taken, told_why
 from reconciler.controllers.interface import NOTHING, Controller, Plan
 from reconciler.controllers.nodestate import is_ready
 from reconciler.controllers.nodezones import zone_of
-from reconciler.controllers.wouldplace import Loads, would_place
+from reconciler.controllers.wouldplace import Loads, Placement
 from reconciler.store.changes import Delete, Emit
 from reconciler.store.view import Event, View
 from schemas import conditions
@@ -79,8 +79,9 @@ def reconcile(ref: Ref, view: View, now: datetime) -> Plan:
     if not pods or not all(pod.spec.node_name in nodes for pod in pods):
         return NOTHING
     balance = Balance(pods, nodes, view)
+    placement = Placement(view)
     for pod in balance.crowded():
-        target = would_place(pod, view)
+        target = placement.target(pod)
         if not target or not balance.gains(pod, target):
             continue
         wait = _steady_in(nodes[target], now)

@@ -9,6 +9,7 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar, cast, get_args
 
+from reconciler.store.claimants import Claimants
 from reconciler.store.claims import claims
 from reconciler.store.codec import at_version
 from reconciler.store.history import Bounds, History
@@ -66,6 +67,7 @@ class Cache:
         self._pods_by_label, self._orphans_by_label = Bearers(), Bearers()
         self._askers: dict[str, Askers] = {KIND_OF[type_]: Askers() for type_ in get_args(Selecting)}
         self._claimed: dict[str, Ref] = {}
+        self._claimants = Claimants()
         self._history: History[tuple[Event, ...]] = History(revision, bounds)
         self._listeners: list[Listener] = []
 
@@ -115,6 +117,10 @@ class Cache:
         if not labels:
             return tuple(one for one in self.owned_by(Pod, "") if one.metadata.namespace == namespace)
         return self._bearing(self._orphans_by_label.of(namespace, labels), namespace, labels)
+
+    def pods_claiming(self, namespace: str, claim: str) -> Sequence[Pod]:
+        names = sorted(self._claimants.of(namespace, claim))
+        return tuple(cast("Pod", self._shelves["Pod"][namespace].objects[name]) for name in names)
 
     def _bearing(self, names: Iterable[str], namespace: str, labels: Labels) -> Sequence[Pod]:
         shelf = self._shelves["Pod"].get(namespace)
@@ -180,8 +186,10 @@ class Cache:
         for uid in _owners(new):
             self._owned.setdefault((uid, ref.kind), {})[ref] = new
         if isinstance(new, Pod):
-            self._pods_by_label.put(new, old)
-            self._label_orphan(new, old if isinstance(old, Pod) else None)
+            was = old if isinstance(old, Pod) else None
+            self._pods_by_label.put(new, was)
+            self._claimants.put(new, was)
+            self._label_orphan(new, was)
             if new.spec.node_name:
                 self._on_node.setdefault(new.spec.node_name, {})[ref] = new
         elif ref.kind in self._askers:
@@ -196,6 +204,7 @@ class Cache:
         self._unlink(ref, old, None)
         if isinstance(old, Pod):
             self._pods_by_label.drop(old)
+            self._claimants.drop(old)
             self._label_orphan(None, old)
         elif ref.kind in self._askers:
             self._askers[ref.kind].drop(cast("Selecting", old))

@@ -12,6 +12,7 @@ from reconciler.store.labels import Labels, may_select
 from reconciler.store.view import AnyObject, AnySelecting, View
 from schemas.core.pod import Pod
 from schemas.meta import Object, Ref, ref_of
+from schemas.podclaims import claim_names
 
 
 class Draft:
@@ -79,6 +80,12 @@ class Draft:
 
     def orphans(self, namespace: str, labels: Labels) -> Sequence[Pod]:
         return tuple(pod for pod in self.pods_with(namespace, labels) if not pod.metadata.owner_references)
+
+    def pods_claiming(self, namespace: str, claim: str) -> Sequence[Pod]:
+        def claims_it(pod: Pod) -> bool:
+            return pod.metadata.namespace == namespace and claim in claim_names(pod)
+
+        return self._merged(Pod, self._base.pods_claiming(namespace, claim), claims_it)
 
     def selecting(self, type_: type[AnySelecting], namespace: str, labels: Labels) -> Sequence[AnySelecting]:
         def asks(object_: AnySelecting) -> bool:

@@ -62,6 +62,9 @@ class View(Protocol):
     def orphans(self, namespace: str, labels: Labels) -> Sequence[Pod]:
         """Of `pods_with` those that nobody owns."""
 
+    def pods_claiming(self, namespace: str, claim: str) -> Sequence[Pod]:
+        """Pods of the namespace of which a volume is the claim of this name, by name."""
+
     def selecting(self, type_: type[AnySelecting], namespace: str, labels: Labels) -> Sequence[AnySelecting]:
         """Those of the namespace whose selector may match these labels, by name: all that do, and some that do not."""
 

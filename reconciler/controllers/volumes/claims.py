@@ -124,7 +124,8 @@ def _waits(claim: PersistentVolumeClaim, view: View) -> Emit:
 
 def users(claim: PersistentVolumeClaim, view: View) -> Iterator[Pod]:
     """The pods whose volume the claim is."""
-    return (pod for pod in view.list(Pod, claim.metadata.namespace) if _uses(pod, claim))
+    metadata = claim.metadata
+    return (pod for pod in view.pods_claiming(metadata.namespace, metadata.name) if _uses(pod, claim))
 
 
 def _uses(pod: Pod, claim: PersistentVolumeClaim) -> bool:

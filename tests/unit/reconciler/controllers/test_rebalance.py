@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from reconciler.controllers import disruption, rebalance, replicaset, statefulset
+from reconciler.controllers.wouldplace import Placement
 from reconciler.scheduler.schedule import schedule
 from reconciler.scheduler.snapshot import COUNTED, Snapshot
 from reconciler.store.changes import Update, UpdateStatus
@@ -203,3 +204,15 @@ def test_moves_come_to_an_end_and_a_second_pass_changes_nothing(
     world.restart([*world.cache.list(Node), *world.cache.list(ReplicaSet), *world.cache.list(Pod)])
     settle(world, 60)
     assert world.commits == commits
+
+
+def test_whoever_asks_where_pods_would_go_changes_nothing_for_who_asks_next() -> None:
+    world = a_world(node("n1"), node("n2"), web(5, cpu="900m"))
+    world.settle()
+    while serve(world):
+        pass
+    world.create(node("n3"), web(1, "large", on="", cpu="4"))
+    world.settle()
+    pods = world.pods()
+    together = Placement(world.cache)
+    assert [together.target(pod) for pod in (*pods, *pods)] == [Placement(world.cache).target(pod) for pod in pods] * 2
