@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from nodeagent.accepted import Accepted
 from nodeagent.checkpoint import Checkpoint
 from nodeagent.config import Config
+from nodeagent.devices.present import watch
 from nodeagent.images.room import ImageRoom
 from nodeagent.lease import Lease
 from nodeagent.link import Link
@@ -117,6 +118,8 @@ class Agent:
             tasks.create_task(self._keep_network(), name="pod-network")
             tasks.create_task(self._report_node(), name="node-report")
             tasks.create_task(self._stats.run(), name="stats")
+            if self._config.devices:
+                tasks.create_task(watch(self._config.devices, self._look.set), name="devices")
             tasks.create_task(self.pressure.run(), name="pressure")
 
     def images_came(self, references: Sequence[str]) -> None:
