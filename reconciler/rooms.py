@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.addresspools import pools
 from reconciler.answers import Answers
-from reconciler.api import certificate, kubeconfig, measuring
+from reconciler.api import certificate, derived, kubeconfig, measuring
 from reconciler.api.audit import AuditLog
 from reconciler.api.auth import load_token, load_users
 from reconciler.api.issuing import Issuer
@@ -99,6 +99,7 @@ async def joined(
 
     api = _api(config, cluster, sync, metrics, git, link, issuer)
     api.answers["scheduling"] = Explaining(cluster.cache, scheduler).answer
+    api.components |= _components(sync, loop, scheduler, link)
     async with _serving(api, kubeconfig_path):
         yield {
             "controllers": _following(sync, loop.run),
@@ -108,6 +109,19 @@ async def joined(
             "tokens": _following(sync, SecretTokens(cluster, issuer, settings.authority).run),
             "certificates": RequestSigner(cluster, config.data / "pki", _now).run(),
         }
+
+
+def _components(
+    sync: ManifestSync, loop: ControllerLoop, scheduler: SchedulerLoop, link: Link
+) -> dict[str, derived.Check]:
+    """What `kubectl get componentstatuses` asks."""
+    waits = "waits until the folder has been read"
+    return {
+        "manifests": derived.unless(sync.seen.is_set, "the folder has not been read yet"),
+        "controller-manager": derived.unless(lambda: loop.has_begun, waits),
+        "scheduler": derived.unless(lambda: scheduler.has_begun, waits),
+        "broker": derived.unless(lambda: link.statistics().connected, "not connected; the log says why"),
+    }
 
 
 async def _authority(config: Config) -> str:

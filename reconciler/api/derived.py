@@ -48,8 +48,10 @@ def routes(view: View, checks: Mapping[str, Check]) -> Sequence[web.RouteDef]:
         return _answer(request, view, API_SERVICES, api_services(view))
 
     async def components(request: web.Request) -> web.StreamResponse:
+        if request.method != "GET":
+            raise method_not_allowed()
         request[WARNING] = _DEPRECATED
-        asked = [(name, await check()) for name, check in checks.items()] if request.method == "GET" else []
+        asked = [(name, await check()) for name, check in checks.items()]
         return _answer(request, view, COMPONENT_STATUSES, [_component(name, why) for name, why in asked])
 
     handlers = {
@@ -68,6 +70,15 @@ def reading(read: Callable[[str], Awaitable[object]]) -> Check:
         except StoreError as error:
             return str(error)
         return ""
+
+    return check
+
+
+def unless(holds: Callable[[], bool], why: str) -> Check:
+    """Of a part that works where this holds."""
+
+    async def check() -> str:
+        return "" if holds() else why
 
     return check
 

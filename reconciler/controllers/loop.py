@@ -122,6 +122,10 @@ class ControllerLoop:
         )
 
     @property
+    def has_begun(self) -> bool:
+        return self._has_begun
+
+    @property
     def idle(self) -> bool:
         """Nothing is queued or being applied; what is due later may remain."""
         return not (self._queue or self._events or self._working)

@@ -72,6 +72,7 @@ class SchedulerLoop:
         self._events: deque[Event] = deque()
         self._said: deque[Emit] = deque()
         self._wake = asyncio.Event()
+        self.has_begun = False
         self._busy = True
         self._back_off = FIRST_BACK_OFF
         self._scheduled = self._refused = 0
@@ -80,6 +81,7 @@ class SchedulerLoop:
     async def run(self) -> None:
         """Takes in the cluster as it is, and from then on what changes. Ends only when cancelled."""
         end = self._cache.subscribe(self._listen)
+        self.has_begun = True
         try:
             for type_ in COUNTED:
                 revision = self._cache.revision

@@ -44,15 +44,14 @@ async def test_api_services_come_in_pages(served: Served) -> None:
 
 
 async def test_a_component_says_why_it_does_not_work(served: Served) -> None:
-    async def broken() -> str:
-        return "waits for the folder"
-
-    served.server.components["scheduler"] = broken
+    served.server.components["scheduler"] = derived.unless(lambda: False, "waits for the folder")
+    served.server.components["broker"] = derived.unless(lambda: True, "not connected")
     said = await served.kubectl("get", "componentstatuses")
     assert said.rows == [
         ["NAME", "STATUS", "MESSAGE", "ERROR"],
         ["store", "Healthy", "ok"],
         ["scheduler", "Unhealthy", "waits for the folder"],
+        ["broker", "Healthy", "ok"],
     ]
     assert said.err == "Warning: v1 ComponentStatus is deprecated in v1.19+\n"
     assert (await served.kubectl("get", "cs", "store", "-o", "jsonpath={.conditions[0].status}")).out == "True"
