@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 RESEND_SECONDS = 5.0
 MAX_RESEND_SECONDS = 60.0
+AHEAD_SECONDS = 0.02
+"""What new pods are told before their tokens is on its way by then, and signing keeps nothing of it waiting."""
 
 Publish = Callable[[str, str, bytes], None]
 """Node, topic below the node's own, payload: retained, in the order of the calls."""
@@ -154,6 +156,8 @@ class Outbound:
             self._wake.clear()
 
     async def _pass(self, nodes: tuple[str, ...]) -> None:
+        if await self._go_ahead(nodes):
+            await asyncio.sleep(AHEAD_SECONDS)
         await self._provide(nodes)
         for node in nodes:
             await self._provide((node,))  # for pods that came meanwhile
@@ -164,6 +168,23 @@ class Outbound:
             self.settled(node)
             await self._room()
             await asyncio.sleep(0)
+
+    async def _go_ahead(self, nodes: tuple[str, ...]) -> bool:
+        """Tells of new pods before their tokens are signed: what a pod needs else is made meanwhile.
+
+        Only of pods that the node has not been told of. One that it runs must not lose the token that it has.
+        """
+        is_ahead = False
+        for node in nodes:
+            known, lacking = self._nodes.get(node), self._tokens.lacking(node) if self._tokens is not None else ()
+            if self._publish is None or not lacking or known is None or known.digest is None:
+                continue
+            if known.digest.pods.keys().isdisjoint(lacking):
+                self._bring_up_to_date(node, self._publish)
+                is_ahead = True
+                await self._room()
+                await asyncio.sleep(0)
+        return is_ahead
 
     async def _provide(self, nodes: tuple[str, ...]) -> None:
         if self._tokens is not None:

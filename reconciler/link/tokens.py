@@ -1,4 +1,4 @@
-"""The tokens of the pods on all nodes: made before a pod is told to its node, and anew before their time is over.
+"""The tokens of the pods on all nodes: made when a pod is told to its node, and anew before their time is over.
 
 Nothing of it is on the reconciler's disk. After a restart the tokens are those that the broker retains, where they
 still hold; what it has lost is made again. An idle fleet causes nothing: the token that every pod gets lasts a year.
@@ -80,6 +80,10 @@ class PodTokens:
         for event in events:
             if event.new is None and isinstance(event.old, Pod):
                 self._held.pop(event.old.metadata.uid, None)
+
+    def lacking(self, node: str) -> frozenset[str]:
+        """The uids of the node's pods for which something has to be made."""
+        return frozenset(pod.metadata.uid for pod, _ in self._wanted((node,)))
 
     async def provide(self, nodes: Iterable[str]) -> None:
         """Makes what the pods of these nodes lack, those that come meanwhile included."""
