@@ -28,7 +28,16 @@ KUBECTL = Path(sys.executable).parent / "kubectl"
 class Fleet:
     """`nodes` machines beside the hub. The manifests folder is `manifests`."""
 
-    def __init__(self, directory: Path, nodes: list[str], images: Path, *, toleration_seconds: int = 5) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        nodes: list[str],
+        images: Path,
+        *,
+        toleration_seconds: int = 5,
+        agent: dict[str, Any] | None = None,
+    ) -> None:
+        """`agent` is put into the configuration of every node."""
         self.directory = directory
         self.nodes = nodes
         self.images = images
@@ -36,6 +45,7 @@ class Fleet:
         self.network = Network(uuid.uuid4().hex[:5], [HUB, *nodes])
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.toleration_seconds = toleration_seconds
+        self.agent = agent or {}
 
     def start(self) -> None:
         self.manifests.mkdir(parents=True)
@@ -224,7 +234,7 @@ class Fleet:
                 "broker": {"url": broker, "keepaliveSeconds": 2},
                 "metricsSeconds": 5,
             }
-            Path(self._config(node)).write_text(yaml.safe_dump(agent))
+            Path(self._config(node)).write_text(yaml.safe_dump(agent | self.agent))
 
 
 def _is(thing: dict[str, Any], condition: str) -> bool:

@@ -8,6 +8,7 @@ archives as a process of its own; its mood is then set by `PUT /mood`.
 import base64
 import hashlib
 import json
+import socket
 import ssl
 import sys
 import threading
@@ -50,6 +51,8 @@ class Registry:
         self.blobs: dict[str, bytes] = {}
         self.sent: dict[str, int] = {}
         """Bytes of each blob that were sent."""
+        self.begun: list[tuple[str, int]] = []
+        """Digest of each blob that was asked for, and from which byte on."""
         self.asked: list[str] = []
         """Method, path and user of each request."""
         registry = self
@@ -64,7 +67,7 @@ class Registry:
             context.load_cert_chain(*certificate)
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self.host = f"{address}:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, name="registry", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="registry", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -161,6 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(404, b'{"errors": [{"code": "BLOB_UNKNOWN"}]}')
             return
         begin = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
+        self.served.begun.append((digest, begin))
         self.send_response(206 if begin else 200)
         if begin:
             self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
@@ -180,7 +184,8 @@ class _Handler(BaseHTTPRequestHandler):
                 if mood.gone_after_cut:
                     self.served.mood = msgspec.structs.replace(mood, status=503)
                 self.close_connection = True
-                self.connection.close()
+                self.wfile.flush()
+                self.connection.shutdown(socket.SHUT_WR)  # what was sent arrives, and then nothing more
                 return
             chunk = content[start : start + CHUNK]
             try:
