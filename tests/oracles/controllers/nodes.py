@@ -2,7 +2,9 @@
 
 What Kubernetes' node controller writes about a node that is silent is the link's affair here: the link knows from
 the broker when an agent is gone. It is played by `_silence`, in the words and at the time of the recordings, so that
-what follows (taints, readiness of pods, evictions) is what is compared.
+what follows (taints, readiness of pods, evictions) is what is compared. As there, a node that begins to speak again
+is taken for silent until its lease is renewed the first time, and what was written in its name before that is written
+over: nobody says again that it is ready.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,8 +26,8 @@ from tests.oracles.controllers import pods
 from tests.oracles.controllers.mix import NAMESPACE, Json, Mix
 from tests.oracles.controllers.player import VERBS, Player
 
-_SINCE = "test/silent-since"
-_GRACE = timedelta(seconds=4.5)
+_SINCE, _UNTIL = "test/silent-since", "test/silent-until"
+_GRACE, _RENEWAL = timedelta(seconds=4.5), timedelta(seconds=0.7)
 _NEVER = ("NodeStatusNeverUpdated", "Kubelet never posted node status.")
 _STOPPED = ("NodeStatusUnknown", "Kubelet stopped posting node status.")
 
@@ -39,9 +41,13 @@ def _silence(ref: Ref, view: View, now: datetime) -> Plan:
     since = node.metadata.annotations.get(_SINCE) if node is not None else None
     if node is None or since is None:
         return NOTHING
+    until = node.metadata.annotations.get(_UNTIL)
+    speaks_in = None if until is None else (datetime.fromisoformat(until) - now).total_seconds()
+    if speaks_in is not None and speaks_in <= 0:
+        return Plan((Update(_marked(node)),))
     left = (datetime.fromisoformat(since) + _GRACE - now).total_seconds()
     if left > 0:
-        return Plan(requeue_after=left)
+        return Plan(requeue_after=left if speaks_in is None else min(left, speaks_in))
     told = node.status.conditions
     for type_ in ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure"):
         found = conditions.find(told, type_)
@@ -49,17 +55,25 @@ def _silence(ref: Ref, view: View, now: datetime) -> Plan:
         if found is None or found.status != "Unknown":
             told = conditions.updated(told, NodeCondition("Unknown", type_, message=message, reason=reason))
     if told == node.status.conditions:
-        return NOTHING
-    return Plan((UpdateStatus(structs.replace(node, status=structs.replace(node.status, conditions=told))),))
+        return Plan(requeue_after=speaks_in)
+    change = UpdateStatus(structs.replace(node, status=structs.replace(node.status, conditions=told)))
+    return Plan((change,), speaks_in)
+
+
+def _marked(node: Node, **marks: str) -> Node:
+    """With these marks of silence, and no others."""
+    annotations = {key: text for key, text in node.metadata.annotations.items() if key not in (_SINCE, _UNTIL)}
+    return structs.replace(node, metadata=structs.replace(node.metadata, annotations=annotations | marks))
 
 
 def _heartbeat(player: Player, action: Json) -> None:
-    node = player.world.get(Node, "", action["heartbeat"])
-    annotations = {key: text for key, text in node.metadata.annotations.items() if key != _SINCE}
+    node, now = player.world.get(Node, "", action["heartbeat"]), player.world.now
+    since = node.metadata.annotations.get(_SINCE)
     if not action["on"]:
-        annotations[_SINCE] = node.metadata.annotations.get(_SINCE, player.world.now.isoformat())
-    metadata = structs.replace(node.metadata, annotations=annotations)
-    player.world.apply((Update(structs.replace(node, metadata=metadata)),))
+        node = _marked(node, **{_SINCE: since or now.isoformat()})
+    elif since is not None:
+        node = _marked(node, **{_SINCE: since, _UNTIL: (now + _RENEWAL).isoformat()})
+    player.world.apply((Update(node),))
 
 
 def _create(player: Player, action: Json) -> None:
@@ -116,10 +130,6 @@ MIX = Mix(
         **dict.fromkeys(
             ("nodes-a001", "nodes-a015", "nodes-a045"),
             "pods of a node that is silent are not ready, also where it had said that it was not ready before",
-        ),
-        **dict.fromkeys(
-            ("nodes-a003", "nodes-a017", "nodes-a024", "nodes-a025", "nodes-a031"),
-            "a node that comes back is ready at once; there the first word of it may be written over",
         ),
     },
 )
