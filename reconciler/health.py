@@ -16,10 +16,11 @@ import msgspec
 
 from reconciler.controllers import podstate
 from reconciler.store.view import View
-from schemas import conditions
+from schemas import certificates, conditions
 from schemas.apps import DaemonSet, Deployment, ReplicaSet, StatefulSet
 from schemas.autoscaling import HorizontalPodAutoscaler
 from schemas.batch import CronJob, Job
+from schemas.certificates import CertificateSigningRequest
 from schemas.core.config import Namespace
 from schemas.core.node import Node
 from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
@@ -322,6 +323,16 @@ def _budget(budget: PodDisruptionBudget, view: View) -> Health:
 # The cluster
 
 
+def _certificate_request(asked: CertificateSigningRequest, view: View) -> Health:
+    for found in asked.status.conditions:
+        if found.type in (certificates.DENIED, certificates.FAILED):
+            return _degraded(_said(found.type, found.message))
+    if asked.status.certificate:
+        return HEALTHY
+    is_approved = certificates.is_(asked, certificates.APPROVED)
+    return _progressing("waits for its signer" if is_approved else "waits for approval")
+
+
 def _namespace(namespace: Namespace, view: View) -> Health:
     return _progressing("being deleted") if namespace.status.phase == "Terminating" else HEALTHY
 
@@ -337,6 +348,7 @@ def _node(node: Node, view: View) -> Health:
 
 _RULES: Mapping[type[Object], Callable[[Any, View], Health]] = MappingProxyType(
     {
+        CertificateSigningRequest: _certificate_request,
         CronJob: _cron_job,
         DaemonSet: _daemon_set,
         Deployment: _deployment,

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from reconciler.controllers.interface import NOTHING, Controller, Plan
+from reconciler.provenance import provenance
 from reconciler.store.changes import Delete
 from reconciler.store.view import Event, View
 from schemas.certificates import APPROVED, DENIED, FAILED, CertificateSigningRequest
@@ -23,8 +24,10 @@ def concerns(event: Event, view: View) -> Iterable[Ref]:
 
 def reconcile(ref: Ref, view: View, now: datetime) -> Plan:
     found = view.get(CertificateSigningRequest, "", ref.name)
-    end = None if found is None or found.metadata.deletion_timestamp else _end(found)
-    if found is None or end is None:
+    if found is None or found.metadata.deletion_timestamp is not None or provenance(found):
+        return NOTHING  # what the folder declares would come back, undecided
+    end = _end(found)
+    if end is None:
         return NOTHING
     if end <= now:
         return Plan((Delete(ref, uid=found.metadata.uid),))
