@@ -25,8 +25,9 @@ test: setup ## Run all tests, on real containerd and Mosquitto
 	@$(BIN)/python -m tests.preflight
 	@$(BIN)/python -m tests
 
-soak: setup ## Play 2,000 made-up histories and clusters of each sort against the controllers and the scheduler
-	@WHERRY_EXAMPLES=2000 $(BIN)/pytest -q --timeout 0 tests/unit/reconciler/scheduler/test_properties.py tests/simulation/test_histories.py
+soak: setup ## Long forms: 2,000 made-up histories of each sort; a node whose parts are killed for ten minutes
+	@WHERRY_EXAMPLES=2000 $(BIN)/pytest -q --timeout 0 tests/unit/reconciler/scheduler/test_properties.py tests/simulation/test_histories.py tests/unit/nodeagent/pods/test_lifecycle_properties.py
+	@WHERRY_SOAK_SECONDS=600 $(BIN)/pytest -q --timeout 0 tests/lab/test_resilience.py
 
 check: setup ## Lint, format, types, layers
 	@$(BIN)/ruff check .

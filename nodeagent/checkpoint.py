@@ -135,7 +135,10 @@ class Checkpoint:
             log.error("epoch file is damaged, counting from the clock file=%s error=%s", EPOCH, error)
             last = 0
         epoch = max(last + 1, int(time() if now is None else now))
-        self._replace(EPOCH, str(epoch).encode())
+        try:
+            self._replace(EPOCH, str(epoch).encode())
+        except OSError as error:  # a disk that is full must not end the care for what runs; the clock goes on counting
+            log.error("the epoch of this start cannot be kept file=%s error=%s", self._disk.directory / EPOCH, error)
         return epoch
 
     def _replace(self, name: str, content: bytes) -> None:

@@ -25,6 +25,9 @@ class AlreadyRunning(Exception):
     """Another process holds this data directory. The text names its process id and what to do."""
 
 
+PID_WIDTH = 10
+
+
 def lock(directory: Path) -> IO[str]:
     """Holds the directory for this process, until the file is closed or the process ends however it ends.
 
@@ -32,7 +35,7 @@ def lock(directory: Path) -> IO[str]:
     """
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = (directory / "lock").open("a+")
+        file = os.fdopen(os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "r+")
     except OSError as error:
         raise _unusable(directory, error) from None
     try:
@@ -43,8 +46,9 @@ def lock(directory: Path) -> IO[str]:
         file.close()
         raise AlreadyRunning(f"{directory} is in use by process {pid}: stop that one first") from None
     try:
-        file.truncate(0)
-        file.write(str(os.getpid()))
+        # Over what stood there, and as long: that needs no room, so that a disk which is full stops no daemon.
+        file.seek(0)
+        file.write(f"{os.getpid():<{PID_WIDTH}}")
         file.flush()
     except OSError as error:
         file.close()

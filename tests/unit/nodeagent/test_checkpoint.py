@@ -142,3 +142,13 @@ def test_epochs_grow_with_every_start_whatever_the_clock_says(tmp_path: Path) ->
     assert [Checkpoint(tmp_path).next_epoch(now) for now in (5, 3, 3, 9.5)] == [5, 6, 7, 9]
     (tmp_path / EPOCH).write_text("nonsense")
     assert Checkpoint(tmp_path).next_epoch(20) == 20
+
+
+def test_an_agent_starts_on_a_disk_that_takes_no_epoch(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Full(Disk):
+        def write(self, name: str, content: bytes) -> None:
+            raise OSError(28, "No space left on device")
+
+    assert Checkpoint(tmp_path).next_epoch(5) == 5
+    assert Checkpoint(tmp_path, Full(tmp_path)).next_epoch(7) == 7
+    assert "the epoch of this start cannot be kept" in caplog.text
