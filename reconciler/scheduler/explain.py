@@ -1,7 +1,10 @@
 """Why a pod goes where it goes: each node's first refusal, or its scores. Changes nothing that matters to others."""
 
+from collections.abc import Mapping, Sequence
+
 from reconciler.scheduler import messages
 from reconciler.scheduler.decision import Explanation, Verdict
+from reconciler.scheduler.nodeinfo import NodeInfo
 from reconciler.scheduler.profile import PLAIN, Profile
 from reconciler.scheduler.schedule import standing_for, unavailable
 from reconciler.scheduler.snapshot import Snapshot
@@ -35,13 +38,22 @@ def _explained(pod: Pod, snapshot: Snapshot, profile: Profile) -> Explanation:
         return Explanation(_sorted(nodes | {best.name: Verdict()}), best.name)
     if standing.fault:
         return Explanation(_sorted(nodes), message=standing.fault)
-    groups = standing.feasible()
+    groups, members = standing.feasible(), standing.members()
     compared = standing.compared(groups)
     for at, group in enumerate(groups):
         of_group = {plugin: column[at] for plugin, column in compared.items()}
-        for info in standing.members(group):
-            nodes[info.name] = Verdict(scores=of_group | standing.scores.each(info))
+        infos = members[group]
+        nodes |= _scored(of_group, infos, standing.scores.columns(infos, snapshot.states.of(infos)))
     return Explanation(_sorted(nodes), best.name)
+
+
+def _scored(
+    of_group: Mapping[str, int], infos: Sequence[NodeInfo], columns: Mapping[str, Sequence[int]]
+) -> dict[str, Verdict]:
+    """The verdicts upon nodes of one group; those with the same scores share theirs."""
+    rows = list(zip(*columns.values(), strict=True)) or [()] * len(infos)
+    known = {row: Verdict(scores={**of_group, **dict(zip(columns, row, strict=True))}) for row in {*rows}}
+    return {info.name: known[row] for info, row in zip(infos, rows, strict=True)}
 
 
 def _sorted(nodes: dict[str, Verdict]) -> dict[str, Verdict]:

@@ -124,6 +124,10 @@ class Scored(NamedTuple):
     column: Column | None
     by_state: bool
 
+    def weighted(self, infos: Sequence[NodeInfo]) -> list[int]:
+        column = self.column(infos) if self.column is not None else [self.score(info) for info in infos]
+        return column if self.weight == 1 else [self.weight * one for one in column]
+
 
 class Scores(NamedTuple):
     """The scores that one node has for itself."""
@@ -135,17 +139,22 @@ class Scores(NamedTuple):
 
     def totals(self, infos: Sequence[NodeInfo], *, by_state: bool) -> list[int] | None:
         """The part that nodes of one state have alike, or the other; None where there is none."""
-        columns = []
-        for one in self.plugins:
-            if one.by_state is by_state:
-                column = one.column(infos) if one.column is not None else [one.score(info) for info in infos]
-                columns.append([one.weight * score for score in column] if one.weight != 1 else column)
+        columns = [one.weighted(infos) for one in self.plugins if one.by_state is by_state]
         if len(columns) < 2:
             return columns[0] if columns else None
         return [sum(scores) for scores in zip(*columns, strict=True)]
 
-    def each(self, info: NodeInfo) -> dict[str, int]:
-        return {one.name: one.weight * one.score(info) for one in self.plugins}
+    def columns(self, infos: Sequence[NodeInfo], states: Sequence[int]) -> dict[str, list[int]]:
+        """What each plugin gives to each of the nodes, which are in these states."""
+        alike = dict(zip(states, infos, strict=True))
+        some, found = list(alike.values()), dict[str, list[int]]()
+        for one in self.plugins:
+            if one.by_state:
+                known = dict(zip(alike, one.weighted(some), strict=True))
+                found[one.name] = [known[state] for state in states]
+            else:
+                found[one.name] = one.weighted(infos)
+        return found
 
 
 def scores(asked: PodClass, snapshot: Snapshot, profile: Profile) -> Scores:

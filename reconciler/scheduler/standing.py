@@ -336,9 +336,13 @@ class Standing:
             return False
         return not self._topology or self._topology.refusal(home.place) is None
 
-    def members(self, group: Group) -> list[NodeInfo]:
+    def members(self) -> dict[Group, list[NodeInfo]]:
+        """The nodes of each group."""
         nodes = self._snapshot.ordered()
-        return [nodes[rank] for rank, home in self._homes.items() if home is group]
+        found: dict[Group, list[NodeInfo]] = {}
+        for rank, home in self._homes.items():
+            found.setdefault(home, []).append(nodes[rank])
+        return found
 
     def refusals(self) -> Iterator[tuple[NodeInfo, Said]]:
         """Why each node that cannot take the pod cannot."""
@@ -350,11 +354,11 @@ class Standing:
             self._refused = self._all_refused()
         yield from self._refused.items()
         if self._topology:
-            for group in self._groups.values():
-                why = self._topology.refusal(group.place) if group.size else None
+            for group, members in self.members().items():
+                why = self._topology.refusal(group.place)
                 if why is not None:
                     said = Said(*why)
-                    yield from ((info, said) for info in self.members(group))
+                    yield from ((info, said) for info in members)
 
     def _all_refused(self) -> dict[NodeInfo, Said]:
         found = {}
