@@ -144,12 +144,16 @@ class Agent:
         elif self._laid or not accepted.digest.pods:
             self.workers.accept(accepted)
         else:
+    def ingress_failed(self, message: str) -> None:
+        self._tell("Warning", "IngressFailed", message)
+
             log.info("pods wait for the node's pod CIDR pods=%d", len(accepted.digest.pods))
 
     def _pod_changed(self, uid: str) -> None:
         self._service.pod_changed(uid)
         report = self.link.reports.get(uid)
         held = report is not None and not report.removed
+        self._network.configs(accepted.configs)
         self._network.placed(uid, tuple(one.ip for one in report.status.pod_ips) if report and held else ())
 
     def _facts(self, machine: Machine) -> NodeFacts:

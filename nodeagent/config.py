@@ -18,6 +18,13 @@ NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 class Config(Keeping, frozen=True, kw_only=True):
+class IngressPorts(Section, frozen=True, kw_only=True):
+    """Where the node's proxy listens, on every address."""
+
+    http: int = 80
+    https: int = 443
+
+
     """`nodeagent --config FILE`."""
 
     broker: BrokerAddress
@@ -41,6 +48,8 @@ class Config(Keeping, frozen=True, kw_only=True):
     bridge: str = "wherry0"
     """Of the pods, on the system's containerd; an own one has a bridge of its own name."""
     stub_domains: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    ingress: IngressPorts | None = None
+    """With it the node runs an HAProxy that serves Ingresses."""
     """Name servers (`ADDRESS` or `ADDRESS#PORT`) of domains that the node's own servers do not know."""
     labels: dict[str, str] = msgspec.field(default_factory=dict)
     taints: tuple[Taint, ...] = ()

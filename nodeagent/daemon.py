@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import logging
 import shutil
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nodeagent.agent import AWAY_SECONDS, Agent
+from msgspec import structs
+
+from nodeagent.agent import AWAY_SECONDS, VERSION, Agent
 from nodeagent.archives import ArchiveFolder
 from nodeagent.config import Config, load_config
 from nodeagent.network import cni, removal
@@ -27,10 +29,15 @@ from schemas.daemon import lock, run_until, stop_signal
 
 log = logging.getLogger(__name__)
 
+if TYPE_CHECKING:
+    from nodeagent.ingress.proxy import Proxy
+
 OWN = "own"
 RESOLVER = Path("/etc/resolv.conf")
 SYSTEM_CNI = Path("/etc/cni/net.d")
 SYSTEM_IMAGES = Path("/var/lib/containerd")
+INGRESS = "ingress"
+"""The proxy's folder in the run directory."""
 
 
 async def serve(path: Path) -> None:
@@ -47,7 +54,7 @@ async def serve(path: Path) -> None:
             archives = ArchiveFolder(
                 config.images, runtime, lambda loaded: agent.images_came(loaded), lambda why: agent.archive_failed(why)
             )
-        network = _network(config, own)
+        network = _network(config, own, lambda why: agent.ingress_failed(why))
         agent = Agent(
             config,
             runtime,
@@ -121,15 +128,33 @@ def _own(config: Config) -> OwnContainerd | None:
     if config.containerd != OWN:
         return None
     try:
+    _proxy(structs.replace(config, ingress=None), lambda why: None)
         return OwnContainerd(config.data, pause_image=config.pause_image)
     except ValueError as error:
         raise BadConfiguration(f"data: {error}") from None
 
 
-def _network(config: Config, own: OwnContainerd | None) -> NodeNetwork:
+def _proxy(config: Config, say: Callable[[str], None]) -> "Proxy | None":
+    """None where the node serves no Ingresses; a proxy of a time when it did ends."""
+    directory = config.run / INGRESS
+    if config.ingress is None and not directory.exists():
+        return None
+    # Few nodes have one; the others do not pay for it.
+    from nodeagent.ingress.haproxy import Ports
+    from nodeagent.ingress.proxy import Proxy, stop
+
+    if config.ingress is not None:
+        return Proxy(Ports(config.ingress.http, config.ingress.https), directory, say)
+    stop(directory)
+    return None
+
+
+def _network(config: Config, own: OwnContainerd | None, say: Callable[[str], None]) -> NodeNetwork:
+    proxy = _proxy(config, say)
     names = Server(CLUSTER_DOMAIN, lambda: parse_resolver(RESOLVER.read_text()).servers, config.stub_domains)
     if own is None:
         data, conf = config.data / "cni", SYSTEM_CNI
-        return NodeNetwork(config.node, config.bridge, data_directory=data, conf_directory=conf, names=names)
-    data, conf = own.layout.cni_data, own.layout.cni_conf
-    return NodeNetwork(config.node, own.bridge, data_directory=data, conf_directory=conf, names=names)
+        bridge = config.bridge
+    else:
+        data, conf, bridge = own.layout.cni_data, own.layout.cni_conf, own.bridge
+    return NodeNetwork(config.node, bridge, data_directory=data, conf_directory=conf, names=names, proxy=proxy)

@@ -16,7 +16,8 @@ from nodeagent.pods.podcgroup import huge_resource
 from nodeagent.runtime.interface import Image
 from schemas.core.node import ContainerImage, NodeAddress, NodeStatus, NodeSystemInfo
 from schemas.meta import Quantity
-from schemas.quantity import milli, value
+from schemas.ingress import SERVES
+from schemas.quantity import canonical, milli, value
 
 MAX_IMAGES = 50
 """Images that are told, the largest first: the scheduler weighs them by size."""
@@ -116,6 +117,7 @@ def labels(config: Config, machine: Machine) -> dict[str, str]:
         "kubernetes.io/hostname": config.node,
         "kubernetes.io/os": "linux",
         "kubernetes.io/arch": machine.architecture,
+        **({SERVES: "true"} if config.ingress else {}),
     } | config.labels
 
 

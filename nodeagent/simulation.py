@@ -23,6 +23,7 @@ from nodeagent.runtime.fake import FakeRuntime
 from schemas.configuration import BrokerAddress, Section, load
 from schemas.core.container import Container, HTTPGetAction
 from schemas.daemon import lock, stop_signal
+from schemas.messages import Config as Given
 
 log = logging.getLogger(__name__)
 
@@ -133,6 +134,9 @@ class SimulatedNetwork:
 
     def update(self, state: NetworkState) -> None:
         """Nobody asks for a Service here."""
+
+    def configs(self, configs: Mapping[str, Given]) -> None:
+        """No Ingress is served here."""
 
     def linked(self, linked: bool) -> None:
         """No address is answered for here."""

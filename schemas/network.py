@@ -13,7 +13,7 @@ from msgspec import field
 
 from schemas.meta import Record
 
-NODES, SERVICES, POLICIES = "nodes/", "services/", "policies/"
+NODES, SERVICES, POLICIES, INGRESSES = "nodes/", "services/", "policies/", "ingresses/"
 """What a key begins with; the name of the node follows, or `<namespace>/<name>`."""
 
 Family = Literal["IPv4", "IPv6"]
@@ -185,4 +185,42 @@ class NetworkPolicyBody(Record, frozen=True):
     egress: tuple[PolicyRule, ...] | None = None
 
 
-NetworkBody = NetworkNode | NetworkService | NetworkPolicyBody
+class IngressTarget(Record, frozen=True):
+    """A port of a Service in the namespace of the Ingress, by number or by name."""
+
+    service: str
+    port: int = 0
+    port_name: str = ""
+
+
+class IngressRoute(Record, frozen=True):
+    """`host` is empty for any, and may begin with `*.`; `exact`: the path as it is, else all that is below it."""
+
+    target: IngressTarget
+    host: str = ""
+    path: str = "/"
+    exact: bool = False
+
+
+class IngressCertificate(Record, frozen=True):
+    """The Secret whose certificate these hosts have; none for those that it names itself."""
+
+    secret: str
+    hosts: tuple[str, ...] = ()
+
+
+class NetworkIngress(Record, frozen=True):
+    """`ingresses/<namespace>/<name>`: one that is ours. `created`, in seconds: of two that want the same, the older
+    has it. `default`: for what no route of it matches.
+    """
+
+    namespace: str
+    name: str
+    created: float = 0
+    routes: tuple[IngressRoute, ...] = ()
+    default: IngressTarget | None = None
+    hosts: tuple[str, ...] = ()
+    certificates: tuple[IngressCertificate, ...] = ()
+
+
+NetworkBody = NetworkNode | NetworkService | NetworkPolicyBody | NetworkIngress

@@ -1,8 +1,10 @@
 """What the agent asks of its node's network."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from nodeagent.network.state import NetworkState
+from schemas.messages import Config
 
 
 class Network(Protocol):
@@ -13,6 +15,9 @@ class Network(Protocol):
 
     def update(self, state: NetworkState) -> None:
         """What is known of the network of all nodes now."""
+
+    def configs(self, configs: Mapping[str, Config]) -> None:
+        """ConfigMaps and Secrets that the node was given; certificates of Ingresses are among them."""
 
     def linked(self, linked: bool) -> None:
         """Whether the broker, and all who are told by it, can be reached."""

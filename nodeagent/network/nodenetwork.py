@@ -1,8 +1,9 @@
 """The whole network of a node, joined: the pods' own, the ways to other nodes, Services, and names."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nodeagent.network import cni
 from nodeagent.network.announcing import Announcing
@@ -12,12 +13,16 @@ from nodeagent.network.forwarding import Forwarding
 from nodeagent.network.healthports import HealthPorts
 from nodeagent.network.routing import Routing
 from nodeagent.network.state import NetworkState
+from schemas.messages import Config
+
+if TYPE_CHECKING:
+    from nodeagent.ingress.proxy import Proxy
 
 
 class NodeNetwork:
     """`bridge` names all that is made; `data_directory` is host-local's, `conf_directory` where containerd looks.
 
-    `enter` is put before commands, to act in another network namespace.
+    `proxy` serves Ingresses, where the node does. `enter` is put before commands, to act in another network namespace.
     """
 
     def __init__(
@@ -28,6 +33,7 @@ class NodeNetwork:
         data_directory: Path,
         conf_directory: Path,
         names: Server,
+        proxy: "Proxy | None" = None,
         enter: Sequence[str] = (),
     ) -> None:
         self._bridge, self._data, self._conf = bridge, data_directory, conf_directory
@@ -35,7 +41,7 @@ class NodeNetwork:
         self._routing = Routing(node, bridge, enter)
         self._announcing = Announcing(node, bridge, enter)
         self._health_ports = HealthPorts(node)
-        self._names, self._enter = names, enter
+        self._names, self._proxy, self._enter = names, proxy, enter
         self._gateway = ""
         self._laid = asyncio.Event()
 
@@ -53,7 +59,14 @@ class NodeNetwork:
         self._routing.update(state)
         self._announcing.update(state)
         self._health_ports.update(state)
+        if self._proxy is not None:
+            self._proxy.update(state)
         self._names.update(state)
+
+    def configs(self, configs: Mapping[str, Config]) -> None:
+        """ConfigMaps and Secrets that the node was given."""
+        if self._proxy is not None:
+            self._proxy.configs(configs)
 
     def linked(self, linked: bool) -> None:
         """Whether the broker can be reached."""
@@ -71,6 +84,8 @@ class NodeNetwork:
             tasks.create_task(self._announcing.run(), name="announcing")
             tasks.create_task(self._health_ports.run(), name="health-ports")
             tasks.create_task(self._answer_names(tasks), name="names")
+            if self._proxy is not None:
+                tasks.create_task(self._proxy.run(), name="ingress")
 
     async def _answer_names(self, tasks: asyncio.TaskGroup) -> None:
         """At the pods' gateway, which is another one when the node gets another range."""

@@ -11,11 +11,13 @@ from msgspec import field
 
 from schemas.messages import decode
 from schemas.network import (
+    INGRESSES,
     NODES,
     POLICIES,
     SERVICES,
     NetworkBody,
     NetworkDigest,
+    NetworkIngress,
     NetworkNode,
     NetworkPolicyBody,
     NetworkService,
@@ -27,6 +29,7 @@ _TYPES: Mapping[str, type[NetworkBody]] = {
     NODES: NetworkNode,
     SERVICES: NetworkService,
     POLICIES: NetworkPolicyBody,
+    INGRESSES: NetworkIngress,
 }
 
 
@@ -36,13 +39,19 @@ class NetworkState(msgspec.Struct, frozen=True):
     nodes: Mapping[str, NetworkNode] = field(default_factory=dict)
     services: Mapping[str, NetworkService] = field(default_factory=dict)
     policies: Mapping[str, NetworkPolicyBody] = field(default_factory=dict)
+    ingresses: Mapping[str, NetworkIngress] = field(default_factory=dict)
 
 
 class Known:
     """Collects what is told. `state` is what holds now; it is another object whenever something has changed."""
 
     def __init__(self, held: NetworkState) -> None:
-        self._bodies: dict[str, NetworkBody] = {**held.nodes, **held.services, **held.policies}
+        self._bodies: dict[str, NetworkBody] = {
+            **held.nodes,
+            **held.services,
+            **held.policies,
+            **held.ingresses,
+        }
         self._told: dict[str, int] = {}
         self._digest: NetworkDigest | None = None
         self._state: NetworkState | None = held
@@ -54,6 +63,7 @@ class Known:
                 {key: body for key, body in self._bodies.items() if isinstance(body, NetworkNode)},
                 {key: body for key, body in self._bodies.items() if isinstance(body, NetworkService)},
                 {key: body for key, body in self._bodies.items() if isinstance(body, NetworkPolicyBody)},
+                {key: body for key, body in self._bodies.items() if isinstance(body, NetworkIngress)},
             )
         return self._state
 

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import field, structs
 
 from reconciler.controllers.volumes import localpath
+from reconciler.link.ingresses import certificates
 from reconciler.link.readying import Prepull, readying
 from reconciler.store.view import View
 from schemas import podtokens
@@ -79,7 +80,7 @@ def desired(
     """
     pods = view.pods_on(node)
     ready = readying(node, pods, prepulls, view)
-    named = frozenset(ref for pod in pods for ref in uses(pod)) | ready.secrets
+    named = frozenset(ref for pod in pods for ref in uses(pod)) | ready.secrets | certificates(node, view)
     configs = [config for ref in sorted(named) if (config := _config(ref, view))]
     configs += [config for pod in pods if (config := token(pod))]
     stored = view.get(Node, "", node)

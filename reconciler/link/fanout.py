@@ -16,8 +16,8 @@ from schemas.core.service import Service
 from schemas.discovery import EndpointSlice
 from schemas.messages import BadMessage, decode, encode
 from schemas.meta import Ref, ref_of
-from schemas.network import NODES, POLICIES, SERVICES, NetworkDigest, body_hash, combined
-from schemas.networking import NetworkPolicy
+from schemas.network import INGRESSES, NODES, POLICIES, SERVICES, NetworkDigest, body_hash, combined
+from schemas.networking import Ingress, IngressClass, NetworkPolicy
 
 GATHER_SECONDS = 0.01
 """Changes that come together are told with one digest."""
@@ -76,6 +76,8 @@ class Fanout:
                 self._dirty[key] = None
             if network.stirs(event):
                 self._dirty |= dict.fromkeys(_key(policy) for policy in self._view.list(NetworkPolicy))
+            if isinstance(event.object, IngressClass):
+                self._dirty |= dict.fromkeys(_key(one) for one in self._view.list(Ingress))
             if self._pools and network.moves(event):
                 self._dirty |= dict.fromkeys(_key(one) for one in self._view.list(Service) if one.status.load_balancer)
         if self._dirty:
@@ -118,7 +120,8 @@ class Fanout:
 
     def _keys(self) -> list[str]:
         view = self._view
-        return [_key(one) for kind in (view.list(Node), view.list(Service), view.list(NetworkPolicy)) for one in kind]
+        kinds = (view.list(Node), view.list(Service), view.list(NetworkPolicy), view.list(Ingress))
+        return [_key(one) for kind in kinds for one in kind]
 
     def _slices_of(self, key: str) -> list[EndpointSlice]:
         found = (self._view.find(ref) for ref in self._slices.get(key, ()))
@@ -134,11 +137,13 @@ class Fanout:
                     del self._slices[key]
 
 
-def _key(object_: Node | Service | NetworkPolicy) -> str:
+def _key(object_: Node | Service | NetworkPolicy | Ingress) -> str:
     metadata = object_.metadata
     match object_:
         case Node():
             return NODES + metadata.name
         case Service():
             return f"{SERVICES}{metadata.namespace}/{metadata.name}"
+        case Ingress():
+            return f"{INGRESSES}{metadata.namespace}/{metadata.name}"
     return f"{POLICIES}{metadata.namespace}/{metadata.name}"

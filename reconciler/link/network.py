@@ -10,6 +10,7 @@ from typing import Any, cast
 from msgspec import structs
 
 from reconciler.addresspools import Pool, announcer
+from reconciler.link.ingresses import network_ingress
 from reconciler.store.view import Event, View
 from schemas.core.config import Namespace
 from schemas.core.container import ContainerPort
@@ -19,6 +20,7 @@ from schemas.core.service import Service, ServicePort
 from schemas.discovery import Endpoint, EndpointSlice
 from schemas.meta import LabelSelector, Ref
 from schemas.network import (
+    INGRESSES,
     NODES,
     POLICIES,
     SERVICES,
@@ -36,7 +38,7 @@ from schemas.network import (
     Protocol,
     SlicePort,
 )
-from schemas.networking import NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort
+from schemas.networking import Ingress, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort
 from schemas.selectors import matches
 
 SERVICE_NAME = "kubernetes.io/service-name"
@@ -59,6 +61,8 @@ def keys_of(event: Event) -> Iterable[str]:
                 yield f"{SERVICES}{metadata.namespace}/{metadata.name}"
             case EndpointSlice() if name := metadata.labels.get(SERVICE_NAME):
                 yield f"{SERVICES}{metadata.namespace}/{name}"
+            case Ingress():
+                yield f"{INGRESSES}{metadata.namespace}/{metadata.name}"
             case NetworkPolicy():
                 yield f"{POLICIES}{metadata.namespace}/{metadata.name}"
 
@@ -81,6 +85,9 @@ def body(key: str, view: View, slices: Iterable[EndpointSlice], pools: Sequence[
         case "nodes/":
             node = view.get(Node, "", name)
             return None if node is None else network_node(node)
+        case "ingresses/":
+            ingress = view.get(Ingress, namespace, own)
+            return None if ingress is None else network_ingress(ingress, view)
         case "services/":
             service = view.get(Service, namespace, own)
             return None if service is None else _announced(network_service(service, slices), view, pools)

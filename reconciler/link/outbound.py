@@ -13,7 +13,7 @@ import msgspec
 from msgspec import structs
 
 from reconciler.controllers.volumes import localpath
-from reconciler.link import retained
+from reconciler.link import ingresses, retained
 from reconciler.link.assignments import Desired, desired, discards, no_token
 from reconciler.link.readying import Prepull, changes_prepulls, concerned, prepulls
 from reconciler.link.retained import Retained
@@ -136,7 +136,7 @@ class Outbound:
             if changes_assignments(event):
                 for node in self._concerned(event):
                     self.touch(node)
-            for node in concerned(event, self._view):
+            for node in (*concerned(event, self._view), *ingresses.concerned(event, self._view)):
                 self.touch(node)
             if changes_prepulls(event):
                 self._prepulls = None

@@ -129,7 +129,8 @@ KIND_GAPS = (
     _warn("PersistentVolumeClaimSpec.dataSource", _NOT_FILLED),
     _warn("PersistentVolumeClaimSpec.dataSourceRef", _NOT_FILLED),
     *(_warn(f"{kind}.spec", "stored and shown; no driver is asked") for kind in ("CSIDriver", "VolumeAttachment")),
-    *(_warn(f"{kind}.spec", "stored and shown; no proxy is set up by it yet") for kind in ("Ingress", "IngressClass")),
+    _warn("IngressBackend.resource", "only Services are served; name one in `service`"),
+    _warn("IngressClassSpec.parameters", "the proxy is set up in the agent's configuration"),
 )
 
 OTHERS = (

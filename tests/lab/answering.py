@@ -1,4 +1,6 @@
-"""A small HTTP server for pods of the lab: says its host's name, and is ready for as long as a file is there.
+"""A small HTTP server for pods of the lab: says its host's name, and is ready until a file is there.
+
+Whoever asks for an upgrade gets back what it sends.
 
 It runs on the Python of this machine, which its pods mount: `server()` is such a container.
 """
@@ -16,6 +18,11 @@ UNREADY = Path("/tmp/unready")
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         question = await reader.readuntil(b"\r\n\r\n")
+        if b"upgrade: echo" in question.lower():
+            writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+            while said := await reader.read(1024):
+                writer.write(said)
+            return
         ready = not (question.startswith(b"GET /ready") and UNREADY.exists())
         status = b"200 OK" if ready else b"503 Service Unavailable"
         writer.write(b"HTTP/1.0 " + status + b"\r\nContent-Type: text/plain\r\n\r\n" + socket.gethostname().encode())

@@ -62,8 +62,12 @@ class Fleet:
         for name in list(self.processes):
             self.kill(name)
         for node in self.nodes:
-            self.network_of(node, [sys.executable, "-m", "nodeagent", "cleanup", "--config", self._config(node)])
+            self.clean_up(node)
         self.network.remove()
+
+    def clean_up(self, node: str) -> None:
+        """Removes what an agent that has ended made on its machine."""
+        self.network_of(node, [sys.executable, "-m", "nodeagent", "cleanup", "--config", self._config(node)])
 
     # the parts, each by name: "broker", "reconciler", or a node
 

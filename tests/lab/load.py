@@ -19,8 +19,9 @@ PATIENCE = 5.0
 class Clients:
     """`answers` and `last_answer` (time since the epoch) by who answered; `failures` as pairs of time and reason."""
 
-    def __init__(self, address: str, port: int) -> None:
+    def __init__(self, address: str, port: int, host: str) -> None:
         self._address, self._port = address, port
+        self._question = f"GET / HTTP/1.0\r\nHost: {host}\r\n\r\n".encode()
         self._room = asyncio.Semaphore(TOGETHER)
         self.answers: Counter[str] = Counter()
         self.last_answer: dict[str, float] = {}
@@ -41,17 +42,17 @@ class Clients:
     async def _answer(self) -> str:
         reader, writer = await asyncio.open_connection(self._address, self._port)
         try:
-            writer.write(b"GET / HTTP/1.0\r\n\r\n")
+            writer.write(self._question)
             said = await reader.read()
         finally:
             writer.close()
-        if not said.startswith(b"HTTP/1.0 200"):
+        if said.split(b" ", 2)[1:2] != [b"200"]:
             raise ValueError(f"answered {said[:40]!r}")
         return said.rpartition(b"\r\n")[2].decode().strip()
 
 
 async def main(arguments: argparse.Namespace) -> None:
-    clients, stop = Clients(arguments.address, arguments.port), asyncio.Event()
+    clients, stop = Clients(arguments.address, arguments.port, arguments.host), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
@@ -82,6 +83,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("address")
     parser.add_argument("port", type=int)
+    parser.add_argument("--host", default="")
     parser.add_argument("--rate", type=int, default=1000)
     parser.add_argument("--times", type=int, default=0)
     asyncio.run(main(parser.parse_args()))

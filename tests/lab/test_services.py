@@ -78,8 +78,8 @@ def pod(name: str, command: list[str], **spec: Any) -> dict[str, Any]:  # noqa: 
 class Load:
     """Clients on a machine that ask until `end`, which says how they fared."""
 
-    def __init__(self, fleet: Fleet, machine: str, address: str, port: int) -> None:
-        command = [sys.executable, "-m", "tests.lab.load", address, str(port), "--rate", RATE]
+    def __init__(self, fleet: Fleet, machine: str, address: str, port: int, host: str = "") -> None:
+        command = [sys.executable, "-m", "tests.lab.load", address, str(port), "--rate", RATE, "--host", host]
         inside = fleet.network.inside(machine)
         self._process = subprocess.Popen([*inside, *command], stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
