@@ -121,10 +121,15 @@ def element_key(shape: Shape, element: Json) -> str:
 
 def is_merged(shape: Shape, elements: Iterable[Json]) -> bool:
     """Whether the list merges by element; one that names an element twice does not."""
+    return _keys(shape, elements) is not None
+
+
+def _keys(shape: Shape, elements: Iterable[Json]) -> list[str] | None:
+    """Of the elements of a list, where it merges by them."""
     if not (shape.keys or shape.is_set):
-        return False
+        return None
     keys = [element_key(shape, element) for element in elements]
-    return len(set(keys)) == len(keys)
+    return keys if len(set(keys)) == len(keys) else None
 
 
 def _owned(shape: Shape, value: Json) -> FieldSet:
@@ -136,10 +141,10 @@ def _owned(shape: Shape, value: Json) -> FieldSet:
             for name, item in value.items()
             if item is not None and (below := child_shape(shape, name)) is not None
         }
-    if isinstance(value, list | tuple) and is_merged(shape, value):
+    if isinstance(value, list | tuple) and (keys := _keys(shape, value)) is not None:
         item_shape = shape.item
         assert item_shape is not None
-        return {element_key(shape, item): {".": {}} | _owned_element(item_shape, item) for item in value}
+        return {key: {".": {}} | _owned_element(item_shape, item) for key, item in zip(keys, value, strict=True)}
     return {}
 
 
@@ -167,18 +172,18 @@ def _merged(shape: Shape, live: Json, declared: Json) -> Json:
             if item is not None:
                 under[name] = _merged(child_shape(shape, name) or _ANY, under.get(name), item)
         return under
-    if isinstance(declared, list | tuple) and is_merged(shape, declared):
-        return _merged_list(shape, live if isinstance(live, list | tuple) else (), declared)
+    if isinstance(declared, list | tuple) and (keys := _keys(shape, declared)) is not None:
+        return _merged_list(
+            shape, live if isinstance(live, list | tuple) else (), dict(zip(keys, declared, strict=True))
+        )
     return declared
 
 
-def _merged_list(shape: Shape, live: Sequence[Json], declared: Sequence[Json]) -> list[Json]:
+def _merged_list(shape: Shape, live: Sequence[Json], declared: Mapping[str, Json]) -> list[Json]:
     item_shape = shape.item or _ANY
     under = {element_key(shape, item): item for item in live}
     one = structs.replace(item_shape, retain_keys=shape.retain_keys)
-    elements = {
-        key: _merged(one, under.get(key), item) for key, item in ((element_key(shape, item), item) for item in declared)
-    }
+    elements = {key: _merged(one, under.get(key), item) for key, item in declared.items()}
     return interleaved(shape, elements, live)
 
 

@@ -18,6 +18,7 @@ from reconciler.manifests.ledger import Declared
 from reconciler.provenance import COMMIT, SOURCE
 from reconciler.store.changes import Create, Update
 from schemas.apply import apply
+from schemas.apply import owned_fields as declared_fields
 from schemas.faults import Fault
 from schemas.fieldowners import changes, disowned
 from schemas.fieldsets import FieldSet, union
@@ -82,7 +83,9 @@ def merged(
     type_ = BY_NAME[declared.ref.kind].type
     document = msgspec.json.decode(declared.data)
     if live is None:
-        built, owned = apply(type_, None, document, {})
+        # Of what says nothing empty and meets nothing, the merge is what it says.
+        plain = b"null" not in declared.data
+        built, owned = (document, declared_fields(type_, document)) if plain else apply(type_, None, document, {})
         return complete(msgspec.convert(built, type_)), owned
     built, owned = apply(type_, msgspec.to_builtins(live), document, owned_fields(live) or {}, _of_others(live))
     return without_leftovers(complete(msgspec.convert(built, type_)), live), owned

@@ -21,6 +21,7 @@ class Draft:
     def __init__(self, base: View) -> None:
         self._base = base
         self.touched: dict[Ref, Object | None] = {}
+        self._of_kind: dict[str, dict[Ref, Object | None]] = {}
         self._by_uid: dict[str, Object] = {}
         self._claimed: dict[str, Ref] = {}
 
@@ -36,6 +37,7 @@ class Draft:
             for claim in claims(before):
                 self._claimed.pop(claim, None)
         self.touched[ref] = object_
+        self._of_kind.setdefault(ref.kind, {})[ref] = object_
         if object_ is not None:
             self._by_uid[object_.metadata.uid] = object_
             self._claimed.update(dict.fromkeys(claims(object_), ref))
@@ -96,8 +98,7 @@ class Draft:
     def _merged(
         self, type_: type[AnyObject], base: Sequence[AnyObject], belongs: Callable[[AnyObject], bool]
     ) -> Sequence[AnyObject]:
-        kind = KIND_OF[type_]
-        touched = {ref: cast("AnyObject | None", object_) for ref, object_ in self.touched.items() if ref.kind == kind}
+        touched = cast("dict[Ref, AnyObject | None]", self._of_kind.get(KIND_OF[type_], {}))
         if not touched:
             return base
         found = {ref: object_ for object_ in base if (ref := ref_of(object_)) not in touched}
