@@ -3,7 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -21,10 +23,13 @@ from nodeagent.network import cni
 from nodeagent.network.commands import NetworkFailure
 from nodeagent.network.feed import Feed
 from nodeagent.network.interface import Network
+from nodeagent.machine.admission import SHUTTING_DOWN
 from nodeagent.machine.amounts import Amounts
 from nodeagent.machine.conditions import Health
 from nodeagent.machine.pressure import Pressure
+from nodeagent.machine.shutdown import Graces, begun, group_of
 from nodeagent.node import Machine, facts, labels, status
+from nodeagent.pods.actions import Failure
 from nodeagent.pods.checks import Reach
 from nodeagent.pods.node import Directories, NodeFacts
 from nodeagent.pods.workers import PodWorkers
@@ -32,6 +37,7 @@ from nodeagent.rpc.service import Service
 from nodeagent.runtime.interface import Image, Runtime, RuntimeFailure
 from nodeagent.stats import Stats
 from schemas.core.node import NodeStatus
+from schemas.core.pod import Pod
 from schemas.messages import NodeEvent
 
 log = logging.getLogger(__name__)
@@ -67,14 +73,14 @@ class Agent:
         self._network, self._prepare = network, prepare
         self._laid = ""
         self._feed = Feed(config.data, network.update, network.linked)
-        self._service = Service(runtime, lambda: self.workers.states)
+        self.service = Service(runtime, lambda: self.workers.states)
         lease = Lease(config.run)
         self.link = Link(
             config,
             Checkpoint(config.data / "accepted"),
             version=VERSION,
             clock=now,
-            serve=self._service.serve,
+            serve=self.service.serve,
             pod_changed=self._pod_changed,
             lease=lease,
             network=self._feed,
@@ -102,8 +108,13 @@ class Agent:
             images=self.images.pulls,
         )
         self._network_fault: str | None = None
+        self._is_going_down = False
+        self._pods_changed = asyncio.Event()
+        self.told = NodeStatus()
+        """What the cluster was told last."""
         self.pressure = self._pressure(amounts, directories)
-        self._stats = Stats(runtime, self.link, self.workers, config.metrics_seconds)
+        always = bool(config.metrics_address)
+        self.stats = Stats(runtime, self.link, self.workers, config.metrics_seconds, always=always)
         self._away_since: float | None = None
         self._said_away = False
         self._network_wanted = asyncio.Event()
@@ -117,7 +128,7 @@ class Agent:
             tasks.create_task(self._run_pods(), name="pods")
             tasks.create_task(self._keep_network(), name="pod-network")
             tasks.create_task(self._report_node(), name="node-report")
-            tasks.create_task(self._stats.run(), name="stats")
+            tasks.create_task(self.stats.run(), name="stats")
             if self._config.devices:
                 tasks.create_task(watch(self._config.devices, self._look.set), name="devices")
             tasks.create_task(self.pressure.run(), name="pressure")
@@ -150,7 +161,8 @@ class Agent:
             log.info("pods wait for the node's pod CIDR pods=%d", len(accepted.digest.pods))
 
     def _pod_changed(self, uid: str) -> None:
-        self._service.pod_changed(uid)
+        self.service.pod_changed(uid)
+        self._pods_changed.set()
         report = self.link.reports.get(uid)
         held = report is not None and not report.removed
         self._network.configs(accepted.configs)
@@ -175,11 +187,42 @@ class Agent:
             changed=self._look.set,
         )
         ran_before = frozenset(self.link.accepted.pods)  # after a reboot, these are not new to the node
-        self.workers.unwilling = lambda pod: None if pod.metadata.uid in ran_before else pressure.refusal(pod)
+
+        def unwilling(pod: Pod) -> Failure | None:
+            if pod.metadata.uid in ran_before:
+                return None
+            return SHUTTING_DOWN if self._is_going_down else pressure.refusal(pod)
+
+        self.workers.unwilling = unwilling
         return pressure
 
     def _health(self, runtime: str) -> Health:
-        return Health(runtime=runtime, pressures=self.pressure.conditions, network=self._network_fault)
+        return Health(
+            runtime=runtime,
+            pressures=self.pressure.conditions,
+            network=self._network_fault,
+            is_going_down=self._is_going_down,
+        )
+
+    async def go_down(self) -> None:
+        """The machine does: ends the pods group by group, each within its time."""
+        self._is_going_down = True
+        self._look.set()
+        graces = self._config.shutdown().graces
+        for number, (_, seconds) in enumerate(graces):
+            self.workers.go_down(begun(graces, number))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    while self.workers.live(partial(_is_in, graces, number)):
+                        self._pods_changed.clear()
+                        await self._pods_changed.wait()
+        log.warning("pods have ended, the machine may go down")
+
+    def stay_up(self) -> None:
+        """The shutdown was called off."""
+        self._is_going_down = False
+        self._look.set()
+        self.workers.go_down(lambda _: None)
 
     async def _run_pods(self) -> None:
         await self._prepare()
@@ -231,6 +274,7 @@ class Agent:
             )
             if seen != told:
                 told = seen
+                self.told = seen[0]
                 self.workers.update_node(self._facts(machine))
                 self.link.node(*seen)
             try:
@@ -257,6 +301,10 @@ class Agent:
         if time - self._away_since >= AWAY_LONG_SECONDS and not self._said_away:
             self._said_away = True
             log.error("the container runtime does not answer, no pod can be started: %s", failure)
+
+
+def _is_in(graces: Graces, group: int, pod: Pod) -> bool:
+    return group_of(pod, graces) == group
 
 
 def now() -> datetime:

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import field
 
 from nodeagent.accepted import NOTHING_ACCEPTED, Accepted
+from nodeagent.tallies import TALLIES
 from schemas.messages import Assignment, Config, Digest, encode
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class Disk:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        TALLIES.written["checkpoint"] += len(content)
 
     def rename(self, old: str, new: str) -> None:
         """Replaces `new`. What was written before is in the directory first."""

@@ -14,6 +14,7 @@ from nodeagent.pods import sysctls
 from schemas.configuration import BadConfiguration, BrokerAddress, Section, load
 from schemas.core.node import Taint
 
+ADDRESS = re.compile(r"([^:\s]*|\[[0-9a-fA-F:]+\]):[0-9]{1,5}")
 NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
@@ -60,6 +61,8 @@ class IngressPorts(Section, frozen=True, kw_only=True):
     pod_pids_limit: int = 0
     """Processes that one pod may have; 0: as many as the node."""
     metrics_seconds: float = 30
+    metrics_address: str = ""
+    """Where Prometheus asks for metrics, `HOST:PORT` or `:PORT`; empty: nowhere."""
     max_pods: int = 110
 
 
@@ -79,6 +82,8 @@ def load_config(path: Path) -> Config:
     _check_images(path, config)
     try:
         config.eviction(), config.shutdown()
+        if config.metrics_address and not ADDRESS.fullmatch(config.metrics_address):
+            raise ValueError(f"metricsAddress: expected HOST:PORT or :PORT, found {config.metrics_address!r}")
     except ValueError as error:
         raise BadConfiguration(f"{path}: {error}") from None
     return msgspec.structs.replace(config, node=name)

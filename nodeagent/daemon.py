@@ -16,6 +16,8 @@ from nodeagent.config import Config, load_config
 from nodeagent.network import cni, removal
 from nodeagent.network.dns.server import Server
 from nodeagent.network.nodenetwork import NodeNetwork
+from nodeagent.local.facts import Facts
+from nodeagent.local.server import LocalServer
 from nodeagent.machine import amounts
 from nodeagent.machine.reading import machine
 from nodeagent.pods.node import parse_resolver
@@ -65,7 +67,9 @@ async def serve(path: Path) -> None:
             registries=own.layout.registries if own else config.registries.directory,
             archived=lambda: archives.references if archives else (),
         )
+        agent.workers.begin()
         rooms: dict[str, Coroutine[Any, Any, None]] = {"agent": agent.run(), "network": network.run()}
+        rooms |= _views(config, agent, address)
         if own is not None:
             rooms["containerd"] = own.supervise()
         if archives is not None:
@@ -81,6 +85,21 @@ async def serve(path: Path) -> None:
             log.info("stopped; containers run on")
         finally:
             runtime.close()
+
+
+def _views(config: Config, agent: Agent, runtime: Path) -> dict[str, Coroutine[Any, Any, None]]:
+    """What shows the node from itself, and what the machine's own shutdown needs of it."""
+    facts = Facts(config, VERSION, agent=agent, runtime=runtime)
+    rooms = {"local": LocalServer(config.run, agent.service.serve, facts.answer).run()}
+    if config.metrics_address:
+        from nodeagent.local.scrape import Scraped  # most nodes are not asked
+
+        rooms["metrics"] = Scraped(config.metrics_address, facts.metrics).run()
+    if total := config.shutdown().total:
+        from nodeagent.machine.inhibitor import Inhibitor  # nor held up
+
+        rooms["shutdown"] = Inhibitor(total, down=agent.go_down, up=agent.stay_up).run()
+    return rooms
 
 
 async def _first_images(runtime: CriRuntime, archives: ArchiveFolder | None, pause_image: str) -> None:

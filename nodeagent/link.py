@@ -91,6 +91,9 @@ class Link:
         self._network, self._network_topic = network, network_digest(config.cluster)
         self.accepted = checkpoint.load()
         self.connected = False
+        self.changed_at = clock()
+        """Since when there is a link, or none."""
+        self._clock = clock
         self._arrivals = Arrivals()
         self._arrived, self._to_send = asyncio.Event(), asyncio.Event()
         self._outbox = Outbox(checkpoint.next_epoch(), clock, self._to_send.set, self._send_events_soon)
@@ -113,6 +116,11 @@ class Link:
     def reports(self) -> dict[str, PodReport]:
         """The newest report of each pod, by uid."""
         return self._outbox.pods
+
+    @property
+    def backlog(self) -> int:
+        """How many messages wait to be sent."""
+        return self._outbox.backlog
 
     @property
     def calls(self) -> int:
@@ -204,7 +212,8 @@ class Link:
                     await client.publish(self._topics.online, OFFLINE, qos=1, retain=True, timeout=GOODBYE_SECONDS)
                 raise
             finally:
-                self.connected = False
+                if self.connected:
+                    self.connected, self.changed_at = False, self._clock()
                 self._calls.lost()
                 self._renewal.lost()
                 self._network.end()
@@ -242,7 +251,7 @@ class Link:
         await client.subscribe(f"{self._network_topic}/#", qos=0)
         await client.publish(topics.online, ONLINE, qos=1, retain=True, timeout=math.inf)
         log.info("link to the broker is up url=%s", self._url)
-        self.connected = True
+        self.connected, self.changed_at = True, self._clock()
         self._events_due = True
         self._outbox.everything()
 

@@ -52,6 +52,10 @@ class Outbox:
         self._events: dict[EventKey, NodeEvent] = {}
         self._unsent_events: dict[EventKey, None] = {}
 
+    @property
+    def backlog(self) -> int:
+        return len(self._unsent) + len(self._unsent_events)
+
     def node(self, status: NodeStatus, labels: dict[str, str], taints: tuple[Taint, ...], version: str) -> None:
         """The node as it is. Sent if it is another than before; a condition's times alone make no other."""
         report = NodeReport(

@@ -78,8 +78,12 @@ def parse_memory_in_use(text: str) -> int:
 class Stats:
     """Looks every so many seconds while the link is up, and tells what was used since the look before."""
 
-    def __init__(self, runtime: Runtime, link: Link, workers: PodWorkers, seconds: float) -> None:
+    def __init__(
+        self, runtime: Runtime, link: Link, workers: PodWorkers, seconds: float, *, always: bool = False
+    ) -> None:
+        """`always`: without a link, too, for somebody else asks as well."""
         self._runtime, self._link, self._workers, self._seconds = runtime, link, workers, seconds
+        self._always = always
         self._before: Look | None = None
 
     async def run(self) -> None:
@@ -89,7 +93,7 @@ class Stats:
             await asyncio.sleep(self._seconds)
 
     async def _tell(self) -> None:
-        if not self._link.connected:
+        if not self._link.connected and not self._always:
             self._before = None
             return
         try:
@@ -104,10 +108,16 @@ class Stats:
             {usage.container_id: usage for usage in usages},
         )
         if self._before is not None:
-            self._link.metrics(batch(self._link.epoch, datetime.now(UTC), self._before, now, self._owners()))
+            self._link.metrics(batch(self._link.epoch, datetime.now(UTC), self._before, now, self.owners()))
         self._before = now
 
-    def _owners(self) -> dict[str, tuple[str, str]]:
+    @property
+    def last(self) -> Look | None:
+        """What was seen last, where anything was."""
+        return self._before
+
+    def owners(self) -> dict[str, tuple[str, str]]:
+        """The pod's uid and the container's name, by the container's id."""
         return {
             attempt.id: (uid, name)
             for uid, state in self._workers.states.items()

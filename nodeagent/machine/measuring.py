@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from nodeagent.machine.ranking import PodUse, Use
-from nodeagent.pods.node import Directories
+from nodeagent.pods.node import Directories, logs_in_memory
 from nodeagent.pods.podstate import PodState
 from nodeagent.runtime.interface import ContainerUsage
 from nodeagent.volumes.plan import EmptyDir
@@ -65,8 +65,8 @@ def measured(
 def _containers(
     state: PodState, usages: Mapping[str, ContainerUsage], directories: Directories, files: bool
 ) -> dict[str, Use]:
-    meta = state.pod.metadata
-    logs = directories.pod_logs(meta.namespace, meta.name, meta.uid)
+    logs = directories.pod_logs(state.pod)
+    files = files and not logs_in_memory(state.pod)
     found = {}
     for name, attempts in list(state.observed.containers.items()):
         use = tree(logs / name) if files else Use()

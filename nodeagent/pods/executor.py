@@ -27,6 +27,7 @@ from nodeagent.pods.actions import (
 from nodeagent.pods.context import Context
 from nodeagent.pods.hooks import run_hook
 from nodeagent.pods.memory import PodMemory, Trouble
+from nodeagent.pods.node import logs_in_memory
 from nodeagent.pods.observed import observed
 from nodeagent.pods.podstate import PodState
 from nodeagent.pods.resizer import resize
@@ -138,6 +139,8 @@ class Executor:
         try:
             config = replace(self._sandbox(action.attempt), runtime_handler=runtime_handler(context, state))
             async with context.start_slots:
+                if logs_in_memory(state.pod):
+                    context.volumes.keep_logs_in_memory()
                 config.log_directory.mkdir(parents=True, exist_ok=True)
                 sandbox = await context.runtime.run_sandbox(config)
         except Unavailable:
@@ -296,8 +299,7 @@ class Executor:
 
     async def _clean_up(self) -> Update:
         state = self._state
-        meta = state.pod.metadata
-        logs = self._context.directories.pod_logs(meta.namespace, meta.name, meta.uid)
+        logs = self._context.directories.pod_logs(state.pod)
         await asyncio.to_thread(self._context.volumes.remove, state.uid)
         await asyncio.to_thread(files.remove_tree, logs)
         return lambda memory: replace(memory, cleaned=True)

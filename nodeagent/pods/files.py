@@ -53,9 +53,7 @@ def read_message(directories: Directories, pod: Pod, container: Container, insta
 
 
 def log_path(directories: Directories, pod: Pod, instance: Instance) -> Path:
-    meta = pod.metadata
-    logs = directories.pod_logs(meta.namespace, meta.name, meta.uid)
-    return logs / instance.name / f"{instance.attempt}.log"
+    return directories.pod_logs(pod) / instance.name / f"{instance.attempt}.log"
 
 
 def _log_end(path: Path) -> str:
@@ -72,8 +70,7 @@ def _log_end(path: Path) -> str:
 
 
 def remove_logs(directories: Directories, pod: Pod, name: str, attempt: int) -> None:
-    meta = pod.metadata
-    folder = directories.pod_logs(meta.namespace, meta.name, meta.uid) / name
+    folder = directories.pod_logs(pod) / name
     for path in folder.glob(f"{attempt}.log*"):
         path.unlink(missing_ok=True)
 

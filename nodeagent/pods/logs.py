@@ -23,6 +23,10 @@ class LogLimits(msgspec.Struct, frozen=True):
     interval: float = 10.0
 
 
+IN_MEMORY = LogLimits(max_bytes=1024 * 1024, max_files=2)
+"""Of a pod whose logs are kept in memory."""
+
+
 async def rotate(runtime: Runtime, container_id: str, path: Path, limits: LogLimits) -> bool:
     """Returns whether a new log was begun."""
     try:

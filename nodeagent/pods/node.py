@@ -7,6 +7,7 @@ import msgspec
 from msgspec import field
 
 from nodeagent.devices.declared import DeviceResource
+from schemas.core.pod import Pod
 
 
 class Resolver(msgspec.Struct, frozen=True):
@@ -49,6 +50,14 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What stands before `://` in a container's id."""
 
 
+LOGS = "wherry.dev/logs"
+"""Annotation of a pod: `memory` keeps its logs off the disk, until the machine is booted anew."""
+
+
+def logs_in_memory(pod: Pod) -> bool:
+    return pod.metadata.annotations.get(LOGS) == "memory"
+
+
 class Directories(msgspec.Struct, frozen=True):
     """`data` outlives a reboot; `run` is memory (a tmpfs), so that Secrets never touch flash."""
 
@@ -70,8 +79,14 @@ class Directories(msgspec.Struct, frozen=True):
     def pod_run(self, uid: str) -> Path:
         return self.pods_run / uid
 
-    def pod_logs(self, namespace: str, name: str, uid: str) -> Path:
-        return self.logs / f"{namespace}_{name}_{uid}"
+    @property
+    def memory_logs(self) -> Path:
+        return self.run / "logs"
+
+    def pod_logs(self, pod: Pod) -> Path:
+        meta = pod.metadata
+        logs = self.memory_logs if logs_in_memory(pod) else self.logs
+        return logs / f"{meta.namespace}_{meta.name}_{meta.uid}"
 
     def termination_message(self, uid: str, container: str, attempt: int) -> Path:
         return self.pod_run(uid) / "termination" / f"{container}-{attempt}"

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from nodeagent.pods.checks import Outcome, Reach, Result, check_exec, port_of
 from nodeagent.pods.memory import Verdict
 from nodeagent.runtime.interface import Runtime
+from nodeagent.tallies import TALLIES
 from schemas.core.container import Container, Probe
 
 Kind = Literal["startup", "liveness", "readiness"]
@@ -166,6 +167,7 @@ class ContainerProbes:
     async def _look(self, kind: Kind, early: bool = False) -> None:
         before = self.verdict, self.undecided
         result = await self._check(self._probes[kind])
+        TALLIES.probes[kind.capitalize(), result.outcome.value] += 1
         self._looked.add(kind)
         self._counters[kind] = self._counters[kind].after(result.outcome, early)
         if kind == "startup" and self._counters[kind].good:

@@ -40,7 +40,7 @@ def sandbox_config(facts: PodFacts, directories: Directories, attempt: int, star
         name=meta.name,
         attempt=attempt,
         hostname="" if spec.host_network else _host_name(pod),
-        log_directory=directories.pod_logs(meta.namespace, meta.name, meta.uid),
+        log_directory=directories.pod_logs(pod),
         dns_servers=resolver.servers,
         dns_searches=resolver.searches,
         dns_options=resolver.options,

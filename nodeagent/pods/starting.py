@@ -41,8 +41,7 @@ def configure(context: Context, state: PodState, container: Container, attempt: 
     hosts, message = directories.hosts(state.uid), directories.termination_message(state.uid, container.name, attempt)
     files.write_if_changed(hosts, hosts_file(facts))
     files.make_message_file(message)
-    meta = state.pod.metadata
-    (directories.pod_logs(meta.namespace, meta.name, meta.uid) / container.name).mkdir(parents=True, exist_ok=True)
+    (directories.pod_logs(state.pod) / container.name).mkdir(parents=True, exist_ok=True)
     memory = state.memory.of(container.name)
     parts = Parts(
         image=memory.image,

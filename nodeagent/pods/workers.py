@@ -23,8 +23,9 @@ from nodeagent.pods.admission import Neighbours, admit
 from nodeagent.pods.actions import Failure
 from nodeagent.pods.checks import Reach
 from nodeagent.pods.context import Clock, Context, SystemClock
-from nodeagent.pods.logs import LogLimits, rotate
-from nodeagent.pods.node import Directories, NodeFacts
+from nodeagent.pods.logs import IN_MEMORY, LogLimits, rotate
+from nodeagent.pods.logtally import LogTally
+from nodeagent.pods.node import Directories, NodeFacts, logs_in_memory
 from nodeagent.pods.observed import Observed, observed
 from nodeagent.pods.podstate import PodState, orphan
 from nodeagent.pods.resizing import Room
@@ -34,6 +35,7 @@ from nodeagent.runtime.interface import Container, Runtime, RuntimeFailure, Sand
 from nodeagent.volumes.discards import Discards
 from nodeagent.volumes.plan import Local
 from schemas.core.pod import Pod
+from nodeagent.tallies import TALLIES
 from schemas.network import NetworkService
 from schemas.podrequests import requests
 
@@ -174,14 +176,23 @@ class PodWorkers:
         for worker in self._workers.values():
             worker.go_down(grace(worker.state.pod))
 
+    def live(self, among: Callable[[Pod], bool]) -> bool:
+        """Whether anything runs of these pods."""
+        states = (worker.state for worker in self._workers.values() if among(worker.state.pod))
+        return any(state.observed.live() for state in states)
+
     def _lease_regained(self) -> None:
         for worker in self._workers.values():
             if worker.is_held:
                 worker.wake()
 
+    def begin(self) -> None:
+        """The run directory is on memory from here on. Raises `OSError` where it cannot be."""
+        self._context.volumes.start()
+
     async def run(self) -> None:
         """Until cancelled; containers run on. Raises `OSError` when the run directory cannot be used."""
-        self._context.volumes.start()
+        self.begin()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._follow(), name="runtime-events-follower")
@@ -347,22 +358,31 @@ class PodWorkers:
                 self._context.volumes.remove(uid)
             except OSError as error:
                 log.warning("files of a former pod stay uid=%s error=%s", uid, error)
-        if directories.logs.is_dir():
-            for entry in list(os.scandir(directories.logs)):
+        for logs in (directories.logs, directories.memory_logs):
+            for entry in list(os.scandir(logs)) if logs.is_dir() else ():
                 if entry.name.rpartition("_")[2] not in kept:
-                    files.remove_tree(directories.logs / entry.name)
+                    files.remove_tree(logs / entry.name)
 
     async def _rotate_logs(self) -> None:
+        tally, began = LogTally(TALLIES), self._context.clock.now()
         while True:
             await asyncio.sleep(self._logs.interval)
             if not self._available.is_set():
                 continue
+            seen = set()
             for worker in list(self._workers.values()):
                 state = worker.state
+                in_memory = logs_in_memory(state.pod)
                 for instance in state.observed.all():
+                    path = files.log_path(self._context.directories, state.pod, instance)
+                    if not in_memory:
+                        seen.add(instance.id)
+                        tally.look(instance.id, path, is_new=instance.created_at >= began)
                     if instance.state is State.RUNNING:
-                        path = files.log_path(self._context.directories, state.pod, instance)
-                        await rotate(self._context.runtime, instance.id, path, self._logs)
+                        limits = IN_MEMORY if in_memory else self._logs
+                        if await rotate(self._context.runtime, instance.id, path, limits):
+                            tally.rotated(instance.id)
+            tally.keep(seen)
 
 
 def _lacks_body(uid: str, accepted: Accepted) -> bool:

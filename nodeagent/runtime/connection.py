@@ -4,6 +4,7 @@ The connection is made at the first call and made again at the next call after i
 go beneath us.
 """
 
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from grpclib.const import Status
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
 from nodeagent.runtime.interface import Missing, RuntimeFailure, Unavailable
+from nodeagent.tallies import TALLIES
 
 NAMESPACE = "k8s.io"
 """containerd's namespace of everything that its CRI plugin makes."""
@@ -49,10 +51,15 @@ class Connection:
         seconds: float,
         headers: Mapping[str, str] | None = None,
     ) -> _Reply:
+        began, failed = time.monotonic(), True
         try:
-            return await method(request, timeout=seconds, metadata=dict(headers or {}))
+            reply = await method(request, timeout=seconds, metadata=dict(headers or {}))
+            failed = False
+            return reply
         except (GRPCError, StreamTerminatedError, ProtocolError, OSError, TimeoutError) as error:
             raise failure(error, self.address) from error
+        finally:
+            TALLIES.operation(method.name.rpartition("/")[2], time.monotonic() - began, failed=failed)
 
     @asynccontextmanager
     async def stream(

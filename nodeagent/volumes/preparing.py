@@ -18,6 +18,8 @@ from nodeagent.volumes.subpath import open_within
 from nodeagent.volumes.writer import write
 
 EMPTY_DIR_MODE = 0o777
+LOGS_BYTES = 64 * 1024 * 1024
+"""Of all pods whose logs are kept in memory."""
 OURS = "pvc-"
 """What the names of directories begin with that are made here for volumes; nothing else is ever removed."""
 _KINDS = {"Directory": stat.S_ISDIR, "File": stat.S_ISREG, "Socket": stat.S_ISSOCK}
@@ -38,6 +40,13 @@ class Volumes:
         run.mkdir(parents=True, exist_ok=True)
         if self._may_mount and not mounts.is_in_memory(run):
             mounts.mount("tmpfs", run, "tmpfs", options="mode=0711")
+
+    def keep_logs_in_memory(self) -> None:
+        """So that no pod that says much takes the machine's memory: they have so much together. Raises `OSError`."""
+        logs = self._directories.memory_logs
+        logs.mkdir(parents=True, exist_ok=True)
+        if self._may_mount and not os.path.ismount(logs):
+            mounts.mount("tmpfs", logs, "tmpfs", options=f"mode=0711,size={LOGS_BYTES}")
 
     def attach(self, uid: str, planned: Planned, group: int | None = None, *, if_needed: bool = False) -> None:
         """What may take long, for a thread: mounts a share, sets the group of all that lies in a local volume.

@@ -189,7 +189,7 @@ async def test_a_pod_that_runs_out_tells_its_message_and_keeps_its_log(agent: Ag
     await until(lambda: agent.status("message").phase == "Failed")
     ended = terminated(agent.main("message"))
     assert (ended.exit_code, ended.reason, ended.message) == (3, "Error", "from the file\n")
-    logs = agent.directories.pod_logs("default", "message", "message")
+    logs = agent.directories.logs / "default_message_message"
     assert "from the log" in (logs / "main" / "0.log").read_text()
     await until(lambda: (agent.directories.pod_data("message") / "finished.json").exists())
     assert not (await agent.runtime.list_sandboxes())[0].ready
@@ -267,7 +267,7 @@ def _waits(status: ContainerStatus) -> bool:
 async def test_a_log_that_grows_too_large_is_rotated(agent: Agent) -> None:
     agent.accept(pod("noisy", "trap 'exit 0' TERM; while true; do echo a line of some length; sleep 0.01; done"))
     await until(lambda: agent.is_ready("noisy"))
-    path = agent.directories.pod_logs("default", "noisy", "noisy") / "main" / "0.log"
+    path = agent.directories.logs / "default_noisy_noisy" / "main" / "0.log"
     await until(lambda: path.exists() and path.stat().st_size > 2000)
     running = (await agent.containers())[0]
     assert await rotate(agent.runtime, running.id, path, LogLimits(max_bytes=2000))

@@ -95,6 +95,9 @@ class Node:
     def update(self, state: NetworkState) -> None:
         self.known = state
 
+    def linked(self, linked: bool) -> None:
+        """Nothing is announced here."""
+
     def placed(self, uid: str, addresses: tuple[str, ...]) -> None:
         self.addresses[uid] = addresses
 

@@ -1,0 +1,1 @@
+"""The node seen from itself: over a Unix socket and as metrics, with or without a control plane."""
