@@ -13,13 +13,13 @@ from msgspec import structs
 from nodeagent.agent import AWAY_SECONDS, VERSION, Agent
 from nodeagent.archives import ArchiveFolder
 from nodeagent.config import Config, load_config
-from nodeagent.network import cni, removal
-from nodeagent.network.dns.server import Server
-from nodeagent.network.nodenetwork import NodeNetwork
 from nodeagent.local.facts import Facts
 from nodeagent.local.server import LocalServer
 from nodeagent.machine import amounts
 from nodeagent.machine.reading import machine
+from nodeagent.network import cni, removal
+from nodeagent.network.dns.server import Server
+from nodeagent.network.nodenetwork import NodeNetwork
 from nodeagent.pods.node import parse_resolver
 from nodeagent.pods.sandboxconfig import CLUSTER_DOMAIN
 from nodeagent.runtime.containerd import OwnContainerd
@@ -29,17 +29,17 @@ from nodeagent.volumes import mounts
 from schemas.configuration import BadConfiguration
 from schemas.daemon import lock, run_until, stop_signal
 
-log = logging.getLogger(__name__)
-
 if TYPE_CHECKING:
     from nodeagent.ingress.proxy import Proxy
 
+log = logging.getLogger(__name__)
+
 OWN = "own"
 RESOLVER = Path("/etc/resolv.conf")
-SYSTEM_CNI = Path("/etc/cni/net.d")
-SYSTEM_IMAGES = Path("/var/lib/containerd")
 INGRESS = "ingress"
 """The proxy's folder in the run directory."""
+SYSTEM_CNI = Path("/etc/cni/net.d")
+SYSTEM_IMAGES = Path("/var/lib/containerd")
 
 
 async def serve(path: Path) -> None:
@@ -128,6 +128,7 @@ async def cleanup(path: Path) -> None:
             await removal.remove(config.bridge)
             (SYSTEM_CNI / cni.CONFLIST).unlink(missing_ok=True)
             print("removed the containers and the pod network of this node")
+    _proxy(structs.replace(config, ingress=None), lambda why: None)
     for point in mounts.mounted_below(config.run):
         mounts.unmount(point)
     shutil.rmtree(config.data)
@@ -147,7 +148,6 @@ def _own(config: Config) -> OwnContainerd | None:
     if config.containerd != OWN:
         return None
     try:
-    _proxy(structs.replace(config, ingress=None), lambda why: None)
         return OwnContainerd(config.data, pause_image=config.pause_image)
     except ValueError as error:
         raise BadConfiguration(f"data: {error}") from None
