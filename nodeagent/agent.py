@@ -19,15 +19,15 @@ from nodeagent.devices.present import watch
 from nodeagent.images.room import ImageRoom
 from nodeagent.lease import Lease
 from nodeagent.link import Link
-from nodeagent.network import cni
-from nodeagent.network.commands import NetworkFailure
-from nodeagent.network.feed import Feed
-from nodeagent.network.interface import Network
 from nodeagent.machine.admission import SHUTTING_DOWN
 from nodeagent.machine.amounts import Amounts
 from nodeagent.machine.conditions import Health
 from nodeagent.machine.pressure import Pressure
 from nodeagent.machine.shutdown import Graces, begun, group_of
+from nodeagent.network import cni
+from nodeagent.network.commands import NetworkFailure
+from nodeagent.network.feed import Feed
+from nodeagent.network.interface import Network
 from nodeagent.node import Machine, facts, labels, status
 from nodeagent.pods.actions import Failure
 from nodeagent.pods.checks import Reach
@@ -144,20 +144,21 @@ class Agent:
     def archive_failed(self, message: str) -> None:
         self._tell("Warning", "ImageArchiveFailed", message)
 
+    def ingress_failed(self, message: str) -> None:
+        self._tell("Warning", "IngressFailed", message)
+
     def _accept(self, accepted: Accepted) -> None:
         """Pods wait until the network of their CIDR is there; that is once in the life of a node.
 
         The first pods of a new node may come with a digest from before it was given its CIDR.
         """
         self.images.accept(accepted)
+        self._network.configs(accepted.configs)
         if accepted.digest.pod_cidr not in ("", self._laid):
             self._network_wanted.set()
         elif self._laid or not accepted.digest.pods:
             self.workers.accept(accepted)
         else:
-    def ingress_failed(self, message: str) -> None:
-        self._tell("Warning", "IngressFailed", message)
-
             log.info("pods wait for the node's pod CIDR pods=%d", len(accepted.digest.pods))
 
     def _pod_changed(self, uid: str) -> None:
@@ -165,7 +166,6 @@ class Agent:
         self._pods_changed.set()
         report = self.link.reports.get(uid)
         held = report is not None and not report.removed
-        self._network.configs(accepted.configs)
         self._network.placed(uid, tuple(one.ip for one in report.status.pod_ips) if report and held else ())
 
     def _facts(self, machine: Machine) -> NodeFacts:
