@@ -18,7 +18,6 @@ ADDRESS = re.compile(r"([^:\s]*|\[[0-9a-fA-F:]+\]):[0-9]{1,5}")
 NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
-class Config(Keeping, frozen=True, kw_only=True):
 class IngressPorts(Section, frozen=True, kw_only=True):
     """Where the node's proxy listens, on every address."""
 
@@ -26,6 +25,7 @@ class IngressPorts(Section, frozen=True, kw_only=True):
     https: int = 443
 
 
+class Config(Keeping, frozen=True, kw_only=True):
     """`nodeagent --config FILE`."""
 
     broker: BrokerAddress
@@ -48,9 +48,9 @@ class IngressPorts(Section, frozen=True, kw_only=True):
     """The node's address; empty: that of the default route."""
     bridge: str = "wherry0"
     """Of the pods, on the system's containerd; an own one has a bridge of its own name."""
-    stub_domains: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     ingress: IngressPorts | None = None
     """With it the node runs an HAProxy that serves Ingresses."""
+    stub_domains: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     """Name servers (`ADDRESS` or `ADDRESS#PORT`) of domains that the node's own servers do not know."""
     labels: dict[str, str] = msgspec.field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
