@@ -32,6 +32,35 @@ def test_a_new_pod_has_no_ephemeral_containers() -> None:
     assert str(fault) == "spec.ephemeralContainers: Forbidden: cannot be set on create"
 
 
+def test_a_refusal_shows_what_would_change_in_a_claim() -> None:
+    asked: dict[str, object] = {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": "500Mi"}},
+        "storageClassName": "manual",
+        "volumeMode": "Filesystem",
+        "volumeName": "disk-a",
+    }
+    bound = read("PersistentVolumeClaim", spec=asked, status={"phase": "Bound"})
+    more = {"requests": {"storage": "1Gi"}}  # which may change
+    other = read("PersistentVolumeClaim", spec=asked | {"volumeName": "x", "resources": more})
+    other = replace(other, status=bound.status)  # type: ignore[attr-defined]
+    target = parse("", "v1", "namespaces/n/persistentvolumeclaims/one")
+    [fault] = rules.of_changed(target, other, bound)
+    assert str(fault) == (
+        "spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName "
+        "for bound claims\n"
+        "@@ -9,7 +9,7 @@\n"
+        '    "storage": "500Mi"\n'
+        "   }\n"
+        "  },\n"
+        '- "VolumeName": "disk-a",\n'
+        '+ "VolumeName": "x",\n'
+        '  "StorageClassName": "manual",\n'
+        '  "VolumeMode": "Filesystem",\n'
+        '  "DataSource": null,\n'
+    )
+
+
 def test_the_selector_of_a_new_job_is_held_to_the_one_that_is_made_for_it() -> None:
     spec = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "x"}]}
     job = read("Job", spec={"selector": {"matchLabels": {"a": "b"}}, "template": {"spec": spec}})
