@@ -1,15 +1,15 @@
 """How the scheduler's time grows with nodes and with pods: tables for `docs/scheduling.md`, and a plot.
 
-`python -m tests.benchmarks.scheduler_growth --svg docs/scheduling.svg` measures with `tests.benchmarks.scheduler`, each
-part in a process of its own, and takes some minutes. Paces are of CPU time, so that other programs on the machine count
-for little.
+`python -m tests.benchmarks.scheduler_growth --docs docs/scheduling.md --svg docs/scheduling.svg` measures with
+`tests.benchmarks.scheduler`, each part in a process of its own, takes some minutes, and puts its tables in place of
+those that are there. Paces are of CPU time, so that other programs on the machine count for little.
 """
 
 import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.benchmarks import fleet
@@ -61,6 +61,17 @@ def whole(found: Mapping[tuple[str, int], Mapping[str, float]]) -> Iterator[str]
         yield f"| {mix} | {pods:,} | {' | '.join(cells)} |"
 
 
+def renewed(text: str, table: Sequence[str]) -> str:
+    """The page with the table in place of the one that has the same head. Raises `ValueError` where there is none."""
+    lines = text.splitlines()
+    if table[0] not in lines:
+        raise ValueError(f"no table has the head {table[0]!r}: put one with this head where the figures are to be")
+    start = end = lines.index(table[0])
+    while end < len(lines) and lines[end].startswith("|"):
+        end += 1
+    return "\n".join([*lines[:start], *table, *lines[end:]]) + "\n"
+
+
 def plot(paces: Paces, found: Mapping[tuple[str, int], Mapping[str, float]]) -> str:
     """Seconds over nodes, and over pods."""
     by_nodes = {mix: [(nodes, FEW_PODS / paces[(mix, nodes, FEW_PODS)]) for nodes in NODES] for mix in fleet.MIXES}
@@ -78,12 +89,17 @@ def plot(paces: Paces, found: Mapping[tuple[str, int], Mapping[str, float]]) -> 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.scheduler_growth", description=__doc__)
+    parser.add_argument("--docs", type=Path, metavar="FILE", help="put the tables in place of those there")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="write the plot there")
     asked = parser.parse_args()
     paces = grown()
     runs = [*(("basic", pods) for pods in PODS), *((mix, WHOLE) for mix in fleet.MIXES if mix != "basic")]
     found = {(mix, pods): measured("end-to-end", mix, MANY_NODES, pods) for mix, pods in runs}
-    print(*growth(paces), "", *whole(found), sep="\n")
+    tables = [*whole(found)], [*growth(paces)]
+    print(*tables[0], "", *tables[1], sep="\n")
+    if asked.docs is not None:
+        for table in tables:
+            asked.docs.write_text(renewed(asked.docs.read_text(), table))
     if asked.svg is not None:
         asked.svg.write_text(plot(paces, found))
 
