@@ -86,11 +86,12 @@ def unless(holds: Callable[[], bool], why: str) -> Check:
 def api_services(view: View) -> Sequence[APIService]:
     """One for each group and version that is served, by name."""
     system = view.get(Namespace, "", "kube-system")
-    since = None if system is None else system.metadata.creation_timestamp
-    return sorted(_services(since, str(view.revision)), key=lambda service: service.metadata.name)
+    like = ObjectMeta() if system is None else system.metadata  # as old as the cluster
+    return sorted(_services(like), key=lambda service: service.metadata.name)
 
 
-def _services(since: datetime | None, revision: str) -> Iterator[APIService]:
+def _services(like: ObjectMeta) -> Iterator[APIService]:
+    since, revision = like.creation_timestamp, like.resource_version
     available = APIServiceCondition("True", "Available", since, "Local APIServices are always available", "Local")
     served = [(group, versions) for group, versions in discovery.TOLD.items() if group != REGISTRATION]
     for at, (group, versions) in enumerate(served):
