@@ -28,19 +28,26 @@ def files(registries: Registries, keys: Sequence[Key]) -> dict[str, str]:
 
 
 def _tables(name: str, host: RegistryHost, registries: Registries, keys: Sequence[Key]) -> Iterator[str]:
+    """The registry itself stands behind its mirrors as one of the hosts: containerd 1.6 heeds no scheme elsewhere."""
+    server = f"{'http' if host.plain_http else 'https'}://{DOCKER_HUB_SERVER if name == DOCKER_HUB else name}"
     if name != "*":
-        scheme = "http" if host.plain_http else "https"
-        yield _lines({"server": f"{scheme}://{DOCKER_HUB_SERVER if name == DOCKER_HUB else name}"} | _trust(host))
+        yield _lines({"server": server})
     for mirror in host.mirrors:
         url = urlsplit(mirror)
         settings = _trust(registries.hosts.get(url.netloc, RegistryHost()))
         if url.path.strip("/"):
             settings["override_path"] = True
-        lines = _lines({"capabilities": ["pull", "resolve"]} | settings)
-        yield f"[host.{json.dumps(mirror)}]\n{lines}"
+        yield _host(mirror, settings)
         authorization = _authorization(url.netloc, keys)
         if authorization:
             yield f"[host.{json.dumps(mirror)}.header]\n{_lines({'authorization': authorization})}"
+    if name != "*":
+        yield _host(server, _trust(host))
+
+
+def _host(url: str, settings: dict[str, object]) -> str:
+    lines = _lines({"capabilities": ["pull", "resolve"]} | settings)
+    return f"[host.{json.dumps(url)}]\n{lines}"
 
 
 def _trust(host: RegistryHost) -> dict[str, object]:

@@ -216,11 +216,11 @@ def _tar(name: str, content: bytes) -> bytes:
 
 
 def main() -> None:
-    """Serves each archive under the name of its file, as tag `1`."""
+    """Serves each archive under the name of its file, as tag `1`, with a layer that no node has."""
     host, _, port = sys.argv[1].rpartition(":")
     registry = Registry(host, int(port))
     for archive in map(Path, sys.argv[2:]):
-        registry.add(archive, archive.stem)
+        registry.add(archive, archive.stem, extra=archive.stem.encode())
     threading.Event().wait()
 
 
