@@ -38,6 +38,12 @@ def subject(pem: bytes) -> Subject:
     return Subject(names[-1] if names else "", tuple(text for oid, text in named if oid == _ORGANISATION))
 
 
+def holds_certificate(pem: bytes) -> bool:
+    """Whether there is a certificate in PEM, as far as its form tells."""
+    begin, end = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
+    return end in pem.partition(begin)[2]
+
+
 def _decoded(pem: bytes) -> bytes:
     before, begun, rest = pem.partition(_BEGIN)
     content, ended, _ = rest.partition(_END)

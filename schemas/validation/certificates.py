@@ -109,5 +109,9 @@ def certificate_signing_request_update(new: CertificateSigningRequest, old: Cert
             yield forbidden(_CONDITIONS, f"updates may not remove a condition of type {type_!r}".replace("'", '"'))
     if new.status.conditions != old.status.conditions:
         yield from _conditions(new)
+    if new.status.certificate != old.status.certificate and not certificaterequest.holds_certificate(
+        new.status.certificate
+    ):
+        yield Fault(("status", "certificate"), "Invalid value: must contain at least one CERTIFICATE PEM block")
     if old.status.certificate and new.status.certificate != old.status.certificate:
         yield forbidden(("status", "certificate"), "updates may not replace the certificate, once it is issued")

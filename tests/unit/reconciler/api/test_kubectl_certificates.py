@@ -138,6 +138,18 @@ async def test_what_is_asked_for_does_not_change_and_approval_is_a_path_of_its_o
         assert (found(signing).spec, found(signing).status) == (before.spec, before.status)
 
 
+async def test_another_signer_hands_in_a_certificate_and_nothing_else(signing: Served) -> None:
+    await signing.kubectl("create", "-f", "-", stdin=manifest(signerName="example.com/mine"))
+    patch = ("patch", "csr", "bob", "--type=merge", "--subresource=status", "-p")
+    for content, why in ((b"x", "must contain at least one CERTIFICATE PEM block"), (pem(), "CERTIFICATE PEM block")):
+        text = base64.b64encode(content).decode()
+        assert why in (await signing.try_kubectl(*patch, yaml.safe_dump({"status": {"certificate": text}}))).err
+    made = (signing.directory / "api" / "ca.pem").read_bytes().partition(b"-----BEGIN PRIVATE")[0]
+    status = {"status": {"certificate": base64.b64encode(made).decode()}}
+    await signing.kubectl(*patch, yaml.safe_dump(status))
+    assert found(signing).status.certificate == made
+
+
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
