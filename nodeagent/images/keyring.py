@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -96,12 +95,11 @@ def _keys(entries: Mapping[str, _Entry], source: str) -> list[Key]:
 
 def _place(name: str) -> tuple[str, str]:
     """Host with port, and path. Docker wrote `/v1/` and `/v2/` behind hosts, which stand for the host alone."""
-    url = urlsplit(name if "://" in name else f"https://{name}")
-    path = url.path
+    host, slash, rest = name.rpartition("://")[2].partition("/")
+    path = slash + rest
     if path.startswith(("/v1/", "/v2/")):
         path = path[3:]
-    host = DOCKER_HUB if url.netloc in ("index.docker.io", DOCKER_HUB) else url.netloc
-    return host, path.rstrip("/")
+    return (DOCKER_HUB if host == "index.docker.io" else host), path.rstrip("/")
 
 
 def matching(image: str, keys: Iterable[Key]) -> list[Key]:
