@@ -4,8 +4,9 @@ Pure. Each check yields the details that follow its reason; `BASELINE` and `REST
 https://kubernetes.io/docs/concepts/security/pod-security-standards/
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from itertools import chain
+from typing import Any, NamedTuple
 
 from schemas.core.container import Container, EphemeralContainer
 from schemas.core.pod import PodSpec
@@ -77,6 +78,16 @@ def _several(word: str, found: Iterable[str]) -> str:
     return f"{word if len(names) == 1 else word + 's'} {_quoted(names)}"
 
 
+def _used(
+    kind: str, used: Mapping[str, Set[Any]], word: str, write: Callable[[Any], str] = lambda text: f'"{text}"'
+) -> Iterator[str]:
+    """Which containers or volumes (`kind`) use what they must not, of what `word` names; `used` says it of each."""
+    names, all_of_them = [name for name, found in used.items() if found], sorted({*chain(*used.values())})
+    if names:
+        verb, end = "uses" if len(names) == 1 else "use", "" if len(all_of_them) == 1 else "s"
+        yield f"{_several(kind, names)} {verb} {word}{end} {', '.join(map(write, all_of_them))}"
+
+
 def _app_armor(subject: Subject) -> Iterator[str]:
     said = []
     pod = subject.spec.security_context
@@ -143,29 +154,13 @@ def _host_paths(subject: Subject) -> Iterator[str]:
 
 
 def _host_ports(subject: Subject) -> Iterator[str]:
-    names, ports = [], set()
-    for container, _ in _containers(subject):
-        used = {port.host_port for port in container.ports if port.host_port}
-        if used:
-            names.append(container.name)
-            ports |= used
-    if names:
-        verb = "uses" if len(names) == 1 else "use"
-        word = "hostPort" if len(ports) == 1 else "hostPorts"
-        yield f"{_several('container', names)} {verb} {word} {', '.join(map(str, sorted(ports)))}"
+    ports = {one.name: {port.host_port for port in one.ports if port.host_port} for one, _ in _containers(subject)}
+    yield from _used("container", ports, "hostPort", str)
 
 
 def _hosts_of_probes(subject: Subject) -> Iterator[str]:
-    names, hosts = [], set()
-    for container, _ in _containers(subject):
-        used = set(_hosts(container))
-        if used:
-            names.append(container.name)
-            hosts |= used
-    if names:
-        verb = "uses" if len(names) == 1 else "use"
-        word = "host" if len(hosts) == 1 else "hosts"
-        yield f"{_several('container', names)} {verb} probe or lifecycle {word} {_quoted(sorted(hosts))}"
+    hosts = {one.name: {*_hosts(one)} for one, _ in _containers(subject)}
+    yield from _used("container", hosts, "probe or lifecycle host")
 
 
 def _hosts(container: AnyContainer) -> Iterator[str]:
@@ -280,19 +275,12 @@ def _is_windows(subject: Subject) -> bool:
 
 
 def _volume_types(subject: Subject) -> Iterator[str]:
-    names, types = [], set()
+    types = {}
     for volume in subject.spec.volumes:
         fields = shape_of(type(volume)).fields
-        wrong = {
-            name for name, field in fields.items() if name != "name" and getattr(volume, field.attribute) is not None
-        } - _VOLUMES
-        if wrong:
-            names.append(volume.name)
-            types |= wrong
-    if names:
-        verb = "uses" if len(names) == 1 else "use"
-        word = "restricted volume type" if len(types) == 1 else "restricted volume types"
-        yield f"{_several('volume', names)} {verb} {word} {_quoted(sorted(types))}"
+        given = {name for name, field in fields.items() if getattr(volume, field.attribute) is not None}
+        types[volume.name] = given - _VOLUMES - {"name"}
+    yield from _used("volume", types, "restricted volume type")
 
 
 def _non_root(subject: Subject) -> Iterator[str]:

@@ -13,7 +13,7 @@ from reconciler.controllers.jobend import COMPLETE, FAILED, outcome
 from reconciler.store.changes import Change, Delete, Emit
 from reconciler.store.view import View
 from schemas.batch import CronJob, CronJobStatus, Job
-from schemas.core.reference import ObjectReference
+from schemas.core.reference import reference_to
 from schemas.meta import ref_of
 
 SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
@@ -39,7 +39,7 @@ def with_jobs(one: CronJob, jobs: Sequence[Job], view: View) -> tuple[CronJobSta
         if job.metadata.uid in known or job.metadata.uid in ended:
             continue
         if SCHEDULED in job.metadata.annotations:
-            active.append(_reference(job))
+            active.append(reference_to(job))
         else:
             text = f"Saw a job that the controller did not create or forgot: {job.metadata.name}"
             events += once(warned(one, "UnexpectedJob", text), view)
@@ -47,17 +47,6 @@ def with_jobs(one: CronJob, jobs: Sequence[Job], view: View) -> tuple[CronJobSta
     times = [time for time in (status.last_successful_time, *successes) if time is not None]
     status = structs.replace(status, active=tuple(active), last_successful_time=max(times, default=None))
     return status, tuple(events)
-
-
-def _reference(job: Job) -> ObjectReference:
-    return ObjectReference(
-        api_version=job.api_version,
-        kind=job.kind,
-        name=job.metadata.name,
-        namespace=job.metadata.namespace,
-        resource_version=job.metadata.resource_version,
-        uid=job.metadata.uid,
-    )
 
 
 def _ended_as(job: Job, type_: str) -> bool:

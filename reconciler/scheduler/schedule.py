@@ -23,7 +23,7 @@ from reconciler.scheduler.storage import SELECTED_NODE
 from schemas import conditions
 from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim
 from schemas.core.pod import Pod
-from schemas.core.reference import ObjectReference
+from schemas.core.reference import reference_to
 from schemas.meta import Object
 
 _FEWEST_KEPT, _MOST_KEPT, _NODES_KEPT = 16, 256, 150_000
@@ -107,19 +107,11 @@ def _written(plan: volume_binding.Plan, info: NodeInfo) -> Iterable[Object]:
 
 
 def _made_out(volume: PersistentVolume, claim: PersistentVolumeClaim) -> PersistentVolume:
-    ref = ObjectReference(
-        api_version="v1",
-        kind="PersistentVolumeClaim",
-        name=claim.metadata.name,
-        namespace=claim.metadata.namespace,
-        uid=claim.metadata.uid,
-        resource_version=claim.metadata.resource_version,
-    )
     annotations = {**volume.metadata.annotations, "pv.kubernetes.io/bound-by-controller": "yes"}
     return structs.replace(
         volume,
         metadata=structs.replace(volume.metadata, annotations=annotations),
-        spec=structs.replace(volume.spec, claim_ref=ref),
+        spec=structs.replace(volume.spec, claim_ref=reference_to(claim)),
     )
 
 

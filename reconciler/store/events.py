@@ -14,7 +14,7 @@ from reconciler.provenance import COMMIT, provenance, without_provenance
 from reconciler.store.changes import Emit
 from reconciler.store.view import View
 from schemas.core.event import Event, EventSource
-from schemas.core.reference import ObjectReference
+from schemas.core.reference import ObjectReference, reference_to
 from schemas.meta import Object, ObjectMeta, Ref
 
 LIFETIME = timedelta(hours=1)
@@ -105,17 +105,7 @@ def last_seen(event: Event) -> datetime:
 
 
 def _reference(regarding: Object | ObjectReference) -> ObjectReference:
-    if isinstance(regarding, ObjectReference):
-        return regarding
-    metadata = regarding.metadata
-    return ObjectReference(
-        api_version=regarding.api_version,
-        kind=regarding.kind,
-        namespace=metadata.namespace,
-        name=metadata.name,
-        uid=metadata.uid,
-        resource_version=metadata.resource_version,
-    )
+    return regarding if isinstance(regarding, ObjectReference) else reference_to(regarding)
 
 
 def _cut(message: str) -> str:

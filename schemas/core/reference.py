@@ -1,6 +1,6 @@
 """References from one object to another."""
 
-from schemas.meta import Record
+from schemas.meta import Object, Record
 
 
 class LocalObjectReference(Record, frozen=True):
@@ -15,6 +15,19 @@ class ObjectReference(Record, frozen=True):
     namespace: str = ""
     resource_version: str = ""
     uid: str = ""
+
+
+def reference_to(object_: Object) -> ObjectReference:
+    """Names the object, and the version of it that is meant."""
+    metadata = object_.metadata
+    return ObjectReference(
+        api_version=object_.api_version,
+        kind=object_.kind,
+        namespace=metadata.namespace,
+        name=metadata.name,
+        uid=metadata.uid,
+        resource_version=metadata.resource_version,
+    )
 
 
 class TypedLocalObjectReference(Record, frozen=True):

@@ -13,7 +13,7 @@ from reconciler.store.changes import Change, Emit, Update, UpdateStatus
 from reconciler.store.events import present_event
 from reconciler.store.view import View
 from schemas.core.persistence import PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimStatus
-from schemas.core.reference import ObjectReference
+from schemas.core.reference import reference_to
 
 COMPONENT = "persistentvolume-controller"
 
@@ -36,20 +36,8 @@ def _claimed(volume: PersistentVolume, claim: PersistentVolumeClaim) -> Persiste
         annotations = metadata.annotations | {BOUND_BY_CONTROLLER: "yes"}
         metadata = structs.replace(metadata, annotations=annotations)
     if spec.claim_ref is None or spec.claim_ref.uid != claim.metadata.uid:
-        spec = structs.replace(spec, claim_ref=_reference(claim))
+        spec = structs.replace(spec, claim_ref=reference_to(claim))
     return structs.replace(volume, metadata=metadata, spec=spec)
-
-
-def _reference(claim: PersistentVolumeClaim) -> ObjectReference:
-    metadata = claim.metadata
-    return ObjectReference(
-        api_version=claim.api_version,
-        kind=claim.kind,
-        namespace=metadata.namespace,
-        name=metadata.name,
-        uid=metadata.uid,
-        resource_version=metadata.resource_version,
-    )
 
 
 def _given(claim: PersistentVolumeClaim, volume: PersistentVolume) -> PersistentVolumeClaim:

@@ -4,46 +4,24 @@ Prints one JSON line for each mix and last one for all: `{"cases": N, "equal": N
 difference is shown. The exit status tells only whether all could be read.
 """
 
-import argparse
-import json
 import sys
-from itertools import chain
-from pathlib import Path
 
 from tests.oracles.controllers.judging import cases, difference
+from tests.oracles.replays import Verdicts, asking
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.oracles.controllers",
-        description=__doc__,
-        epilog="example: python -m tests.oracles.controllers recordings/controller-cases --mix statefulset -v",
-    )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="with one file of cases per mix, *.jsonl")
-    parser.add_argument("--mix", default="", help="cases of this mix alone")
-    parser.add_argument("-v", "--verbose", action="store_true", help="show each difference")
+    parser = asking("tests.oracles.controllers", __doc__, "statefulset")
     parser.add_argument("--case", default="", help="this case alone")
-    asked = parser.parse_args()
-    if not asked.folder.is_dir():
-        parser.error(f"{asked.folder} is no folder")
-    played: dict[str, list[str]] = {}
-    differs: dict[str, list[str]] = {}
+    asked, verdicts = parser.parse_args(), Verdicts()
     for case in cases(asked.folder, asked.mix):
-        if asked.case not in ("", case["id"]):
-            continue
-        played.setdefault(case["mix"], []).append(case["id"])
-        if found := difference(case):
-            differs.setdefault(case["mix"], []).append(case["id"])
-            if asked.verbose:
+        if asked.case in ("", case["id"]):
+            found = difference(case)
+            verdicts.note(case["mix"], case["id"], differs=found is not None)
+            if found is not None and asked.verbose:
                 print(found)
-    for mix, ids in played.items():
-        print(json.dumps({"mix": mix, **_summary(ids, differs.get(mix, []))}))
-    print(json.dumps(_summary([*chain(*played.values())], [*chain(*differs.values())])))
+    verdicts.tell()
     return 0
-
-
-def _summary(played: list[str], differs: list[str]) -> dict[str, object]:
-    return {"cases": len(played), "equal": len(played) - len(differs), "differs": differs}
 
 
 if __name__ == "__main__":
