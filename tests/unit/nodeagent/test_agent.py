@@ -98,6 +98,9 @@ class Node:
     def linked(self, linked: bool) -> None:
         """Nothing is announced here."""
 
+    def configs(self, configs: object) -> None:
+        """No Ingress is served here."""
+
     def placed(self, uid: str, addresses: tuple[str, ...]) -> None:
         self.addresses[uid] = addresses
 
