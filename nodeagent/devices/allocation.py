@@ -20,9 +20,12 @@ Present = Mapping[str, tuple[str, ...]]
 
 
 class Allocated(msgspec.Struct, frozen=True):
-    """`devices`: files by resource, by container. `first_user`: of the pod's range of users, 0 where it has none."""
+    """`devices`: files by resource, by container. `held`: by resource, those of all containers; what one of them has
+    handed on to another is there once. `first_user`: of the pod's range of users, 0 where it has none.
+    """
 
     devices: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     first_user: int = 0
 
 
@@ -48,14 +51,15 @@ def amounts(declared: Iterable[DeviceResource], present: Present) -> dict[str, i
 
 def allocate(
     pod: Pod, declared: Iterable[DeviceResource], present: Present, others: Iterable[Allocated]
-) -> Mapping[str, Mapping[str, tuple[str, ...]]] | Failure:
+) -> Allocated | Failure:
     """The files for each container, or why the pod cannot run here. `others`: what pods of this node hold."""
-    held = list(others)
+    known = list(others)
     given: dict[str, dict[str, tuple[str, ...]]] = {}
+    held: dict[str, tuple[str, ...]] = {}
     starting = [one.name for one in pod.spec.init_containers if one.restart_policy != "Always"]
     for resource in declared:
         name = resource.resource
-        free = _free(resource, present.get(name, ()), held)
+        free = _free(resource, present.get(name, ()), known)
         handed_on: list[str] = []
         for container in (*pod.spec.init_containers, *pod.spec.containers):
             wanted = value(container.resources.limits.get(name, 0))
@@ -66,7 +70,8 @@ def allocate(
             handed_on = handed_on + new if container.name in starting else handed_on[len(again) :]
             if wanted:
                 given.setdefault(container.name, {})[name] = (*again, *new)
-    return given
+                held[name] = (*held.get(name, ()), *new)
+    return Allocated(given, held) if given else NOTHING
 
 
 def _too_few(resource: str, wanted: int, available: int, any_present: bool) -> Failure:
@@ -78,14 +83,6 @@ def _too_few(resource: str, wanted: int, available: int, any_present: bool) -> F
 
 def _free(resource: DeviceResource, paths: tuple[str, ...], held: Iterable[Allocated]) -> list[str]:
     """Each file as often as it has shares left, the one that is used least first."""
-    used = Counter(path for one in held for path in _held(one, resource.resource))
+    used = Counter(path for one in held for path in one.held.get(resource.resource, ()))
     shares = [(used[path] + number, path) for path in paths for number in range(max(0, resource.shares - used[path]))]
     return [path for _, path in sorted(shares)]
-
-
-def _held(allocated: Allocated, resource: str) -> list[str]:
-    """What its containers have of it; what one of them handed on to another counts once."""
-    most: Counter[str] = Counter()
-    for of in allocated.devices.values():
-        most |= Counter(of.get(resource, ()))
-    return list(most.elements())

@@ -7,6 +7,8 @@ reasons and words are the kubelet's, so that controllers and people know them. A
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from nodeagent.devices.allocation import Allocated, allocate
 from nodeagent.pods.actions import REJECTED, Failure
 from nodeagent.pods.confinement import has_strict_groups, needs_apparmor
@@ -45,9 +47,9 @@ def admit(
     """What the pod is given, or why it cannot run here. `labels`: of the node; empty where they are not known."""
     if why := forbidden(pod, node.unsafe_sysctls):
         return Failure("SysctlForbidden", REJECTED + why)
-    devices = allocate(pod, node.device_resources, node.devices, neighbours.allocated)
-    if isinstance(devices, Failure):
-        return Failure(devices.reason, REJECTED + devices.message)
+    given = allocate(pod, node.device_resources, node.devices, neighbours.allocated)
+    if isinstance(given, Failure):
+        return Failure(given.reason, REJECTED + given.message)
     failure = (
         _too_much(requests(pod), node.allocatable, neighbours.used)
         or _elsewhere(pod, node, labels)
@@ -56,8 +58,9 @@ def admit(
     )
     if failure is not None:
         return failure
-    own_users = pod.spec.host_users is False
-    return Allocated(devices, _free_users([one.first_user for one in neighbours.allocated]) if own_users else 0)
+    if pod.spec.host_users is False:
+        return replace(given, first_user=_free_users(one.first_user for one in neighbours.allocated))
+    return given
 
 
 def _too_much(asked: Mapping[str, int], allocatable: Mapping[str, int], used: Mapping[str, int]) -> Failure | None:
