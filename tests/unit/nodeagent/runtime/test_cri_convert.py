@@ -7,7 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodeagent.runtime import cri_convert as convert
-from nodeagent.runtime.interface import ContainerConfig, Mount, PortMapping, SandboxConfig, State
+from nodeagent.runtime.interface import (
+    ContainerConfig,
+    Device,
+    Features,
+    Mount,
+    PortMapping,
+    Profile,
+    SandboxConfig,
+    SELinuxLabel,
+    State,
+    UserRange,
+)
 from nodeagent.runtime.proto import cri_pb2 as cri
 
 SANDBOX = SandboxConfig(
@@ -163,3 +174,68 @@ def test_times_keep_their_order_and_their_microsecond(nanoseconds: int) -> None:
     assert convert.instant(nanoseconds) <= convert.instant(nanoseconds + 1)
     delta = convert.instant(nanoseconds) - datetime(1970, 1, 1, tzinfo=UTC)
     assert (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds == nanoseconds // 1000
+
+
+def test_a_container_is_confined_as_it_asks() -> None:
+    asked = container(
+        seccomp=Profile("Localhost", "/p.json"),
+        apparmor=Profile("Localhost", "narrow"),
+        selinux=SELinuxLabel(type="t"),
+        strict_groups=True,
+        unmasked_proc=True,
+    ).linux.security_context
+    assert (asked.seccomp.profile_type, asked.seccomp.localhost_ref) == (cri.SecurityProfile.Localhost, "/p.json")
+    assert (asked.apparmor.profile_type, asked.apparmor.localhost_ref) == (cri.SecurityProfile.Localhost, "narrow")
+    assert asked.selinux_options.type == "t"
+    assert asked.supplemental_groups_policy == cri.Strict
+    assert not asked.masked_paths
+    assert not asked.readonly_paths
+
+
+def test_without_a_word_a_container_has_the_runtimes_profiles() -> None:
+    plain = container().linux.security_context
+    assert plain.seccomp.profile_type == cri.SecurityProfile.RuntimeDefault
+    assert not plain.HasField("apparmor")
+    assert not plain.HasField("selinux_options")
+    assert "/proc/kcore" in plain.masked_paths
+    privileged = container(privileged=True).linux.security_context
+    assert privileged.seccomp.profile_type == cri.SecurityProfile.Unconfined
+
+
+def test_a_pod_with_users_of_its_own_is_mapped_and_so_are_its_mounts() -> None:
+    pod = msgspec.structs.replace(SANDBOX, users=UserRange(131072, 65536))
+    options = convert.namespaces(pod).userns_options
+    assert (options.mode, [(one.host_id, one.container_id, one.length) for one in options.uids]) == (
+        cri.POD,
+        [(131072, 0, 65536)],
+    )
+    made = container(pod, mounts=(Mount(host_path=Path("/a"), container_path="/b"),))
+    assert made.mounts[0].uidMappings == options.uids
+    assert made.linux.security_context.namespace_options.userns_options == options
+    assert not convert.namespaces(SANDBOX).HasField("userns_options")
+
+
+def test_devices_and_limits_come_to_the_runtime() -> None:
+    made = container(
+        devices=(Device("/dev/x", "/dev/y", "r"),),
+        hugepages={"2MB": 4},
+        unified={"memory.oom.group": "1"},
+        swap_limit=7,
+    )
+    assert [(one.host_path, one.container_path, one.permissions) for one in made.devices] == [("/dev/x", "/dev/y", "r")]
+    resources = made.linux.resources
+    assert [(one.page_size, one.limit) for one in resources.hugepage_limits] == [("2MB", 4)]
+    assert dict(resources.unified) == {"memory.oom.group": "1"}
+    assert resources.memory_swap_limit_in_bytes == 7
+
+
+def test_what_a_runtime_can_is_what_it_says() -> None:
+    assert convert.features_from_cri(cri.StatusResponse()) == Features()
+    modern = cri.StatusResponse(
+        runtime_handlers=[
+            cri.RuntimeHandler(name="runc", features=cri.RuntimeHandlerFeatures(user_namespaces=True)),
+            cri.RuntimeHandler(name="kata"),
+        ],
+        features=cri.RuntimeFeatures(supplemental_groups_policy=True),
+    )
+    assert convert.features_from_cri(modern) == Features(True, frozenset({"runc"}))
