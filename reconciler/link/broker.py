@@ -121,7 +121,12 @@ class _Broker(Broker):  # type: ignore[misc]  # amqtt is not typed
             await self._delete_session(client_id)
             _abort(old[1].writer)
             await old[1].handle_connection_closed()
-            await old[1].stop()
+            await self._stop_handler(old[1])
+
+    async def _stop_handler(self, handler: BrokerProtocolHandler) -> None:
+        """Lets its reader begin: one that is cancelled before never says that it has ended, and is waited for."""
+        await asyncio.sleep(0)
+        await super()._stop_handler(handler)
 
     async def _handle_disconnect(
         self, client_session: Session, handler: BrokerProtocolHandler, disconnect_waiter: "asyncio.Future[Any]"

@@ -5,20 +5,25 @@ import asyncio
 import aiomqtt
 import pytest
 
-from reconciler.link.broker import _Broker
+from reconciler.link.broker import _Broker, embedded_broker
 from tests.contracts.link import client, until
 from tests.unit.reconciler.link.test_link import Embedded, broker
 
 __all__ = ["broker"]
 
 
-async def connected(broker: Embedded, identifier: str = "x") -> asyncio.StreamWriter:
-    """A connection with a will at `t/will` and a keepalive of one second, which never says anything more."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", broker.port)
+def connect(identifier: str, username: str, password: str) -> bytes:
+    """The packet, with a will at `t/will` and a keepalive of one second."""
     header = b"\x00\x04MQTT\x04" + bytes([0b11000110]) + b"\x00\x01"  # user name, password, will, clean session
-    texts = (identifier, "t/will", "gone", broker.username, broker.password)
+    texts = (identifier, "t/will", "gone", username, password)
     payload = b"".join(len(text).to_bytes(2) + text.encode() for text in texts)
-    writer.write(bytes([0x10, len(header + payload)]) + header + payload)
+    return bytes([0x10, len(header + payload)]) + header + payload
+
+
+async def connected(broker: Embedded, identifier: str = "x") -> asyncio.StreamWriter:
+    """A connection which never says anything more."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", broker.port)
+    writer.write(connect(identifier, broker.username, broker.password))
     assert (await reader.readexactly(4))[3] == 0
     return writer
 
@@ -90,3 +95,23 @@ async def test_a_session_that_has_ended_is_forgotten() -> None:
         await one.subscribe("t/x", qos=1)
         await until(lambda: len(broker.sessions) == 1 and list(broker.subscriptions) == ["t/x"])
     await broker.shutdown()
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_the_end_comes_also_while_a_client_is_being_let_in(turns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = asyncio.Event()
+
+    class Watched(_Broker):
+        async def _take_over(self, client_id: str) -> None:
+            await super()._take_over(client_id)
+            begun.set()
+
+    monkeypatch.setattr("reconciler.link.broker._Broker", Watched)
+    async with asyncio.timeout(10):
+        async with embedded_broker("127.0.0.1", 0, "wherry", "secret") as port:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(connect("x", "wherry", "secret"))
+            await begun.wait()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        writer.close()
