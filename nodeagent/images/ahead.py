@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 GIVE_UP_SECONDS = 300.0
 """Of failing; a pull that is under way may take as long as it takes."""
+BACK_OFF = "ImagePullBackOff"
 RUNTIME_SECONDS = 2.0
 TOLD_AT_MOST = 300
 """Letters of an error."""
@@ -93,7 +94,7 @@ class Ahead:
             if not isinstance(found, ImageTrouble):
                 self._set(image, IMAGE_PRESENT)
                 return
-            if self._now() - began >= GIVE_UP_SECONDS:
+            if self._now() - began >= GIVE_UP_SECONDS and found.reason != BACK_OFF:
                 self._set(image, f"{IMAGE_FAILED}: {found.message[:TOLD_AT_MOST]}")
             await asyncio.sleep(found.retry_in)
 

@@ -61,3 +61,30 @@ async def test_an_archive_that_cannot_be_loaded_waits_or_is_left_alone(
     await folder.look()
     await folder.look()
     assert len(runtime.loaded) == loads
+
+
+async def test_an_archive_that_is_still_open_for_writing_is_left_alone_however_long_it_rests(tmp_path: Path) -> None:
+    runtime = Loading()
+    folder = ArchiveFolder(tmp_path, runtime, lambda _: None)
+    with (tmp_path / "app.tar").open("wb") as file:
+        file.write(b"half")
+        file.flush()
+        await folder.look()
+        await folder.look()
+        await folder.look()
+        assert runtime.loaded == []
+    await folder.look()
+    assert runtime.loaded == ["app.tar"]
+    assert folder.references == ["app:1"]
+    (tmp_path / "app.tar").unlink()
+    await folder.look()
+    assert folder.references == []
+
+
+async def test_what_is_wrong_with_an_archive_is_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    (tmp_path / "app.tar").write_bytes(b"no archive")
+    folder = ArchiveFolder(tmp_path, FakeRuntime(), lambda _: None, told.append)
+    await folder.look(settle=False)
+    assert len(told) == 1
+    assert told[0].startswith(f"image archive app.tar cannot be loaded: {tmp_path / 'app.tar'} is not a tar archive")

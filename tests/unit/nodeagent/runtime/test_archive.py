@@ -1,4 +1,6 @@
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -136,3 +138,32 @@ def test_manifests_are_written_as_registries_write_them(tmp_path: Path) -> None:
     assert set(manifest) == {"schemaVersion", "mediaType", "config", "layers"}
     assert set(manifest["config"]) == {"mediaType", "digest", "size"}
     assert Manifest.__struct_config__.frozen
+
+
+def pack(path: Path) -> Path:
+    program = shutil.which("zstd")
+    if program is None:
+        pytest.skip("zstd is not installed")
+    packed = path.with_suffix(".zst")
+    subprocess.run([program, "-q", str(path), "-o", str(packed)], check=True)
+    return packed
+
+
+def test_an_archive_may_be_packed_with_zstd(tmp_path: Path) -> None:
+    plain = docker_archive(tmp_path / "plain.tar")
+    assert contents(pack(plain)) == contents(plain)
+
+
+def test_a_zstd_archive_that_breaks_off_is_said_so(tmp_path: Path) -> None:
+    packed = pack(docker_archive(tmp_path / "plain.tar"))
+    packed.write_bytes(packed.read_bytes()[:-20])
+    with pytest.raises(ValueError, match=r"damaged or not whole|breaks off|is not a tar archive"):
+        contents(packed)
+
+
+def test_without_the_zstd_program_it_is_said_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = tmp_path / "app.tar.zst"
+    packed.write_bytes(b"\x28\xb5\x2f\xfdrest")
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(ValueError, match="apt-get install zstd"):
+        contents(packed)
