@@ -115,11 +115,13 @@ def has_run_out(pod: Pod, observed: Observed) -> bool:
 def _init_failed(pod: Pod, observed: Observed) -> bool:
     for container in pod.spec.init_containers:
         latest = observed.latest(container.name)
-        if latest and latest.state is State.EXITED and latest.exit_code and not restarts(pod, container, latest):
+        if latest and latest.exit_code and _is_over(pod, container, observed):
             return True
     return False
 
 
 def _is_over(pod: Pod, container: Container, observed: Observed) -> bool:
     latest = observed.latest(container.name)
-    return latest is not None and latest.state is State.EXITED and not restarts(pod, container, latest)
+    if latest is None or latest.state is not State.EXITED or latest.provisional:
+        return False
+    return not restarts(pod, container, latest)

@@ -241,12 +241,13 @@ class PodWorker:
             owners.pop(id_, None)
         for id_ in found.ids():
             owners[id_] = state.uid
+        whole = {one.id for one in state.observed.all() if one.state is State.EXITED and not one.provisional}
         state.observed = found
         ended = {one.id: one for one in found.all() if one.state is State.EXITED}
         specs = {one.name: one for one in all_containers(state.pod)}
         state.messages = {
             id_: state.messages[id_]
-            if id_ in state.messages
+            if id_ in state.messages and id_ in whole
             else files.read_message(self._context.directories, state.pod, specs[one.name], one)
             for id_, one in ended.items()
             if one.name in specs

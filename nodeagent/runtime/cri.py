@@ -41,6 +41,7 @@ from nodeagent.runtime.interface import (
     Sandbox,
     SandboxConfig,
     Session,
+    State,
     Streams,
     Unavailable,
 )
@@ -76,6 +77,8 @@ class CriRuntime:
         self._systemd: bool | None = None
         self._starts = Starts()
         self._label = {convert.NODE_LABEL: node}
+        self._heard: dict[str, Ending] = {}
+        """Containers that have ended, and that CRI's books still tell to run."""
         self._stubs: tuple[RuntimeServiceStub, ImageServiceStub] | None = None
 
     @property
@@ -123,7 +126,12 @@ class CriRuntime:
     async def _container(self, container_id: str, sandbox_id: str) -> Container:
         request = cri.ContainerStatusRequest(container_id=container_id)
         reply = await self._connection.call(self._runtime.ContainerStatus, request, QUICK)
-        return convert.container_from_cri(reply.status, sandbox_id)
+        container = convert.container_from_cri(reply.status, sandbox_id)
+        heard = self._heard.get(container_id)
+        if heard is None or container.state is not State.RUNNING:
+            return container
+        ended = {"state": State.EXITED, "exit_code": heard.code, "finished_at": heard.at}
+        return structs.replace(container, **ended, provisional=True)
 
     async def run_sandbox(self, config: SandboxConfig) -> Sandbox:
         sent = await self._sandbox_config(config)
@@ -331,7 +339,7 @@ class CriRuntime:
         return convert.usages_from_cri(reply.stats)
 
     async def events(self) -> AsyncGenerator[RuntimeEvent, None]:
-        endings = Endings(self._settle)
+        endings = Endings(lambda ending: self._settle(ending, endings))
         reader = asyncio.create_task(subscribe(self._connection, endings), name="runtime-events")
         try:
             while (event := await endings.next(reader)) is not None:
@@ -341,21 +349,27 @@ class CriRuntime:
             reader.cancel()
             await asyncio.wait([reader])
 
-    async def _settle(self, ending: Ending) -> bool:
+    async def _settle(self, ending: Ending, endings: Endings) -> bool:
         """Waits until CRI's own books show what containerd's event said; False where it is none of ours.
 
         The CRI plugin hears of an exit at the same time as we do, and a look taken at once would still find the
         container running. It takes a few milliseconds, on a busy machine seconds; after that the relist finds it.
         """
-        for pause in pauses(until=SETTLED):
-            try:
-                ours, ended = await self._has_ended(ending)
-            except RuntimeFailure:
-                return True
-            if ended or not ours:
-                return ours
-            await asyncio.sleep(pause)
-        return True
+        try:
+            for pause in pauses(until=SETTLED):
+                try:
+                    ours, ended = await self._has_ended(ending)
+                except RuntimeFailure:
+                    return True
+                if ended or not ours:
+                    return ours
+                if ending.at is not None and ending.id not in self._heard:
+                    self._heard[ending.id] = ending
+                    endings.tell(ending.id)
+                await asyncio.sleep(pause)
+            return True
+        finally:
+            self._heard.pop(ending.id, None)
 
     async def _has_ended(self, ending: Ending) -> tuple[bool, bool]:
         """Whether it bears our label, and whether it has ended; what is gone has ended, and may have been ours."""

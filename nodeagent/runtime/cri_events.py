@@ -8,6 +8,7 @@ an event of our own is published, and only when it has come back is the subscrip
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 
 import msgspec
 from google.protobuf.any_pb2 import Any
@@ -25,10 +26,12 @@ READY = "/wherry/subscribed"
 
 
 class Ending(msgspec.Struct, frozen=True):
-    """Of the container or sandbox with this id: its process, or (`removed`) all of it."""
+    """Of the container or sandbox with this id: its process (by which code, and when), or (`removed`) all of it."""
 
     id: str
     removed: bool = False
+    code: int = 0
+    at: datetime | None = None
 
 
 def read(envelope: Envelope) -> Ending | None:
@@ -36,7 +39,10 @@ def read(envelope: Envelope) -> Ending | None:
     try:
         if envelope.topic == EXIT:
             exited = occurrences.TaskExit.FromString(envelope.event.value)
-            return Ending(exited.container_id) if exited.id == exited.container_id else None
+            if exited.id != exited.container_id:
+                return None
+            at = exited.exited_at.ToDatetime(UTC) if exited.HasField("exited_at") else None
+            return Ending(exited.container_id, code=exited.exit_status, at=at)
         if envelope.topic == REMOVED:
             return Ending(occurrences.ContainerDelete.FromString(envelope.event.value).id, removed=True)
     except DecodeError:

@@ -236,6 +236,8 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: int = 0
     reason: str = ""
     message: str = ""
+    provisional: bool = False
+    """Its end was heard of, and the code; why it ended is told a little later, and its log may not be whole yet."""
     log_path: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)

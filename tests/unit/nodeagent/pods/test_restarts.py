@@ -4,12 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec import structs
 
-from nodeagent.pods.situation import restarts
-from nodeagent.runtime.interface import State
+from nodeagent.pods.observed import observed
+from nodeagent.pods.situation import has_run_out, restarts
+from nodeagent.runtime.interface import Sandbox, State
 from tests.unit.nodeagent.pods.builders import Node, pod
 from tests.unit.nodeagent.pods.test_status import one
-from tests.unit.nodeagent.pods.virtual import until
+from tests.unit.nodeagent.pods.virtual import START, until
 
 Play = Callable[..., None]
 
@@ -129,3 +131,12 @@ def _runs(node: Node, name: str) -> bool:
 
 def _is_restarting(status: Any) -> bool:  # noqa: ANN401
     return any(one.type == "AllContainersRestarting" for one in status.conditions)
+
+
+def test_a_pod_is_not_over_before_it_is_told_why_its_container_ended() -> None:
+    told = pod(restartPolicy="Never", initContainers=[{"name": "prep", "image": "p:1"}])
+    sandbox = Sandbox(id="s", uid="u1", namespace="d", name="web", attempt=0, ready=True, created_at=START)
+    for name in ("main", "prep"):
+        ended = one(name, State.EXITED, 1)
+        assert has_run_out(told, observed([sandbox], [ended]))
+        assert not has_run_out(told, observed([sandbox], [structs.replace(ended, provisional=True)]))

@@ -1,7 +1,9 @@
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 from google.protobuf.any_pb2 import Any
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from nodeagent.runtime.cri_events import Ending, Endings, pauses, read
 from nodeagent.runtime.interface import RuntimeEvent, Unavailable
@@ -17,6 +19,15 @@ def envelope(topic: str, content: bytes) -> Envelope:
     ("heard", "ending"),
     [
         (envelope("/tasks/exit", TaskExit(container_id="a", id="a").SerializeToString()), Ending("a")),
+        (
+            envelope(
+                "/tasks/exit",
+                TaskExit(
+                    container_id="a", id="a", exit_status=137, exited_at=Timestamp(seconds=60)
+                ).SerializeToString(),
+            ),
+            Ending("a", code=137, at=datetime(1970, 1, 1, 0, 1, tzinfo=UTC)),
+        ),
         (envelope("/tasks/exit", TaskExit(container_id="a", id="exec-1").SerializeToString()), None),
         (envelope("/containers/delete", ContainerDelete(id="a").SerializeToString()), Ending("a", removed=True)),
         (envelope("/tasks/exit", b"\xff\xff"), None),
