@@ -47,10 +47,10 @@ class Policy:
         self._everywhere: _Index = {}
         self._inside: dict[str, _Index] = {}
         order = 0
-        for everywhere in view.list(ClusterRoleBinding):
+        for everywhere in sorted(view.list(ClusterRoleBinding), key=_age):
             self._add(order, everywhere, self._everywhere)
             order += 1
-        for inside in view.list(RoleBinding):
+        for inside in sorted(view.list(RoleBinding), key=_age):
             self._add(order, inside, self._inside.setdefault(inside.metadata.namespace, {}))
             order += 1
 
@@ -77,6 +77,12 @@ class Policy:
         for at, subject in enumerate(binding.subjects):
             grant = Grant(order, at, rules or (), reason + _said(subject, metadata.namespace), missing)
             index.setdefault(_key(subject, metadata.namespace), []).append(grant)
+
+
+def _age(binding: ClusterRoleBinding | RoleBinding) -> tuple[str, str, str]:
+    """Of several that allow the same the oldest is told: which one does not change for one that is added."""
+    made = binding.metadata.creation_timestamp
+    return made.isoformat() if made is not None else "", binding.metadata.namespace, binding.metadata.name
 
 
 def _key(subject: Subject, namespace: str) -> tuple[str, str]:
