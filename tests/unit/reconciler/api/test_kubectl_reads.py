@@ -118,7 +118,7 @@ async def test_kubectl_learns_what_is_served(served: Served) -> None:
     )
     assert {row[0] for row in resources.rows} >= {kind.plural for kind in KINDS}
     others = {"authentication.k8s.io/v1", "authorization.k8s.io/v1", "events.k8s.io/v1", "metrics.k8s.io/v1beta1"}
-    others.add("autoscaling/v1")
+    others |= {"apiregistration.k8s.io/v1", "autoscaling/v1"}
     assert set(versions.out.split()) == {kind.api_version for kind in KINDS} | others
     assert "Server Version: v1.36.2" in version.out
     assert f"127.0.0.1:{served.server.port}" in info.out
