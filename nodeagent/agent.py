@@ -144,6 +144,10 @@ class Agent:
     def archive_failed(self, message: str) -> None:
         self._tell("Warning", "ImageArchiveFailed", message)
 
+    def moved(self) -> None:
+        """An address of the node has come or gone."""
+        self._look.set()
+
     def ingress_failed(self, message: str) -> None:
         self._tell("Warning", "IngressFailed", message)
 

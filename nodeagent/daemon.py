@@ -17,7 +17,7 @@ from nodeagent.local.facts import Facts
 from nodeagent.local.server import LocalServer
 from nodeagent.machine import amounts
 from nodeagent.machine.reading import machine
-from nodeagent.network import cni, removal
+from nodeagent.network import addresses, cni, removal
 from nodeagent.network.dns.server import Server
 from nodeagent.network.nodenetwork import NodeNetwork
 from nodeagent.pods.node import parse_resolver
@@ -69,6 +69,7 @@ async def serve(path: Path) -> None:
         )
         agent.workers.begin()
         rooms: dict[str, Coroutine[Any, Any, None]] = {"agent": agent.run(), "network": network.run()}
+        rooms["addresses"] = addresses.watch(agent.moved, network.moved)
         rooms |= _views(config, agent, address)
         if own is not None:
             rooms["containerd"] = own.supervise()

@@ -72,6 +72,10 @@ class NodeNetwork:
         """Whether the broker can be reached."""
         self._announcing.linked(linked)
 
+    def moved(self) -> None:
+        """An address of the node has come or gone."""
+        self._routing.moved()
+
     def placed(self, uid: str, addresses: tuple[str, ...]) -> None:
         """A pod of this node has these addresses; none when it is gone."""
         self._forwarding.placed(uid, addresses)

@@ -17,8 +17,6 @@ log = logging.getLogger(__name__)
 VXLAN_ID, VXLAN_PORT = 87, 4789
 GATHER_SECONDS = 0.01
 RETRY_SECONDS = (1.0, 60.0)
-LOOK_SECONDS = 60.0
-"""How often our own addresses are looked at."""
 
 
 class Routing:
@@ -36,17 +34,17 @@ class Routing:
             self._changed.set()
         self._state = state
 
+    def moved(self) -> None:
+        """An address of ours has come or gone."""
+        self._changed.set()
+
     async def run(self) -> None:
         """Until cancelled; the routes stay."""
         patience = RETRY_SECONDS[0]
         while True:
-            try:
-                async with asyncio.timeout(LOOK_SECONDS if self._state.nodes else None):
-                    await self._changed.wait()
-                await asyncio.sleep(GATHER_SECONDS)
-                self._changed.clear()
-            except TimeoutError:
-                self._changed.clear()  # our own addresses may have changed
+            await self._changed.wait()
+            await asyncio.sleep(GATHER_SECONDS)
+            self._changed.clear()
             try:
                 await self._bring_up_to_date()
                 patience = RETRY_SECONDS[0]

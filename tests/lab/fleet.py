@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,14 @@ class Fleet:
         *,
         toleration_seconds: int = 5,
         agent: dict[str, Any] | None = None,
+        apart: Sequence[str] = (),
     ) -> None:
-        """`agent` is put into the configuration of every node."""
+        """`agent` is put into the configuration of every node; nodes that are `apart` are behind a router."""
         self.directory = directory
         self.nodes = nodes
         self.images = images
         self.manifests = directory / "manifests"
-        self.network = Network(uuid.uuid4().hex[:5], [HUB, *nodes])
+        self.network = Network(uuid.uuid4().hex[:5], [HUB, *nodes], apart)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.toleration_seconds = toleration_seconds
         self.agent = agent or {}

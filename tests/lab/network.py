@@ -1,7 +1,11 @@
-"""Machines of the lab: network namespaces on one bridge that no address of this machine is on."""
+"""Machines of the lab: network namespaces on one bridge that no address of this machine is on.
+
+Those that are apart are on a second one, and the hub is the router between the two.
+"""
 
 import contextlib
 import subprocess
+from collections.abc import Sequence
 
 HUB = "hub"
 
@@ -14,29 +18,42 @@ def run(*command: str) -> str:
 
 
 class Network:
-    """A bridge with one network namespace for each machine; the first machine is the hub."""
+    """One network namespace for each machine; the first machine is the hub. `apart`: those on the second bridge."""
 
-    def __init__(self, tag: str, machines: list[str]) -> None:
+    def __init__(self, tag: str, machines: list[str], apart: Sequence[str] = ()) -> None:
         self.tag = tag
-        self.bridge = f"wl{tag}"
-        self.machines = machines
-        self.address = {machine: f"10.91.0.{number}" for number, machine in enumerate(machines, 1)}
+        self.bridges = (f"wl{tag}", f"wl{tag}x")[: 2 if apart else 1]
+        self.machines, self.apart = machines, apart
+        self.address = {
+            machine: f"10.{92 if machine in apart else 91}.0.{number}" for number, machine in enumerate(machines, 1)
+        }
 
     def namespace(self, machine: str) -> str:
         return f"wl{self.tag}-{machine}"
 
     def create(self) -> None:
-        run("ip", "link", "add", self.bridge, "type", "bridge")
-        run("ip", "link", "set", self.bridge, "up")
+        for bridge in self.bridges:
+            run("ip", "link", "add", bridge, "type", "bridge")
+            run("ip", "link", "set", bridge, "up")
         for machine in self.machines:
-            namespace, outer = self.namespace(machine), self._outer(machine)
+            namespace = self.namespace(machine)
             run("ip", "netns", "add", namespace)
-            run("ip", "link", "add", outer, "type", "veth", "peer", "name", "eth0", "netns", namespace)
-            run("ip", "link", "set", outer, "master", self.bridge, "up")
-            run("ip", "-n", namespace, "addr", "add", f"{self.address[machine]}/24", "dev", "eth0")
-            run("ip", "-n", namespace, "link", "set", "eth0", "up")
             run("ip", "-n", namespace, "link", "set", "lo", "up")
-            run("ip", "-n", namespace, "route", "add", "default", "via", self.address[self.machines[0]])
+            bridge = self.bridges[-1 if machine in self.apart else 0]
+            self._plug(machine, self._outer(machine), "eth0", bridge, self.address[machine])
+            router = "10.92.0.254" if machine in self.apart else self.address[self.machines[0]]
+            run("ip", "-n", namespace, "route", "add", "default", "via", router)
+        if self.apart:
+            hub = self.machines[0]
+            self._plug(hub, f"wl{self.tag}xh", "eth1", self.bridges[1], "10.92.0.254")
+            run(*self.inside(hub), "sysctl", "-q", "-w", "net.ipv4.ip_forward=1")
+
+    def _plug(self, machine: str, outer: str, inner: str, bridge: str, address: str) -> None:
+        namespace = self.namespace(machine)
+        run("ip", "link", "add", outer, "type", "veth", "peer", "name", inner, "netns", namespace)
+        run("ip", "link", "set", outer, "master", bridge, "up")
+        run("ip", "-n", namespace, "addr", "add", f"{address}/24", "dev", inner)
+        run("ip", "-n", namespace, "link", "set", inner, "up")
 
     def inside(self, machine: str) -> list[str]:
         """What to put before a command so that it runs on this machine (`ip netns exec` would hide the cgroups)."""
@@ -53,8 +70,9 @@ class Network:
         for machine in self.machines:
             with contextlib.suppress(AssertionError):
                 run("ip", "netns", "del", self.namespace(machine))
-        with contextlib.suppress(AssertionError):
-            run("ip", "link", "del", self.bridge)
+        for bridge in self.bridges:
+            with contextlib.suppress(AssertionError):
+                run("ip", "link", "del", bridge)
 
     def _outer(self, machine: str) -> str:
         return f"wl{self.tag}{machine}"[:15]
