@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from schemas import quantity
 from schemas.core.container import Container
-from schemas.core.pod import Pod
+from schemas.core.pod import Pod, PodSpec
 from schemas.meta import Quantity
 
 CPU, MEMORY, PODS = "cpu", "memory", "pods"
@@ -25,7 +25,7 @@ def requests(pod: Pod, unstated: Mapping[str, int] | None = None) -> Amounts:
 
     `unstated` is taken for what a container does not request.
     """
-    running = _largest(pod, lambda container: _of(container, unstated))
+    running = _largest(pod.spec, lambda container: _of(container, unstated))
     if pod.spec.resources is not None:
         running |= _of_the_whole(pod.spec.resources.requests)
     _add(running, amounts(pod.spec.overhead))
@@ -34,25 +34,44 @@ def requests(pod: Pod, unstated: Mapping[str, int] | None = None) -> Amounts:
 
 def limits(pod: Pod) -> Amounts:
     """What the pod may take at most: of each resource that any of its containers is limited in."""
-    running = _largest(pod, lambda container: amounts(container.resources.limits))
+    running = _largest(pod.spec, lambda container: amounts(container.resources.limits))
     if pod.spec.resources is not None:
         running |= _of_the_whole(pod.spec.resources.limits)
     _add(running, {name: amount for name, amount in amounts(pod.spec.overhead).items() if name in running})
     return running
 
 
+def written(spec: PodSpec) -> dict[str, Quantity]:
+    """What its containers need together, as a manifest would say it."""
+    found = _largest(spec, lambda container: amounts(container.resources.requests))
+    return {name: _thousandths(amount) if name == CPU else _bytes(amount) for name, amount in found.items()}
+
+
+def _thousandths(amount: int) -> str:
+    return f"{amount}m" if amount % 1000 else str(amount // 1000)
+
+
+def _bytes(amount: int) -> str:
+    mebibytes, rest = divmod(amount, 1024 * 1024)
+    return str(amount) if rest or not amount else f"{mebibytes}Mi"
+
+
+def is_of_the_whole(name: str) -> bool:
+    """Whether a pod as a whole can ask for it."""
+    return name in (CPU, MEMORY) or name.startswith("hugepages-")
+
+
 def _of_the_whole(listed: Mapping[str, Quantity]) -> Amounts:
-    """What may be said of a pod as a whole."""
-    return {n: amount for n, amount in amounts(listed).items() if n in (CPU, MEMORY) or n.startswith("hugepages-")}
+    return {name: amount for name, amount in amounts(listed).items() if is_of_the_whole(name)}
 
 
-def _largest(pod: Pod, of: Callable[[Container], Amounts]) -> Amounts:
+def _largest(spec: PodSpec, of: Callable[[Container], Amounts]) -> Amounts:
     running: Amounts = {}
-    for container in pod.spec.containers:
+    for container in spec.containers:
         _add(running, of(container))
     sidecars: Amounts = {}
     starting: Amounts = {}
-    for container in pod.spec.init_containers:
+    for container in spec.init_containers:
         needed = of(container)
         if container.restart_policy == "Always":
             _add(running, needed)

@@ -19,7 +19,7 @@ from nodeagent.pods.resources import debuggers, is_sidecar
 from nodeagent.pods.situation import Situation
 from nodeagent.runtime.interface import Container as Instance
 from nodeagent.runtime.interface import State
-from schemas.core.container import Container, ResourceRequirements
+from schemas.core.container import Container, ResourceRequirements, VolumeMount
 from schemas.core.pod import Pod
 from schemas.core.podstatus import (
     ContainerState,
@@ -134,10 +134,16 @@ def _container(situation: Situation, story: Story, container: Container) -> Cont
         state=state,
         stop_signal=container.lifecycle.stop_signal if container.lifecycle else "",
         volume_mounts=tuple(
-            VolumeMountStatus(one.mount_path, one.name, one.read_only, "Disabled" if one.read_only else "")
+            VolumeMountStatus(one.mount_path, one.name, one.read_only, _read_only_below(one))
             for one in container.volume_mounts
         ),
     )
+
+
+def _read_only_below(mount: VolumeMount) -> str:
+    if not mount.read_only:
+        return ""
+    return "Enabled" if mount.recursive_read_only in ("Enabled", "IfPossible") else "Disabled"
 
 
 def _image(container: Container, latest: Instance | None) -> str:

@@ -4,6 +4,7 @@ from typing import TypeVar
 
 from msgspec import structs
 
+from schemas import podrequests
 from schemas.core.container import (
     Container,
     ContainerPort,
@@ -26,12 +27,23 @@ AnyContainer = TypeVar("AnyContainer", Container, EphemeralContainer)
 def pod_spec(spec: PodSpec) -> PodSpec:
     """Of a pod itself: as in a template, and what makes sense only for one that shall run."""
     spec = template_spec(spec)
-    return structs.replace(
+    spec = structs.replace(
         spec,
         enable_service_links=True if spec.enable_service_links is None else spec.enable_service_links,
         containers=tuple(_of_a_pod(container, spec.host_network) for container in spec.containers),
         init_containers=tuple(_of_a_pod(container, spec.host_network) for container in spec.init_containers),
     )
+    return structs.replace(spec, resources=_of_the_whole(spec))
+
+
+def _of_the_whole(spec: PodSpec) -> ResourceRequirements | None:
+    """With limits of its own a pod requests what its containers do together, else as much as it may have (KEP-2837)."""
+    whole = spec.resources
+    if whole is None or not whole.limits:
+        return whole
+    together = {name: amount for name, amount in podrequests.written(spec).items() if podrequests.is_of_the_whole(name)}
+    limits = {name: amount for name, amount in whole.limits.items() if podrequests.is_of_the_whole(name)}
+    return structs.replace(whole, requests=limits | together | whole.requests)
 
 
 def template_spec(spec: PodSpec) -> PodSpec:

@@ -65,6 +65,18 @@ def test_requests_of_a_pod_follow_its_limits_but_those_of_a_template_do_not() ->
     assert of(written, Deployment).spec.template.spec.containers[0].resources.requests == {"cpu": "100m"}
 
 
+def test_a_pod_with_limits_as_a_whole_requests_what_its_containers_do_else_as_much() -> None:
+    written = pod({"resources": {"requests": {"cpu": "100m"}, "limits": {"cpu": "1"}}})
+    written["spec"]["resources"] = {"limits": {"cpu": "2", "memory": "64Mi"}}
+    found = of(written, Pod).spec.resources
+    assert found is not None
+    assert found.requests == {"cpu": "100m", "memory": "64Mi"}
+    written["spec"]["resources"] = {"requests": {"cpu": "2"}}
+    found = of(written, Pod).spec.resources
+    assert found is not None
+    assert found.requests == {"cpu": "2"}
+
+
 def test_a_negative_grace_period_is_the_shortest() -> None:
     assert of(pod(terminationGracePeriodSeconds=-5), Pod).spec.termination_grace_period_seconds == 1
     assert of(pod(terminationGracePeriodSeconds=0), Pod).spec.termination_grace_period_seconds == 0
