@@ -1,4 +1,4 @@
-"""A pod's spec as Kubernetes' own structures print it: what the API server quotes where a spec may not change.
+"""A spec as Kubernetes' own structures print it: what the API server quotes where one may not change.
 
 Its messages show the fields of its internal types, in their order and with all that is not set, and of two versions
 the lines that differ. People's messages name the fields (`schemas.validation`); programs, and those who compare, get
@@ -15,6 +15,7 @@ from msgspec import structs
 
 from schemas.batch import Job
 from schemas.core.container import Container
+from schemas.core.persistence import PersistentVolumeClaim
 from schemas.core.pod import Pod, PodSpec, PodTemplateSpec
 from schemas.faults import Fault
 from schemas.meta import Object
@@ -63,6 +64,7 @@ TYPES = {
     "KeyToPath": "Key Path Mode?",
     "Lifecycle": "PostStart*LifecycleHandler PreStop*LifecycleHandler StopSignal?",
     "LifecycleHandler": f"{_HANDLER} Sleep*Sleep",
+    "LocalReference": "APIGroup? Kind Name",
     "NFS": "Server Path ReadOnly!",
     "NameValue": "Name Value",
     "Named": "Name",
@@ -71,6 +73,8 @@ TYPES = {
     "NodeTerm": "MatchExpressions[Requirement MatchFields[Requirement",
     "OptionalName": "Name Optional?",
     "PersistentVolumeClaim": "ClaimName ReadOnly!",
+    "PersistentVolumeClaimSpec": """AccessModes? Selector? Resources:VolumeResources VolumeName StorageClassName?
+ VolumeMode? DataSource*LocalReference DataSourceRef*Reference VolumeAttributesClassName?""",
     "PodAffinity": f"RequiredDuringSchedulingIgnoredDuringExecution[PodAffinityTerm {_SOFT}[PreferredPods",
     "PodAffinityTerm": """LabelSelector? Namespaces? TopologyKey NamespaceSelector? MatchLabelKeys?
  MismatchLabelKeys?""",
@@ -95,6 +99,7 @@ TYPES = {
     "ResourceFieldRef": "ContainerName Resource Divisor",
     "ResourceRequest": "Name Request",
     "ResourceRequirements": "Limits? Requests? Claims[ResourceRequest",
+    "Reference": "APIGroup? Kind Name Namespace?",
     "RestartRule": "Action ExitCodes*ExitCodes",
     "ExitCodes": "Operator Values?",
     "SELinux": "User Role Type Level",
@@ -115,6 +120,7 @@ TYPES = {
  PhotonPersistentDisk? Projected*Projected PortworxVolume? ScaleIO? StorageOS? CSI*CSI Ephemeral? Image*Image""",
     "CSI": "Driver ReadOnly? FSType? VolumeAttributes? NodePublishSecretRef*Named",
     "VolumeDevice": "Name DevicePath",
+    "VolumeResources": "Limits? Requests?",
     "VolumeMount": "Name ReadOnly! RecursiveReadOnly? MountPath SubPath MountPropagation? SubPathExpr",
 }
 """The fields of each type. `?` is null where it is not set, `!` false, `#` 0, `*T` a T or null, `[T` a list of them
@@ -123,6 +129,7 @@ _ZERO: Mapping[str, Any] = {"?": None, "!": False, "#": 0, "*": None, "[": None,
 _OF_THE_HOST = ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "hostUsers")
 """Fields of the spec that are part of the security context there."""
 _CHANGED, _CUT = "; changed: ", "{…}"
+_FIXED = "Forbidden: spec is immutable"
 
 
 def in_full(faults: Iterable[Fault], new: Object, old: Object) -> Iterator[Fault]:
@@ -135,6 +142,9 @@ def in_full(faults: Iterable[Fault], new: Object, old: Object) -> Iterator[Fault
             elif fault.path == ("spec", "ephemeralContainers") and message.endswith("may not be changed"):
                 name = message.split('"')[1]
                 message += f"\n{_diff(*(_ephemeral(pod, name) for pod in (old, new)))}"
+        elif isinstance(new, PersistentVolumeClaim) and isinstance(old, PersistentVolumeClaim):
+            if message.startswith(_FIXED):
+                message += f"\n{_diff(_claim(old, old), _claim(new, old))}"
         elif isinstance(new, Job) and _CUT in message:
             message = message.partition(_CHANGED)[0].replace(_CUT, _written(_template(new.spec.template)))
         yield fault if message is fault.message else structs.replace(fault, message=message)
@@ -144,6 +154,18 @@ def _spec(spec: PodSpec) -> dict[str, Any]:
     document = msgspec.to_builtins(spec)
     host = {name: document[name] for name in _OF_THE_HOST if name in document}
     return _printed("PodSpec", document | {"securityContext": document.get("securityContext", {}) | host})
+
+
+def _claim(claim: PersistentVolumeClaim, old: PersistentVolumeClaim) -> dict[str, Any]:
+    """Its spec; of one that is bound, what may change is as it was."""
+    document = msgspec.to_builtins(claim.spec)
+    if old.status.phase == "Bound":
+        document.pop("volumeAttributesClassName", None)
+        if claim.spec.resources is not None and old.spec.resources is not None:
+            document["resources"] = msgspec.to_builtins(
+                structs.replace(claim.spec.resources, requests=old.spec.resources.requests)
+            )
+    return _printed("PersistentVolumeClaimSpec", document)
 
 
 def _ephemeral(pod: Pod, name: str) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from msgspec import structs
 
 from reconciler.api import resizing
-from reconciler.api.claimdiff import explained
 from reconciler.api.ephemeral import EPHEMERAL
 from reconciler.api.ephemeral import faults as ephemeral_faults
 from reconciler.api.gostructs import in_full
@@ -50,7 +49,7 @@ def of_new(target: Target, object_: Object, uid: str) -> Sequence[Fault]:
 def of_changed(target: Target, new: Object, present: Object) -> Sequence[Fault]:
     """Of a new version, and of what it changes."""
     judge = _OF_SUBRESOURCES.get(target.subresource, validate_update)
-    own = in_full(explained(judge(new, present), new, present), new, present)
+    own = in_full(judge(new, present), new, present)
     changes = (*own, *_finalizers(new.metadata, present.metadata))
     if target.is_of_status:
         return changes
