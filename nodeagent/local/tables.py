@@ -58,8 +58,8 @@ def _is_troubled(one: ContainerView, phase: str) -> bool:
 
 def status_text(view: NodeView, now: datetime) -> str:
     """One fact a line."""
-    link = "connected" if view.link.connected else "no link: pods run on with what was accepted"
-    since = duration((now - view.link.since).total_seconds())
+    since = f"for {duration((now - view.link.since).total_seconds())} ({view.link.url})"
+    link = f"connected {since}" if view.link.connected else f"no link {since}: pods run on with what was accepted"
     accepted = f"revision {view.accepted.revision}" if view.accepted.store else "nothing yet"
     if view.accepted.store and not view.accepted.complete:
         accepted += " (parts of it are still to come)"
@@ -69,13 +69,13 @@ def status_text(view: NodeView, now: datetime) -> str:
         ("Node", f"{view.node} of cluster {view.cluster}"),
         ("Agent", f"wherry {view.version}, pid {view.pid}, for {age}, {size(view.resident)} of memory"),
         ("Runtime", view.runtime or "does not answer: no pod can be started"),
-        ("Link", f"{link} for {since} ({view.link.url})"),
+        ("Link", link),
         ("Accepted", accepted),
         ("Pods", phases),
         *((f"  {type_}", status) for type_, status in view.conditions.items()),
         ("Written", ", ".join(f"{name} {size(count)}" for name, count in view.written.items()) or "nothing"),
     ]
-    width = max(len(name) for name, _ in rows) + 2
+    width = max(len(name) for name, _ in rows) + 3  # a colon, and two of a gap
     return "".join(f"{name + ':':<{width}}{text}\n" for name, text in rows)
 
 

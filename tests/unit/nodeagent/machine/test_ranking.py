@@ -11,10 +11,12 @@ from schemas.meta import ObjectMeta
 MIB = 1024**2
 
 
-def pod(name: str, *, asks: dict[str, str] | None = None, priority: int = 0, **annotations: str) -> Pod:
+def pod(
+    name: str, *, asks: dict[str, str] | None = None, priority: int = 0, annotations: dict[str, str] | None = None
+) -> Pod:
     container = Container(name="main", image="x", resources=ResourceRequirements(requests=dict(asks or {})))
     return Pod(
-        metadata=ObjectMeta(name=name, namespace="default", uid=name, annotations=annotations),
+        metadata=ObjectMeta(name=name, namespace="default", uid=name, annotations=annotations or {}),
         spec=PodSpec(containers=(container,), priority=priority),
     )
 
@@ -62,8 +64,8 @@ def test_volumes_count_for_disk() -> None:
     [
         pytest.param(pod("a", priority=2_000_000_000), True, id="of a system's priority"),
         pytest.param(pod("a", priority=1_999_999_999), False, id="just below"),
-        pytest.param(pod("a", **{"kubernetes.io/config.source": "file"}), True, id="static"),
-        pytest.param(pod("a", **{"kubernetes.io/config.source": "api"}), False, id="of the API"),
+        pytest.param(pod("a", annotations={"kubernetes.io/config.source": "file"}), True, id="static"),
+        pytest.param(pod("a", annotations={"kubernetes.io/config.source": "api"}), False, id="of the API"),
     ],
 )
 def test_a_critical_pod_never_goes(what: Pod, critical: bool) -> None:

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodeagent.machine.thresholds import (
@@ -114,6 +114,7 @@ def test_the_largest_hard_amount_is_never_allocatable() -> None:
     assert hard_amount((), NODEFS, 1000) == 0
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(0, 1000), min_size=1, max_size=30))
 def test_whatever_happens_a_hard_threshold_is_due_exactly_while_it_is_met(looks: list[int]) -> None:
     standing = Standing()
