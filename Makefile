@@ -27,7 +27,7 @@ test: setup ## Run all tests, on real containerd and Mosquitto
 
 soak: setup ## Long forms: 2,000 made-up histories of each sort; a node whose parts are killed for ten minutes
 	@WHERRY_EXAMPLES=2000 $(BIN)/pytest -q --timeout 0 tests/unit/reconciler/scheduler/test_properties.py tests/simulation/test_histories.py tests/unit/nodeagent/pods/test_lifecycle_properties.py
-	@WHERRY_SOAK_SECONDS=600 $(BIN)/pytest -q --timeout 0 tests/lab/test_resilience.py
+	@WHERRY_SOAK_SECONDS=600 $(BIN)/pytest -q --timeout 0 tests/lab/test_resilience.py tests/lab/test_lifecycle.py
 
 check: setup ## Lint, format, types, layers
 	@$(BIN)/ruff check .
@@ -40,7 +40,7 @@ format: setup ## Format the code
 	@$(BIN)/ruff check --fix .
 
 bench: setup ## Measure; one JSON object a line
-	@for name in cold_start edit_to_running footprint resync scheduler validate controllers; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
+	@for name in cold_start edit_to_running footprint resync scheduler validate controllers node_idle node_restart node_burst probes; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
 corpus: setup ## Hold the manifests in CORPUS against the official schemas, and print the counts
 	@$(BIN)/python -m tests.corpus $(CORPUS)

@@ -352,6 +352,9 @@ class CriRuntime:
     async def _settle(self, ending: Ending, endings: Endings) -> bool:
         """Waits until CRI's own books show what containerd's event said; False where it is none of ours.
 
+        That a container has ended, and by which code, is told before: it is dead, whatever the books say, and the next
+        one need not wait for them.
+
         The CRI plugin hears of an exit at the same time as we do, and a look taken at once would still find the
         container running. It takes a few milliseconds, on a busy machine seconds; after that the relist finds it.
         """

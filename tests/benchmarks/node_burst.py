@@ -8,10 +8,13 @@ import argparse
 import asyncio
 import time
 
+from nodeagent.pods.node import Directories, NodeFacts
+from nodeagent.pods.workers import PodWorkers
 from nodeagent.runtime.interface import ContainerConfig, SandboxConfig
 from tests.benchmarks.output import say
 from tests.lab.alone import FIRST, Alone, alone, pod
 from tests.lab.containerd import BUSYBOX
+from tests.unit.nodeagent.pods.builders import Recorder, accepted
 
 BURSTS = (20, 100)
 BOOT = 30
@@ -47,16 +50,21 @@ async def by_hand(node: Alone, count: int) -> float:
     return taken
 
 
-async def through_the_agent(node: Alone, count: int) -> float:
-    """Seconds from the start of the agent, less those of an agent that has nothing to start."""
-    node.accept([pod(number) for number in range(count)])
-    taken = await _until_running(node)
-    node.kill_agent()
-    node.accept([])
-    node.start()
-    await node.until(lambda: not node.pids(), LIMIT, "nothing runs any more")
-    node.kill_agent()
-    return taken
+async def through_the_workers(node: Alone, count: int) -> float:
+    """Seconds from the acceptance of so many pods by workers in this process."""
+    directories = Directories(node.directory / "bench-data", node.run, node.directory / "bench-logs")
+    facts = NodeFacts(name="bench", addresses=("127.0.0.1",), memory_capacity=1 << 34)
+    workers = PodWorkers(node.runtime, Recorder(), directories=directories, node=facts)
+    running = asyncio.create_task(workers.run())
+    began = time.time()
+    workers.accept(accepted([pod(number) for number in range(count)]))
+    await node.until(lambda: len(node.running()) == count, LIMIT, f"{count} pods run")
+    found = await node.runtime.list_containers()
+    workers.accept(accepted([]))
+    await node.until(lambda: not node.pids() and not workers.statistics().workers, LIMIT, "nothing runs any more")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    return max(one.started_at.timestamp() for one in found if one.started_at) - began
 
 
 async def _until_running(node: Alone) -> float:
@@ -73,7 +81,7 @@ async def measure() -> None:
             peer = await by_hand(node, count)
             say(
                 f"burst_{count}_pods_seconds",
-                await through_the_agent(node, count),
+                await through_the_workers(node, count),
                 "s",
                 peer="cri_calls",
                 peer_value=peer,

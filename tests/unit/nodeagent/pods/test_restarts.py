@@ -1,6 +1,7 @@
 """Which containers run again, by their own policy, their pod's, and their rules by exit code."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -140,3 +141,22 @@ def test_a_pod_is_not_over_before_it_is_told_why_its_container_ended() -> None:
         ended = one(name, State.EXITED, 1)
         assert has_run_out(told, observed([sandbox], [ended]))
         assert not has_run_out(told, observed([sandbox], [structs.replace(ended, provisional=True)]))
+
+
+@pytest.mark.parametrize("years", [10, -10])
+def test_a_clock_that_jumps_changes_no_wait(play: Play, monkeypatch: pytest.MonkeyPatch, years: int) -> None:
+    async def scene(node: Node) -> None:
+        true = node.clock.now
+        node.accept(pod(activeDeadlineSeconds=3600))
+        await until(node.is_ready)
+        monkeypatch.setattr(node.clock, "now", lambda: true() + timedelta(days=365 * years))
+        waited = []
+        for attempt in range(1, 4):
+            node.runtime.crash((await node.running())[0].id)
+            begun = node.clock.monotonic()
+            await until(lambda attempt=attempt: node.container().restart_count == attempt and node.is_ready())  # type: ignore[misc]
+            waited.append(round(node.clock.monotonic() - begun))
+        assert waited == [0, 10, 20]
+        assert node.status().phase == "Running"
+
+    play(scene)
