@@ -51,19 +51,45 @@ def _entries(directory: str) -> Iterable[tuple[os.stat_result, str]]:
         return
 
 
+def layers(mounts: str) -> dict[str, Path]:
+    """Where each running container writes what it writes to its root, by its id, given `/proc/self/mounts`.
+
+    Of overlayfs, as containerd mounts it. The runtime's own figure may be minutes old, for it walks through everything.
+    """
+    found = {}
+    for line in mounts.splitlines():
+        _, point, kind, options, *_ = line.split(" ")
+        path = Path(point)
+        if kind != "overlay" or path.name != "rootfs":
+            continue
+        for option in options.split(","):
+            if option.startswith("upperdir="):
+                found[path.parent.name] = Path(option.removeprefix("upperdir="))
+    return found
+
+
 def measured(
     states: Iterable[PodState], usages: Sequence[ContainerUsage], directories: Directories, *, files: bool
 ) -> list[PodUse]:
     """For a thread: `files` says whether volumes and logs are walked through."""
     by_id = {usage.container_id: usage for usage in usages}
+    written = layers(Path("/proc/self/mounts").read_text()) if files else {}
     return [
-        PodUse(state.pod, _containers(state, by_id, directories, files), _volumes(state, directories) if files else {})
+        PodUse(
+            state.pod,
+            _containers(state, by_id, written, directories, files),
+            _volumes(state, directories) if files else {},
+        )
         for state in states
     ]
 
 
 def _containers(
-    state: PodState, usages: Mapping[str, ContainerUsage], directories: Directories, files: bool
+    state: PodState,
+    usages: Mapping[str, ContainerUsage],
+    written: Mapping[str, Path],
+    directories: Directories,
+    files: bool,
 ) -> dict[str, Use]:
     logs = directories.pod_logs(state.pod)
     files = files and not logs_in_memory(state.pod)
@@ -71,8 +97,13 @@ def _containers(
     for name, attempts in list(state.observed.containers.items()):
         use = tree(logs / name) if files else Use()
         for one in attempts:
-            if (told := usages.get(one.id)) is not None:
-                use += Use(memory=told.memory_bytes, storage=told.writable_bytes, inodes=told.writable_inodes)
+            told = usages.get(one.id)
+            if told is not None:
+                use += Use(memory=told.memory_bytes)
+            if one.id in written:
+                use += tree(written[one.id])
+            elif told is not None:
+                use += Use(storage=told.writable_bytes, inodes=told.writable_inodes)
         found[name] = use
     return found
 

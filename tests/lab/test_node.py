@@ -24,13 +24,14 @@ WAIT = "trap 'exit 0' TERM; while true; do sleep 0.1; done"
 SHORT_OF_DISK = {"evictionHard": {"nodefs.available": "20%"}, "evictionPressureTransitionPeriod": "1s"}
 
 
-def pod(name: str, script: str, *, size_limit: str = "", **annotations: str) -> dict[str, Any]:
+def pod(name: str, script: str, *, size_limit: str = "", limit: str = "", **annotations: str) -> dict[str, Any]:
     volume = {"name": "cache", "emptyDir": {"sizeLimit": size_limit} if size_limit else {}}
     container = {
         "name": "main",
         "image": "wherry.local/busybox:1",
         "command": ["sh", "-c", script],
         "volumeMounts": [{"name": "cache", "mountPath": "/cache"}],
+        "resources": {"limits": {"ephemeral-storage": limit}} if limit else {},
     }
     metadata = {"name": name, "namespace": "default", "annotations": annotations}
     spec = {"containers": [container], "volumes": [volume], "nodeName": "a", "terminationGracePeriodSeconds": 1}
@@ -71,11 +72,16 @@ def test_what_fills_the_disk_goes_and_the_others_stay(node: Fleet) -> None:
     """By the limit of a volume, and for the sake of the node; neither runs again when the agent is started anew."""
     node.write("filler.yaml", pod("filler", f"dd if=/dev/zero of=/cache/x bs=1M count={DISK_MIB}; {WAIT}"))
     node.write("limited.yaml", pod("limited", f"dd if=/dev/zero of=/cache/x bs=1M count=8; {WAIT}", size_limit="5Mi"))
+    node.write("writer.yaml", pod("writer", f"dd if=/dev/zero of=/x bs=1M count=8; {WAIT}", limit="5Mi"))
     eventually(lambda: status(node, "limited").get("reason") == "Evicted", 40, "limited is evicted")
     told = status(node, "limited")
     assert (told["phase"], told["message"]) == (
         "Failed",
         'Usage of EmptyDir volume "cache" exceeds the limit "5Mi". ',
+    )
+    eventually(lambda: status(node, "writer").get("reason") == "Evicted", 40, "writer is evicted")
+    assert status(node, "writer")["message"] == (
+        "Pod ephemeral local storage usage exceeds the total limit of containers 5Mi. "
     )
     eventually(lambda: status(node, "filler").get("reason") == "Evicted", 40, "filler is evicted")
     told = status(node, "filler")
@@ -92,7 +98,7 @@ def test_what_fills_the_disk_goes_and_the_others_stay(node: Fleet) -> None:
         20,
         "the others are Ready",
     )
-    assert {name for name, one in shown.items() if one["phase"] == "Failed"} == {"limited", "filler"}
+    assert {name for name, one in shown.items() if one["phase"] == "Failed"} == {"limited", "writer", "filler"}
     assert status(node, "steady")["containerStatuses"][0]["restartCount"] == 0
     assert len(node.running("a")) == 2
 

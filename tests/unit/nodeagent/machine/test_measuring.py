@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from nodeagent.machine.measuring import tree
+from nodeagent.machine.measuring import layers, tree
 
 MIB = 1024**2
 
@@ -36,3 +36,13 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
 
 def test_what_is_not_there_takes_nothing(tmp_path: Path) -> None:
     assert tree(tmp_path / "gone").storage == 0
+
+
+def test_what_a_container_writes_lies_where_its_root_is_mounted_from() -> None:
+    mounts = (
+        "/dev/vda / ext4 rw 0 0\n"
+        "overlay /run/containerd/io.containerd.runtime.v2.task/k8s.io/abc/rootfs overlay "
+        "rw,lowerdir=/l,upperdir=/var/lib/containerd/snapshots/7/fs,workdir=/w 0 0\n"
+        "overlay /merged overlay rw,lowerdir=/l,upperdir=/u,workdir=/w 0 0\n"
+    )
+    assert layers(mounts) == {"abc": Path("/var/lib/containerd/snapshots/7/fs")}
