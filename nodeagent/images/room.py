@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +16,7 @@ from nodeagent.images.record import Record
 from nodeagent.images.references import names
 from nodeagent.pods.resources import all_containers
 from nodeagent.runtime.interface import Runtime, RuntimeFailure
+from schemas.core.pod import Pod
 
 RECORD = "images.json"
 
@@ -59,8 +60,7 @@ class ImageRoom:
         )
 
     def accept(self, accepted: Accepted) -> None:
-        pods = (assignment.pod for assignment in accepted.pods.values())
-        self._of_pods = names(container.image for pod in pods for container in all_containers(pod))
+        self._of_pods = names(name for assignment in accepted.pods.values() for name in _images(assignment.pod))
         self._ahead.accept(accepted)
 
     async def run(self) -> None:
@@ -85,3 +85,9 @@ class ImageRoom:
 
     def _kept(self) -> Collection[str]:
         return {*self._of_pods, *self._pinned, *names(self._ahead.names), *names(self._archived())}
+
+
+def _images(pod: Pod) -> Iterator[str]:
+    """Of its containers, and of volumes that are images."""
+    yield from (container.image for container in all_containers(pod))
+    yield from (volume.image.reference for volume in pod.spec.volumes if volume.image)

@@ -26,7 +26,7 @@ from nodeagent.pods.actions import (
 )
 from nodeagent.pods.context import Context
 from nodeagent.pods.hooks import run_hook
-from nodeagent.pods.memory import PodMemory, Trouble
+from nodeagent.pods.memory import CREATING, PodMemory, Trouble
 from nodeagent.pods.node import logs_in_memory
 from nodeagent.pods.observed import observed
 from nodeagent.pods.podstate import PodState
@@ -171,7 +171,7 @@ class Executor:
             container.image_pull_policy,
             lambda type_, reason, text: self._note(container.name, type_, reason, text),
             secrets,
-            lambda message: self._show(container.name, Trouble("ContainerCreating", message)),
+            lambda message: self._show(container.name, Trouble(CREATING, message)),
         )
         name = container.name
         if isinstance(image, ImageTrouble):

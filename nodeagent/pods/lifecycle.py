@@ -25,7 +25,7 @@ from nodeagent.pods.actions import (
     StopSandbox,
 )
 from nodeagent.pods.ending import end, finish, hold, stop_all
-from nodeagent.pods.memory import ContainerMemory, Exit, PodMemory, restart_at, spec_hash
+from nodeagent.pods.memory import CREATING, ContainerMemory, Exit, PodMemory, restart_at, spec_hash
 from nodeagent.pods.observed import LIVE, Observed
 from nodeagent.pods.plan import Plan
 from nodeagent.pods.resetting import reset, source
@@ -208,8 +208,20 @@ def _replace(plan: Plan) -> None:
             reason = _reason_to_stop(situation, container, instance)
             verdict = situation.verdict(instance)
             probe_grace = verdict.grace if verdict.failed else None
-            if reason and f"stop:{instance.id}" not in situation.busy:
+            if reason and f"stop:{instance.id}" not in situation.busy and not _awaits_image(plan, container, instance):
                 plan.stop(instance, grace_ends if probe_grace is None else situation.now + probe_grace, reason)
+
+
+def _awaits_image(plan: Plan, container: Container, instance: Instance) -> bool:
+    """A container runs on with its old image until the new one is here; one that cannot be had holds nothing up."""
+    memory = plan.situation.memory.of(container.name)
+    runs = instance.state is State.RUNNING and instance is plan.situation.observed.latest(container.name)
+    if not runs or not spec_changed(container, instance) or memory.image:
+        return False
+    if memory.trouble is not None and memory.trouble.reason != CREATING:
+        return False
+    plan.add(EnsureImage(container.name))
+    return True
 
 
 def _resize(plan: Plan) -> None:

@@ -21,6 +21,8 @@ LONGEST_DELAY = 300.0
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 60.0
 NEVER = float("inf")
+CREATING = "ContainerCreating"
+"""The reason of what is no trouble yet: a pull that takes long."""
 
 
 class BackOff(msgspec.Struct, frozen=True):

@@ -29,7 +29,10 @@ def images_of(template: PodTemplateSpec | None) -> frozenset[str]:
     if spec is None:
         return frozenset()
     containers = (*spec.init_containers, *spec.containers)
-    return frozenset(one.image for one in containers if one.image and one.image_pull_policy != "Never")
+    mounted = (volume.image for volume in spec.volumes if volume.image)
+    found = [(one.image, one.image_pull_policy) for one in containers]
+    found += [(one.reference, one.pull_policy) for one in mounted]
+    return frozenset(image for image, policy in found if image and policy != "Never")
 
 
 def awaited(pod: Pod, template: PodTemplateSpec, view: View) -> str:
