@@ -26,6 +26,7 @@ from nodeagent.pods.actions import (
 )
 from nodeagent.pods.context import Context
 from nodeagent.pods.hooks import run_hook
+from nodeagent.pods.imagevolumes import mount_image, release_images
 from nodeagent.pods.memory import CREATING, PodMemory, Trouble
 from nodeagent.pods.node import logs_in_memory
 from nodeagent.pods.observed import observed
@@ -36,7 +37,7 @@ from nodeagent.pods.sandboxconfig import sandbox_config
 from nodeagent.pods.situation import MIN_GRACE
 from nodeagent.pods.starting import ConfigFault, configure, runtime_handler
 from nodeagent.runtime.interface import RuntimeFailure, SandboxConfig, Unavailable
-from nodeagent.volumes.plan import Content, Local, Share, VolumeFault, plan_volumes
+from nodeagent.volumes.plan import Content, ImageVolume, Local, Share, VolumeFault, plan_volumes
 from schemas.core.container import Container, LifecycleHandler
 from schemas.core.security import PodSecurityContext
 from schemas.messages import config_key
@@ -114,6 +115,8 @@ class Executor:
                 if isinstance(planned, Local | Share):
                     state.volumes[planned.name] = planned  # known to be in use from the first moment
                     await asyncio.to_thread(volumes.attach, state.uid, planned, rights.fs_group, if_needed=if_needed)
+                elif isinstance(planned, ImageVolume):
+                    await mount_image(self._context, state, planned)
         except VolumeFault as fault:
             raise self._not_mounted(fault) from None
 
@@ -293,6 +296,7 @@ class Executor:
 
     async def _finish(self) -> Update:
         state, directories = self._state, self._context.directories
+        await release_images(self._context, state.uid)
         await asyncio.to_thread(self._context.volumes.remove_volumes, state.uid)
         files.write_finished(directories, state.uid, files.Finished(state.status, self._context.clock.now()))
         return lambda memory: replace(memory, finished=True)
@@ -300,6 +304,7 @@ class Executor:
     async def _clean_up(self) -> Update:
         state = self._state
         logs = self._context.directories.pod_logs(state.pod)
+        await release_images(self._context, state.uid)
         await asyncio.to_thread(self._context.volumes.remove, state.uid)
         await asyncio.to_thread(files.remove_tree, logs)
         return lambda memory: replace(memory, cleaned=True)

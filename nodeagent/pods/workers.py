@@ -23,6 +23,7 @@ from nodeagent.pods.admission import Neighbours, admit
 from nodeagent.pods.actions import Failure
 from nodeagent.pods.checks import Reach
 from nodeagent.pods.context import Clock, Context, SystemClock
+from nodeagent.pods.imagevolumes import release_images
 from nodeagent.pods.logs import IN_MEMORY, LogLimits, rotate
 from nodeagent.pods.logtally import LogTally
 from nodeagent.pods.node import Directories, NodeFacts, logs_in_memory
@@ -353,15 +354,22 @@ class PodWorkers:
         self._swept = True
         directories = self._context.directories
         kept = {*accepted.digest.pods, *accepted.pods, *self._workers}
-        for uid in self._context.volumes.known() - kept:
-            try:
-                self._context.volumes.remove(uid)
-            except OSError as error:
-                log.warning("files of a former pod stay uid=%s error=%s", uid, error)
+        former = self._context.volumes.known() - kept
+        if former:
+            self._tasks["sweep"] = asyncio.get_running_loop().create_task(self._remove_former(former), name="sweep")
+            self._tasks["sweep"].add_done_callback(lambda _: self._tasks.pop("sweep", None))
         for logs in (directories.logs, directories.memory_logs):
             for entry in list(os.scandir(logs)) if logs.is_dir() else ():
                 if entry.name.rpartition("_")[2] not in kept:
                     files.remove_tree(logs / entry.name)
+
+    async def _remove_former(self, uids: Collection[str]) -> None:
+        for uid in uids:
+            try:
+                await release_images(self._context, uid)
+                self._context.volumes.remove(uid)
+            except (OSError, RuntimeFailure) as error:
+                log.warning("files of a former pod stay uid=%s error=%s", uid, error)
 
     async def _rotate_logs(self) -> None:
         tally, began = LogTally(TALLIES), self._context.clock.now()

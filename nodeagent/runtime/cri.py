@@ -23,6 +23,7 @@ from nodeagent.runtime.cgroups import remove_cgroup
 from nodeagent.runtime.connection import Connection
 from nodeagent.runtime.cri_events import Ending, Endings, pauses, subscribe
 from nodeagent.runtime.downloads import downloads, kept_for_next_time
+from nodeagent.runtime.imagemounts import ImageMounts
 from nodeagent.runtime.interface import (
     Container,
     ContainerConfig,
@@ -307,6 +308,16 @@ class CriRuntime:
         disk = os.statvfs(told.fs_id.mountpoint)
         size = disk.f_frsize
         return ImageDisk(disk.f_blocks * size, disk.f_bavail * size, told.used_bytes.value)
+
+    async def mount_image(self, image_id: str, key: str, target: Path) -> None:
+        await (await self._image_mounts()).mount(image_id, key, target)
+
+    async def release_image(self, key: str) -> None:
+        await (await self._image_mounts()).release(key)
+
+    async def _image_mounts(self) -> ImageMounts:
+        reply = await self._connection.call(self._runtime.Status, cri.StatusRequest(verbose=True), QUICK)
+        return ImageMounts(self._connection, convert.snapshotter(reply.info.get("config", "{}")))
 
     async def list_images(self) -> Sequence[Image]:
         reply = await self._connection.call(self._images.ListImages, cri.ListImagesRequest(), QUICK)

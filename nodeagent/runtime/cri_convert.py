@@ -70,6 +70,7 @@ class _RuntimeInfo(msgspec.Struct):
 class _ContainerdInfo(msgspec.Struct):
     default_runtime: str = field(name="defaultRuntimeName", default="runc")
     runtimes: dict[str, _RuntimeInfo] = field(default_factory=dict)
+    snapshotter: str = "overlayfs"
 
 
 class _CriInfo(msgspec.Struct):
@@ -95,6 +96,11 @@ def cgroup_path(parent: str) -> str:
         return parent
     words = parent.removesuffix(".slice").split("-")
     return "/" + "/".join("-".join(words[: count + 1]) + ".slice" for count in range(len(words)))
+
+
+def snapshotter(info: str) -> str:
+    """Where images are unpacked, from the same configuration."""
+    return msgspec.json.decode(info, type=_CriInfo).containerd.snapshotter
 
 
 def uses_systemd_cgroups(info: str) -> bool:

@@ -71,6 +71,8 @@ class FakeRuntime:
         version: str = "fake://1",
         logs: bool = False,
     ) -> None:
+        self.mounted_images: dict[str, str] = {}
+        """By their keys."""
         self._start_seconds = start_seconds
         self._pull_seconds = pull_seconds
         self._execute = execute
@@ -118,6 +120,13 @@ class FakeRuntime:
     async def version(self) -> str:
         self._check()
         return self._version
+
+    async def mount_image(self, image_id: str, key: str, target: Path) -> None:
+        target.mkdir(parents=True, exist_ok=True)
+        self.mounted_images[key] = image_id
+
+    async def release_image(self, key: str) -> None:
+        self.mounted_images.pop(key, None)
 
     async def features(self) -> Features:
         return Features()

@@ -410,6 +410,12 @@ class Runtime(Protocol):
 
     async def list_images(self) -> Sequence[Image]: ...
 
+    async def mount_image(self, image_id: str, key: str, target: Path) -> None:
+        """Its files at `target`, read-only, until `release_image`. Repeating it is harmless. Raises `OSError`, too."""
+
+    async def release_image(self, key: str) -> None:
+        """Lets go of what was mounted under that key, once it is unmounted. Harmless where there is nothing."""
+
     async def remove_image(self, image_id: str) -> None: ...
 
     async def load_archive(self, path: Path) -> Sequence[str]:

@@ -5,6 +5,7 @@ import re
 import struct
 from pathlib import Path
 
+MS_RDONLY = 1
 MS_BIND = 4096
 MS_REC = 16384
 _MS_PRIVATE = 1 << 18

@@ -77,6 +77,14 @@ class Block(msgspec.Struct, frozen=True):
     read_only: bool = False
 
 
+class ImageVolume(msgspec.Struct, frozen=True):
+    """The files of an image. `policy`: of its pull, as of a container's."""
+
+    name: str
+    reference: str
+    policy: str = ""
+
+
 class Share(msgspec.Struct, frozen=True):
     """A directory of an NFS server, mounted for this pod."""
 
@@ -94,7 +102,7 @@ class Content(msgspec.Struct, frozen=True):
     files: Mapping[str, File] = field(default_factory=dict)
 
 
-Planned = EmptyDir | HostPath | Local | Block | Share | Content
+Planned = EmptyDir | HostPath | Local | Block | Share | ImageVolume | Content
 
 
 class _Source(msgspec.Struct, frozen=True):
@@ -118,7 +126,9 @@ def config_keys(pod: Pod) -> set[str]:
 
 def is_read_only(planned: Planned) -> bool:
     """Whether containers may not write there, whatever their mounts say."""
-    return isinstance(planned, Content) or (isinstance(planned, HostPath | Local | Block | Share) and planned.read_only)
+    if isinstance(planned, HostPath | Local | Block | Share):
+        return planned.read_only
+    return isinstance(planned, Content | ImageVolume)
 
 
 def plan_volumes(facts: PodFacts, configs: Mapping[str, Config]) -> tuple[Planned, ...]:
@@ -131,6 +141,8 @@ def _plan(volume: Volume, facts: PodFacts, configs: Mapping[str, Config]) -> Pla
         return HostPath(volume.name, volume.host_path.path, volume.host_path.type)
     if volume.nfs:
         return _share(volume.name, volume.nfs, (), read_only=False)
+    if volume.image:
+        return ImageVolume(volume.name, volume.image.reference, volume.image.pull_policy)
     if name := claim_name(facts.pod, volume):
         return _claimed(volume, name, facts, configs)
     if volume.config_map or volume.secret or volume.downward_api or volume.projected:

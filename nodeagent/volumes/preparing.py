@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nodeagent.pods.node import Directories
 from nodeagent.volumes import mounts, ownership
-from nodeagent.volumes.plan import Block, Content, EmptyDir, HostPath, Local, Planned, Share, VolumeFault
+from nodeagent.volumes.plan import Block, Content, EmptyDir, HostPath, ImageVolume, Local, Planned, Share, VolumeFault
 from nodeagent.volumes.shares import mount_share
 from nodeagent.volumes.subpath import open_within
 from nodeagent.volumes.writer import write
@@ -88,7 +88,7 @@ class Volumes:
                     return self._empty_dir(uid, planned, group)
                 case HostPath():
                     return _check_host_path(planned)
-                case Local() | Block() | Share():
+                case Local() | Block() | Share() | ImageVolume():
                     return False  # attached before
         except OSError as error:
             raise VolumeFault(planned.name, f"{error.filename}: {error.strerror}") from None
@@ -101,7 +101,7 @@ class Volumes:
             return Path(planned.path)
         if isinstance(planned, Local):
             return self._local_path(planned.path)
-        if isinstance(planned, Content | Share) or planned.in_memory:
+        if isinstance(planned, Content | Share | ImageVolume) or planned.in_memory:
             return self._run_path(uid, planned.name)
         return self._directories.pod_data(uid) / "volumes" / planned.name
 
@@ -145,6 +145,17 @@ class Volumes:
             for inner in (directory / "volumes", directory / "subpaths"):
                 if inner.exists():
                     shutil.rmtree(inner)
+
+    def mark_image(self, uid: str, volume: str) -> None:
+        """Before an image is mounted: what holds its files has to be let go of, whatever happens until then."""
+        marks = self._directories.pod_data(uid) / "images"
+        marks.mkdir(parents=True, exist_ok=True)
+        (marks / volume).touch()
+
+    def marked_images(self, uid: str) -> list[str]:
+        """The volumes of the pod that are, or were to be, images."""
+        marks = self._directories.pod_data(uid) / "images"
+        return sorted(os.listdir(marks)) if marks.is_dir() else []
 
     def known(self) -> set[str]:
         """The uids of which anything is on this node."""

@@ -63,7 +63,6 @@ VOLUMES = (
     _refuse("Volume.csi", _STORAGE),
     _refuse("Volume.fc", _STORAGE),
     _refuse("Volume.flexVolume", _STORAGE),
-    _refuse("Volume.image", "images are not mounted as volumes yet; the pod would run without its data"),
     _refuse("Volume.iscsi", _STORAGE),
     *(
         _refuse(f"Volume.{source}", _REMOVED)

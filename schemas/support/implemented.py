@@ -214,6 +214,7 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "RollingUpdateDeployment": "maxSurge maxUnavailable",
         "RollingUpdateStatefulSetStrategy": "partition",
         "Overhead": "podFixed",
+        "ImageVolumeSource": "pullPolicy reference",
         "FileKeySelector": "key optional path volumeName",
         "ResourceRequirements": "limits requests",
         "RuntimeClass": f"{_EVERY_KIND} handler overhead scheduling",
@@ -262,7 +263,7 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "TCPSocketAction": "host port",
         "Taint": "effect key timeAdded value",
         "Toleration": "effect key operator tolerationSeconds value",
-        "Volume": "configMap downwardAPI emptyDir ephemeral hostPath name nfs persistentVolumeClaim projected secret",
+        "Volume": "configMap downwardAPI emptyDir ephemeral hostPath image name nfs persistentVolumeClaim projected secret",
         "TopologySelectorLabelRequirement": "key values",
         "TopologySelectorTerm": "matchLabelExpressions",
         "TopologySpreadConstraint": (

@@ -197,6 +197,7 @@ def with_files(host: Path) -> Pod:
         "socket": {"hostPath": {"path": str(host / "socket"), "type": "Socket"}},
         "character": {"hostPath": {"path": "/dev/full", "type": "CharDevice"}},
         "claimed": {"persistentVolumeClaim": {"claimName": "data", "readOnly": True}},
+        "image": {"image": {"reference": BUSYBOX}},
         "block": {"persistentVolumeClaim": {"claimName": "disk", "readOnly": True}},
     }
     paths = [name for name in sources if name != "block"]
@@ -205,6 +206,7 @@ def with_files(host: Path) -> Pod:
         {"name": "folder", "mountPath": "/v/read-only", "readOnly": True},
         {"name": "folder", "mountPath": "/v/all-read-only", "readOnly": True, "recursiveReadOnly": "Enabled"},
         {"name": "folder", "mountPath": "/v/follows", "mountPropagation": "HostToContainer"},
+        {"name": "image", "mountPath": "/v/image-part", "subPath": "bin"},
         {"name": "disk", "mountPath": "/v/part", "subPath": "one/two"},
         {"name": "disk", "mountPath": "/v/named", "subPathExpr": "of-$(WHO)"},
     ]
