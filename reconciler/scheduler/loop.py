@@ -144,7 +144,11 @@ class SchedulerLoop:
             start = time.monotonic()
             while self._events and time.monotonic() - start < SLICE_SECONDS:
                 some = [self._events.popleft() for _ in range(min(50, len(self._events)))]
-                self._pending.take_in(some, time.monotonic())
+                for _ in self._pending.taking_in(some, time.monotonic()):
+                    if time.monotonic() - start > SLICE_SECONDS:
+                        self._longest_step = max(self._longest_step, time.monotonic() - start)
+                        await asyncio.sleep(0)
+                        start = time.monotonic()
             self._longest_step = max(self._longest_step, time.monotonic() - start)
             await asyncio.sleep(0)
 
@@ -237,6 +241,8 @@ class SchedulerLoop:
         snapshot = self._pending.snapshot
         for pod, decision in decided:
             snapshot.drop(pod)
+            if decision.node:
+                self._pending.freed(decision.node)
             for one in decision.objects:
                 found = self._cache.find(ref_of(one))
                 if found is not None:

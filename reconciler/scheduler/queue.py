@@ -2,24 +2,23 @@
 
 Pure. Pods come by priority, then by age, then by namespace and by what they belong to: the names of pods are made by
 chance, and chance must not decide about nodes. A pod that fits nowhere rests until a node appears or goes (its
-message counts them), or a change that concerns a filter which refused it makes a node fit for it, or worth
-preempting on. One that was looked at in vain before waits ever longer until it is looked at again.
+message counts them), or a change helps it (`waking`). One that was looked at in vain before waits ever longer until it
+is looked at again.
 """
 
 import heapq
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-import msgspec
+from msgspec import structs
 
 from reconciler.scheduler import hints
 from reconciler.scheduler.decision import Decision
-from reconciler.scheduler.nodeinfo import NodeInfo
+from reconciler.scheduler.podclass import key_of
 from reconciler.scheduler.profile import PLAIN, Profile
-from reconciler.scheduler.schedule import standing_for
 from reconciler.scheduler.snapshot import Snapshot
-from reconciler.scheduler.storage import Key
+from reconciler.scheduler.waking import Helping, News, Resting
 from reconciler.store.view import Event
 from schemas.core.config import Namespace
 from schemas.core.node import Node
@@ -45,25 +44,6 @@ def to_be_scheduled(pod: Pod) -> bool:
     )
 
 
-class _Resting(msgspec.Struct, frozen=True, gc=False):
-    """A pod that fits nowhere; `blocked_by` is empty where it is not known which filters refused it."""
-
-    pod: Pod
-    blocked_by: frozenset[str]
-    held: str
-    tried_in_vain: frozenset[str] = frozenset()
-
-
-class _News(msgspec.Struct):
-    """What a number of events could help with."""
-
-    everywhere: bool = False
-    plugins: frozenset[str] = frozenset()
-    nodes: set[str] = msgspec.field(default_factory=set)
-    claims: set[Key] = msgspec.field(default_factory=set)
-    any_claim: bool = False
-
-
 class PendingPods:
     """The pods without a node, and the snapshot against which they are judged. Times are seconds of any clock."""
 
@@ -71,10 +51,11 @@ class PendingPods:
         self.snapshot, self.profile = snapshot, profile
         self._heap: list[_Order] = []
         self._active: set[Ref] = set()
-        self._resting: dict[Ref, _Resting] = {}
+        self._resting: dict[Ref, Resting] = {}
         self._tries: dict[Ref, tuple[int, float]] = {}
         self._later: list[tuple[float, Ref, Pod]] = []
         self._waiting: dict[Ref, float] = {}
+        self._freed: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._active)
@@ -91,7 +72,13 @@ class PendingPods:
 
     def take_in(self, events: Iterable[Event], now: float = 0.0) -> None:
         """Brings snapshot and queue up to date."""
-        news = _News()
+        for _ in self.taking_in(events, now):
+            pass
+
+    def taking_in(self, events: Iterable[Event], now: float = 0.0) -> Iterator[None]:
+        """The same in small steps. Between them the pods that could be helped are not all queued yet."""
+        news = News(plugins=hints.ROOM if self._freed else hints.NONE, nodes=self._freed)
+        self._freed = set()
         for event in events:
             self._note(event, news)
             if event.new is not None:
@@ -99,9 +86,9 @@ class PendingPods:
             else:
                 self.snapshot.drop(event.object)
         if self._resting and (news.everywhere or news.plugins):
-            self._wake(news, now)
+            yield from self._waking(news, now)
 
-    def _note(self, event: Event, news: _News) -> None:
+    def _note(self, event: Event, news: News) -> None:
         object_ = event.object
         if isinstance(object_, Pod):
             old, new = event.old, event.new
@@ -142,7 +129,7 @@ class PendingPods:
             self.add(new)
         elif ref in self._resting:
             kept = self._resting[ref]
-            self._resting[ref] = _Resting(new, kept.blocked_by, kept.held, kept.tried_in_vain)
+            self._resting[ref] = structs.replace(kept, pod=new)
 
     def add(self, pod: Pod) -> None:
         """The pod is to be looked at."""
@@ -165,6 +152,10 @@ class PendingPods:
                 return ref
         return None
 
+    def freed(self, node: str) -> None:
+        """A pod that counted there is not to go there after all, of which no event will tell."""
+        self._freed.add(node)
+
     def rest(self, pod: Pod, decision: Decision | None = None, now: float = 0.0) -> None:
         """The pod fits nowhere, or waits for what is to be done before it can be bound."""
         ref = ref_of(pod)
@@ -176,19 +167,19 @@ class PendingPods:
         if decision is not None and decision.waits:
             blocked_by = hints.STORAGE
         tried_in_vain = decision.tried_in_vain if decision is not None else frozenset[str]()
-        self._resting[ref] = _Resting(pod, blocked_by, held, tried_in_vain)
+        self._resting[ref] = Resting(pod, key_of(pod, pod.spec.node_name), blocked_by, held, tried_in_vain)
 
-    def _wake(self, news: _News, now: float) -> None:
-        known: dict[int, bool] = {}
+    def _waking(self, news: News, now: float) -> Iterator[None]:
+        """Looks at one resting pod at each step."""
+        helping = Helping(news, self.snapshot, self.profile)
         for ref, one in tuple(self._resting.items()):
-            if news.everywhere or self._helps(one, news, known):
+            found = helping.judge(one)
+            if found.comes:
                 del self._resting[ref]
                 self._later_or_now(ref, one.pod, now)
-            elif self._concerns(one, news):
-                # Other filters may refuse it now than when it was looked at, and they are what to wait for.
-                standing = standing_for(one.pod, self.snapshot, self.profile)
-                refusing = frozenset(said.plugin for _, said in standing.refusals())
-                self._resting[ref] = _Resting(one.pod, one.blocked_by | refusing, one.held, one.tried_in_vain)
+            elif not found.refusing <= one.blocked_by:
+                self._resting[ref] = structs.replace(one, blocked_by=one.blocked_by | found.refusing)
+            yield
 
     def _later_or_now(self, ref: Ref, pod: Pod, now: float) -> None:
         at = self._tries.get(ref, (0, 0.0))[1]
@@ -197,36 +188,6 @@ class PendingPods:
         else:
             self._waiting[ref] = at
             heapq.heappush(self._later, (at, ref, pod))
-
-    def _concerns(self, one: _Resting, news: _News) -> bool:
-        """Whether the news are about what refused the pod."""
-        if one.pod.spec.scheduling_gates:
-            return False
-        asked = one.blocked_by | one.tried_in_vain
-        return not one.blocked_by or not asked.isdisjoint(news.plugins)
-
-    def _helps(self, one: _Resting, news: _News, known: dict[int, bool]) -> bool:
-        pod = one.pod
-        if not self._concerns(one, news):
-            return False
-        if not one.tried_in_vain.isdisjoint(news.plugins):
-            return True
-        if one.held and one.held in news.nodes:
-            return True
-        standing = standing_for(pod, self.snapshot, self.profile)
-        claims = standing.asked.claims
-        if claims and (news.any_claim or any((pod.metadata.namespace, name) in news.claims for name, _ in claims)):
-            return True
-        if id(standing) not in known:
-            worth = (info for name in news.nodes if (info := self.snapshot.nodes.get(name)) is not None)
-            priority = standing.asked.priority
-            known[id(standing)] = standing.best() is not None or any(_worth(info, priority) for info in worth)
-        return known[id(standing)]
-
-
-def _worth(info: NodeInfo, priority: int) -> bool:
-    """Whether there are less important pods, which preemption could now make go."""
-    return min(info.priorities, default=priority) < priority
 
 
 def _order(pod: Pod, ref: Ref) -> _Order:

@@ -179,6 +179,37 @@ def test_the_end_of_a_more_important_pod_wakes_one_that_could_now_preempt() -> N
     assert pending.take(0.0) == ref_of(asked)
 
 
+def test_a_change_that_helps_nobody_asks_no_other_node() -> None:
+    """A pod that every node refuses for itself is still refused by those that have not changed."""
+    asked = _big()
+    pending = _waiting(asked, _N1, _FULL, _node("n2", 0))
+    pending.snapshot.standings.clear()
+    pending.take_in([Event(1, _node("n2", 0), _node("n2", 1))], 0.0)
+    assert (pending.take(0.0), pending.resting) == (None, 1)
+    assert not pending.snapshot.standings
+    pending.take_in([Event(2, _node("n2", 1), _node("n2", 8))], 0.0)
+    assert pending.take(0.0) == ref_of(asked)
+
+
+def test_a_pod_that_was_not_bound_after_all_leaves_its_room_to_those_that_wait() -> None:
+    asked, small = _big(), _node("n2", 1)
+    pending = _waiting(asked, _N1, _FULL, small)
+    pending.snapshot.drop(_FULL)
+    pending.freed("n1")
+    pending.take_in([Event(1, small, small)], 0.0)
+    assert pending.take(0.0) == ref_of(asked)
+
+
+def test_who_is_helped_is_looked_for_in_small_steps() -> None:
+    pending = _waiting(_big(), _N1, _FULL)
+    for number in range(5):
+        other = _big(f"other-{number}")
+        pending.take_in([Event(1, None, other)])
+        pending.take()
+        pending.rest(other, schedule((other,), pending.snapshot)[0])
+    assert sum(1 for _ in pending.taking_in([Event(1, _FULL, None)])) == pending.resting + len(pending) == 6
+
+
 def _cpu(one: Pod, cpu: str) -> Pod:
     container = one.spec.containers[0]
     asking = structs.replace(container, resources=structs.replace(container.resources, requests={"cpu": cpu}))
