@@ -22,6 +22,7 @@ from nodeagent.network.dns.server import Server
 from nodeagent.network.nodenetwork import NodeNetwork
 from nodeagent.pods.node import parse_resolver
 from nodeagent.pods.sandboxconfig import CLUSTER_DOMAIN
+from nodeagent.runtime import podcgroups
 from nodeagent.runtime.containerd import OwnContainerd
 from nodeagent.runtime.cri import CriRuntime
 from nodeagent.runtime.interface import Unavailable
@@ -56,6 +57,8 @@ async def serve(path: Path) -> None:
             archives = ArchiveFolder(
                 config.images, runtime, lambda loaded: agent.images_came(loaded), lambda why: agent.archive_failed(why)
             )
+        if config.reserved.pid:
+            _leave_pids(config.reserved.pid, own.cgroup_root if own else "wherry")
         network = _network(config, own, lambda why: agent.ingress_failed(why))
         agent = Agent(
             config,
@@ -86,6 +89,14 @@ async def serve(path: Path) -> None:
             log.info("stopped; containers run on")
         finally:
             runtime.close()
+
+
+def _leave_pids(reserved: int, root: str) -> None:
+    most = amounts.read(Path("/"), Path("/")).pids - reserved
+    try:
+        podcgroups.limit_pids(root, max(1, most))
+    except OSError as error:
+        log.warning("reserved.pid cannot be kept from pods cgroup=%s error=%s", root, error)
 
 
 def _views(config: Config, agent: Agent, runtime: Path) -> dict[str, Coroutine[Any, Any, None]]:

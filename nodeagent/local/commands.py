@@ -43,7 +43,7 @@ class Wrong(Exception):
 
 def main(arguments: Sequence[str]) -> int:
     """Runs one of `NAMES` and returns the exit code."""
-    parsed = _parser().parse_args(arguments)
+    parsed = parser().parse_args(arguments)
     commands = {"status": _status, "pods": _pods, "logs": _logs, "exec": _exec, "metrics": _metrics}
     try:
         run = load_config(parsed.config).run
@@ -55,9 +55,9 @@ def main(arguments: Sequence[str]) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="nodeagent")
-    several = parser.add_subparsers(dest="what", required=True)
+def parser() -> argparse.ArgumentParser:
+    whole = argparse.ArgumentParser(prog="nodeagent")
+    several = whole.add_subparsers(dest="what", required=True)
     made = {}
     for name in NAMES:
         made[name] = several.add_parser(
@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     execute.add_argument("-i", "--stdin", action="store_true", help="send what is typed or piped in")
     execute.add_argument("-t", "--tty", action="store_true", help="the process has a terminal")
     execute.add_argument("command", nargs="+", metavar="-- COMMAND")
-    return parser
+    return whole
 
 
 async def _status(run: Path, arguments: argparse.Namespace) -> int:

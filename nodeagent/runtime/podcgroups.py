@@ -59,6 +59,15 @@ def keep(path: str, cgroup: PodCgroup) -> None:
         share_out(str(Path(path).parents[1]))
 
 
+def limit_pids(root: str, most: int) -> None:
+    """How many processes all pods of this root may have together. Raises `OSError`."""
+    for hierarchy in _limiting():
+        if "pids" in _controllers(hierarchy):
+            directory = hierarchy / root.lstrip("/")
+            _make(hierarchy, directory)
+            write(directory, {"pids.max": str(most)})
+
+
 def write(directory: Path, values: Mapping[str, str]) -> None:
     """What a hierarchy has no file for is another one's affair."""
     for name, value in values.items():
