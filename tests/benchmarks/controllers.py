@@ -19,6 +19,7 @@ from reconciler.controllers.registry import ControllerSettings, controllers
 from reconciler.scheduler.loop import SchedulerLoop
 from reconciler.store.changes import Create
 from reconciler.store.cluster import Cluster
+from reconciler.upkeep import settle_memory
 from schemas.core.pod import Pod
 from tests.benchmarks.crowd import CHANGES, Crowd, daemons, deployments, nodes, run
 from tests.benchmarks.output import median, percentile, say
@@ -48,6 +49,7 @@ def main() -> None:
 async def measure_bound(directory: Path) -> None:
     async with open_cluster(directory) as cluster:
         await cluster.apply([Create(one) for one in nodes(NODES)])
+        settle_memory()
         loop = ControllerLoop(cluster, controllers(ControllerSettings()))
         scheduler = SchedulerLoop(cluster, made=loop.has_made)
         placing = Timed(scheduler)
