@@ -3,11 +3,24 @@
 A registry that says how long it wants to be left alone (`Retry-After`) is left alone for at least that long.
 """
 
+import re
+
 import msgspec
 
 FIRST_DELAY = 10.0
 LONGEST_DELAY = 300.0
 """Seconds between pulls of a reference that fails."""
+
+
+_OUT_OF_REACH = re.compile(
+    r"no such host|server misbehaving|name resolution|connection refused|connection reset|network is unreachable"
+    r"|no route to host|host is down|i/o timeout|handshake timeout|deadline exceeded|unexpected EOF|: 5\d\d "
+)
+
+
+def is_out_of_reach(error: str) -> bool:
+    """Whether no registry has answered: what is on the node is all that can be had. The words are containerd's."""
+    return _OUT_OF_REACH.search(error) is not None
 
 
 class PullBackOff(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 from msgspec import structs
 
-from nodeagent.images.backoff import FIRST_DELAY, LONGEST_DELAY, PullBackOff
+from nodeagent.images.backoff import FIRST_DELAY, LONGEST_DELAY, PullBackOff, is_out_of_reach
 from nodeagent.images.keyring import BadCredentials, Key, keys_of_secret, matching
 from nodeagent.images.node_access import NodeAccess
 from nodeagent.images.patience import asked_patience, is_refused_for_now
@@ -95,14 +95,20 @@ class Images:
         keys = self._keys(image, secrets or {})
         policy = policy_of(image, written_policy)
         present = await self._runtime.image_id(image)
-        allowed = present is not None and self._rights.allow(present.id, image, keys)
-        if present is not None and allowed and not needs_pull(image, policy, present=True):
-            note("Normal", "Pulled", f'Container image "{image}" {PRESENT}')
+        usable = present if present is not None and self._rights.allow(present.id, image, keys) else None
+        if usable is not None and not needs_pull(image, policy, present=True):
             self._back_offs.pop(_pull_key(image, keys), None)
-            return present
+            return _at_hand(usable, image, note)
         if policy == "Never":
             return _never(image, present is not None, note)
-        return self._backing_off(image, keys, note) or await self._pull(image, keys, note, progress)
+        waits = self._backing_off(image, keys)
+        found = waits or await self._pull(image, keys, note, progress)
+        if usable is not None and isinstance(found, ImageTrouble) and is_out_of_reach(found.message):
+            return _at_hand(usable, image, note)  # offline is normal: what ran before the link went runs again
+        if waits is not None:
+            note("Normal", "BackOff", f'Back-off pulling image "{image}"')
+            note("Warning", "Failed", "Error: ImagePullBackOff")
+        return found
 
     def forget_back_offs(self) -> None:
         """Images have come by another way: what waited may be here."""
@@ -136,13 +142,11 @@ class Images:
                 log.warning("pull secret is passed over secret=%s error=%s", source, error)
         return matching(image, [*keys, *self._access.refresh()])
 
-    def _backing_off(self, image: str, keys: Sequence[Key], note: Note) -> ImageTrouble | None:
+    def _backing_off(self, image: str, keys: Sequence[Key]) -> ImageTrouble | None:
         key = _pull_key(image, keys)
         back_off = self._back_offs.get(key)
         if back_off is None or back_off.until <= self._now() or key in self._pulls:
             return None
-        note("Normal", "BackOff", f'Back-off pulling image "{image}"')
-        note("Warning", "Failed", "Error: ImagePullBackOff")
         message = f'Back-off pulling image "{image}": ErrImagePull: {back_off.error}'
         return ImageTrouble("ImagePullBackOff", message, back_off.until - self._now())
 
@@ -247,6 +251,11 @@ class Images:
         for pull in pulls:
             pull.cancel()
         await asyncio.gather(*pulls, return_exceptions=True)
+
+
+def _at_hand(image: Image, name: str, note: Note) -> Image:
+    note("Normal", "Pulled", f'Container image "{name}" {PRESENT}')
+    return image
 
 
 def _pull_key(image: str, keys: Sequence[Key]) -> PullKey:

@@ -9,7 +9,7 @@ from nodeagent.images.backoff import PullBackOff
 from nodeagent.images.pulls import Images, ImageTrouble
 from nodeagent.images.references import fault_of, needs_pull, policy_of
 from nodeagent.runtime.fake import FakeRuntime
-from nodeagent.runtime.interface import Credentials, Image
+from nodeagent.runtime.interface import Credentials, Image, PullFailed
 from tests.unit.nodeagent.pods.virtual import VirtualClock, run
 
 DIGEST = "@sha256:" + "a" * 64
@@ -131,5 +131,44 @@ def test_an_image_that_must_not_be_pulled_and_is_not_here_is_an_error() -> None:
         assert isinstance(found, ImageTrouble)
         assert found.reason == "ErrImageNeverPull"
         assert found.message == 'Container image "app:1" is not present with pull policy of Never'
+
+    run(scene())
+
+
+class Refusing(FakeRuntime):
+    """Has `app:1`, and every pull fails with these words."""
+
+    def __init__(self, error: str) -> None:
+        super().__init__(pull_seconds=1)
+        self._error = error
+        self.pulls = 0
+
+    async def pull_image(self, reference: str, credentials: Credentials | None = None) -> str:
+        self.pulls += 1
+        if self.pulls == 1:
+            return await super().pull_image(reference, credentials)
+        raise PullFailed(self._error)
+
+
+@pytest.mark.parametrize(
+    ("error", "starts"),
+    [
+        pytest.param("dial tcp: lookup ghcr.io: no such host", True, id="no name service"),
+        pytest.param("dial tcp 10.0.0.1:443: connect: network is unreachable", True, id="no link"),
+        pytest.param("failed with status code [manifests 1]: 503 Service Unavailable", True, id="registry is down"),
+        pytest.param("failed with status code [manifests 1]: 401 Unauthorized", False, id="forbidden"),
+        pytest.param("ghcr.io/app:1: not found", False, id="unknown"),
+    ],
+)
+def test_without_a_registry_in_reach_what_is_here_has_to_do(error: str, starts: bool) -> None:
+    async def scene() -> None:
+        runtime, notes = Refusing(error), Notes()
+        images = Images(runtime, VirtualClock().monotonic)
+        assert isinstance(await images.ensure("app:1", "Always", notes), Image)
+        for _ in range(3):
+            assert isinstance(await images.ensure("app:1", "Always", notes), Image) == starts
+        assert runtime.pulls == 2  # in between it waits for its back-off
+        assert any("Failed to pull image" in note for note in notes)
+        assert isinstance(await images.ensure("app:2", "Always", notes), ImageTrouble)
 
     run(scene())
