@@ -145,6 +145,10 @@ async def cleanup(path: Path) -> None:
         mounts.unmount(point)
     shutil.rmtree(config.data)
     shutil.rmtree(config.run, ignore_errors=True)
+    if config.shutdown().total:
+        from nodeagent.machine.inhibitor import SETTINGS
+
+        SETTINGS.unlink(missing_ok=True)
 
 
 async def _remove_sandboxes(config: Config) -> None:

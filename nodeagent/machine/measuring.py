@@ -11,6 +11,7 @@ from pathlib import Path
 from nodeagent.machine.ranking import PodUse, Use
 from nodeagent.pods.node import Directories, logs_in_memory
 from nodeagent.pods.podstate import PodState
+from nodeagent.runtime.cgroups import hierarchies
 from nodeagent.runtime.interface import ContainerUsage
 from nodeagent.volumes.plan import EmptyDir
 
@@ -68,16 +69,37 @@ def layers(mounts: str) -> dict[str, Path]:
     return found
 
 
+def processes(hierarchies: Iterable[Path]) -> dict[str, int]:
+    """How many processes and threads each container has, by the end of its cgroup's name: the runtime names it so."""
+    found = {}
+    for hierarchy in hierarchies:
+        for directory, _, names in os.walk(hierarchy):
+            if "pids.current" in names:
+                try:
+                    count = int(Path(directory, "pids.current").read_text())
+                except (OSError, ValueError):
+                    continue  # gone meanwhile
+                name = Path(directory).name.removesuffix(".scope")
+                found[name.rpartition("-")[2]] = count
+    return found
+
+
 def measured(
-    states: Iterable[PodState], usages: Sequence[ContainerUsage], directories: Directories, *, files: bool
+    states: Iterable[PodState],
+    usages: Sequence[ContainerUsage],
+    directories: Directories,
+    *,
+    files: bool,
+    pids: bool = False,
 ) -> list[PodUse]:
-    """For a thread: `files` says whether volumes and logs are walked through."""
+    """For a thread: `files` says whether volumes and logs are walked through, `pids` whether processes are counted."""
     by_id = {usage.container_id: usage for usage in usages}
+    counts = processes(hierarchies()) if pids else {}
     written = layers(Path("/proc/self/mounts").read_text()) if files else {}
     return [
         PodUse(
             state.pod,
-            _containers(state, by_id, written, directories, files),
+            _containers(state, by_id, written, counts, directories, files),
             _volumes(state, directories) if files else {},
         )
         for state in states
@@ -88,6 +110,7 @@ def _containers(
     state: PodState,
     usages: Mapping[str, ContainerUsage],
     written: Mapping[str, Path],
+    counts: Mapping[str, int],
     directories: Directories,
     files: bool,
 ) -> dict[str, Use]:
@@ -98,8 +121,7 @@ def _containers(
         use = tree(logs / name) if files else Use()
         for one in attempts:
             told = usages.get(one.id)
-            if told is not None:
-                use += Use(memory=told.memory_bytes)
+            use += Use(memory=told.memory_bytes if told else 0, pids=counts.get(one.id, 0))
             if one.id in written:
                 use += tree(written[one.id])
             elif told is not None:

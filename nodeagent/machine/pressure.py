@@ -16,7 +16,7 @@ from nodeagent.machine.amounts import Amounts
 from nodeagent.machine.measuring import measured
 from nodeagent.machine.ranking import RESOURCES, PodUse, is_critical, low_message, ranked
 from nodeagent.machine.storagelimits import fault, is_limited
-from nodeagent.machine.thresholds import CONDITIONS, Standing, Threshold, assess, due, is_met
+from nodeagent.machine.thresholds import CONDITIONS, PIDS, Standing, Threshold, assess, due, is_met
 from nodeagent.pods.actions import Failure
 from nodeagent.pods.node import Directories
 from nodeagent.pods.podstate import PodState
@@ -94,7 +94,9 @@ class Pressure:
             while True:
                 try:
                     await self.look()
-                except (RuntimeFailure, OSError) as error:
+                except RuntimeFailure as error:
+                    log.debug("cannot tell what pods use error=%s", error)  # that it is away is said elsewhere
+                except OSError as error:
                     log.warning("cannot tell what the node is short of error=%s", error)
                 try:
                     async with asyncio.timeout(LOOK_SECONDS):
@@ -142,11 +144,11 @@ class Pressure:
                 went |= self._evict(use.pod, Failure(EVICTED, message, 0.0))
         return went
 
-    async def _measure(self, states: Iterable[PodState], *, files: bool) -> list[PodUse]:
+    async def _measure(self, states: Iterable[PodState], *, files: bool, pids: bool = False) -> list[PodUse]:
         loop = asyncio.get_running_loop()
         usages = await self._runtime.usage()
         began = loop.time()
-        found = await asyncio.to_thread(measured, list(states), usages, self._directories, files=files)
+        found = await asyncio.to_thread(measured, list(states), usages, self._directories, files=files, pids=pids)
         if files:
             self._walk_again = loop.time() + WALK_SHARE * (loop.time() - began)
         return found
@@ -160,7 +162,7 @@ class Pressure:
         is_disk = CONDITIONS[threshold.signal] == "DiskPressure"
         if is_disk and await self._reclaim(threshold):
             return
-        uses = await self._measure(self._pods.active(), files=is_disk)
+        uses = await self._measure(self._pods.active(), files=is_disk, pids=threshold.signal == PIDS)
         found = self._amounts().observations().get(threshold.signal)
         grace = AT_ONCE if threshold.grace is None else self._soft_grace
         for use in ranked(uses, threshold.signal):

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from nodeagent.machine.measuring import layers, tree
+from nodeagent.machine.measuring import layers, processes, tree
 
 MIB = 1024**2
 
@@ -46,3 +46,11 @@ def test_what_a_container_writes_lies_where_its_root_is_mounted_from() -> None:
         "overlay /merged overlay rw,lowerdir=/l,upperdir=/u,workdir=/w 0 0\n"
     )
     assert layers(mounts) == {"abc": Path("/var/lib/containerd/snapshots/7/fs")}
+
+
+def test_processes_are_counted_by_the_cgroups_of_either_driver(tmp_path: Path) -> None:
+    for name, count in (("kubepods/podx/abc", "3"), ("wherry.slice/cri-containerd-def.scope", "5"), ("other", "9")):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "pids.current").write_text(f"{count}\n")
+    found = processes([tmp_path])
+    assert (found["abc"], found["def"]) == (3, 5)
