@@ -4,10 +4,14 @@ import asyncio
 
 import aiohttp
 import pytest
+from kubernetes import client, config
+from kubernetes.stream import stream
 
 from tests.unit.reconciler.api.streams.conftest import Simulated, unbound
 
 PODS = "/api/v1/namespaces/default/pods"
+LIMIT = 60
+"""Seconds."""
 
 
 async def raw(box: Simulated, method: str, path: str, **headers: str) -> tuple[int, str]:
@@ -78,6 +82,23 @@ async def test_exec_carries_input_output_and_exit_code(box: Simulated) -> None:
     assert (await box.kubectl("exec", "-i", "web", "--", "cat", stdin="ahoy\n" * 50_000)).out == "ahoy\n" * 50_000
     said = await box.try_kubectl("exec", "web", "--", "exit", "7")
     assert (said.code, said.err) == (7, "command terminated with exit code 7\n")
+
+
+async def test_the_python_client_streams_a_command_both_ways(box: Simulated) -> None:
+    def run() -> tuple[str, int]:
+        api = config.new_client_from_config(str(box.kubeconfig))
+        ask = client.CoreV1Api(api).connect_get_namespaced_pod_exec
+        told = {"stdin": True, "stdout": True, "stderr": True, "_preload_content": False}
+        shell = stream(ask, "web", "default", command=["cat"], **told)
+        shell.write_stdin("through the link\n")
+        line: str = shell.readline_stdout(timeout=LIMIT)
+        shell.sock.shutdown()  # `close` leaves the socket to the garbage collector
+        shell = stream(ask, "web", "default", command=["exit", "7"], **told)
+        shell.run_forever(timeout=LIMIT)
+        shell.sock.shutdown()
+        return line, shell.returncode
+
+    assert await asyncio.wait_for(asyncio.to_thread(run), 2 * LIMIT) == ("through the link", 7)
 
 
 async def test_many_commands_run_at_once(box: Simulated) -> None:
