@@ -259,7 +259,6 @@ class Executor:
         if action.container_id not in state.hooks_run:
             state.hooks_run.add(action.container_id)
             context.event(state.pod, "Normal", "Killing", action.message, action.container)
-            container = next((one for one in all_containers(state.pod) if one.name == action.container), None)
             hook = container.lifecycle.pre_stop if action.hook and container and container.lifecycle else None
             if hook and container:
                 fault = await self._hook((hook, container, action.container_id, action.grace))

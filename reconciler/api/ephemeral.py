@@ -22,6 +22,8 @@ _NOT_ALLOWED = (
     ("ports", "ports"),
     ("readiness_probe", "readinessProbe"),
     ("resize_policy", "resizePolicy"),
+    ("restart_policy", "restartPolicy"),
+    ("restart_policy_rules", "restartPolicyRules"),
     ("startup_probe", "startupProbe"),
 )
 
