@@ -216,14 +216,15 @@ def _awaits_images(rollout: Rollout, view: View) -> bool:
     template = rollout.deployment.spec.template
     if rollout.new is not None and revision.of_template(rollout.deployment, rollout.sets) is not rollout.new:
         return False
-    wanted_images = imagewait.images_of(template)
-    return any(
-        imagewait.awaited(pod, template, view)
-        for one in rollout.old
-        if size(one) > 0 and wanted_images - imagewait.images_of(one.spec.template)
-        for pod in view.owned_by(Pod, one.metadata.uid)
-        if pod.metadata.deletion_timestamp is None and podstate.ready(pod)
-    )
+    needed = imagewait.images_of(template)
+    for one in rollout.old:
+        images = needed - imagewait.images_of(one.spec.template)
+        if images and size(one) > 0:
+            pods = view.owned_by(Pod, one.metadata.uid)
+            nodes = {pod.spec.node_name for pod in pods if not pod.metadata.deletion_timestamp and podstate.ready(pod)}
+            if any(imagewait.awaited_on(node, images, view) for node in nodes):
+                return True
+    return False
 
 
 def _images_given_up(rollout: Rollout, old: ReplicaSet, view: View) -> Iterator[Emit]:

@@ -37,7 +37,17 @@ def images_of(template: PodTemplateSpec | None) -> frozenset[str]:
 
 def awaited(pod: Pod, template: PodTemplateSpec, view: View) -> str:
     """An image of the template that the pod's node is still fetching; empty where nothing is to be waited for."""
-    for image, state in _states(pod, template, view):
+    return awaited_on(pod.spec.node_name, lacking(pod, template), view)
+
+
+def lacking(pod: Pod, template: PodTemplateSpec) -> frozenset[str]:
+    """Images of the template that the pod itself does not use."""
+    return images_of(template) - images_of(PodTemplateSpec(spec=pod.spec))
+
+
+def awaited_on(node: str, images: frozenset[str], view: View) -> str:
+    """One of these that the node is still fetching; empty where nothing is to be waited for."""
+    for image, state in _states(node, images, view):
         if state != IMAGE_PRESENT and not state.startswith(IMAGE_FAILED):
             return image
     return ""
@@ -46,24 +56,23 @@ def awaited(pod: Pod, template: PodTemplateSpec, view: View) -> str:
 def given_up(owner: Object, pod: Pod, template: PodTemplateSpec, view: View, component: str) -> Iterator[Emit]:
     """Says of a pod that is replaced now that its node could not get the new image."""
     node = pod.spec.node_name
-    for image, state in _states(pod, template, view):
+    for image, state in _states(node, lacking(pod, template), view):
         if state.startswith(IMAGE_FAILED):
             why = state.removeprefix(IMAGE_FAILED).lstrip(": ")
             text = f'Replacing pod {pod.metadata.name} although node {node} cannot pull image "{image}": {why}'
             yield Emit(owner, "Warning", "ImageNotReady", text, component)
 
 
-def _states(pod: Pod, template: PodTemplateSpec, view: View) -> Iterator[tuple[str, str]]:
-    """How images stand on the pod's node that it has not got as far as the cluster knows; sorted."""
-    lacking = images_of(template) - images_of(PodTemplateSpec(spec=pod.spec))
-    node = view.get(Node, "", pod.spec.node_name) if lacking and pod.spec.node_name else None
+def _states(name: str, images: frozenset[str], view: View) -> Iterator[tuple[str, str]]:
+    """How those of the images stand that the node has not got as far as the cluster knows; sorted."""
+    node = view.get(Node, "", name) if images and name else None
     if node is None or STATES not in node.metadata.annotations or not _is_ready(node):
         return
     states = _parsed(node.metadata.annotations[STATES])
     if states is None:
         return
     there = {name for image in node.status.images for name in image.names}
-    for image in sorted(lacking):
+    for image in sorted(images):
         if not there & {image, f"docker.io/library/{image}", f"docker.io/{image}"}:
             yield image, states.get(image, "")
 

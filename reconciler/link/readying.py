@@ -81,7 +81,8 @@ def readying(node: str, pods: Sequence[Pod], asked: Iterable[Prepull], view: Vie
 
     for owner, theirs in _owners(pods, view):
         template = owner.spec.template
-        lacking = {name for pod in theirs for name in images_of(template) - images_of(PodTemplateSpec(spec=pod.spec))}
+        needed = images_of(template)
+        lacking = {name for pod in theirs for name in needed - images_of(PodTemplateSpec(spec=pod.spec))}
         if lacking and not (isinstance(owner, Deployment) and owner.spec.paused):
             want(lacking, owner.metadata.namespace, template)
         for name in images_of(_previous(owner, view)):
