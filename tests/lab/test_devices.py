@@ -62,15 +62,15 @@ def wanting(name: str, **spec: Any) -> dict[str, Any]:  # noqa: ANN401 - as YAML
 
 
 def test_a_device_comes_is_given_stays_over_a_restart_and_goes(fleet: Plugged) -> None:
-    eventually(lambda: fleet.allocatable() == "0", 20, "a node without sticks")
+    eventually(lambda: fleet.allocatable() == "0", 60, "a node without sticks")
     fleet.write("pods.yaml", wanting("first"))
     eventually(
-        lambda: "Insufficient" in fleet.try_kubectl("describe", "pod", "first").stdout, 20, "no node with a stick"
+        lambda: "Insufficient" in fleet.try_kubectl("describe", "pod", "first").stdout, 60, "no node with a stick"
     )
 
     (fleet.sticks / "red").symlink_to("/dev/zero")
-    eventually(lambda: fleet.allocatable() == "1", 20, "the stick is told")
-    eventually(lambda: fleet.phase("first")[0] == "Running", 30, "the pod runs")
+    eventually(lambda: fleet.allocatable() == "1", 60, "the stick is told")
+    eventually(lambda: fleet.phase("first")[0] == "Running", 60, "the pod runs")
     assert fleet.kubectl("exec", "first", "--", "sh", "-c", "echo $STICKS").strip() == f"{fleet.sticks}/red"
     read = f"head -c 1 {fleet.sticks}/red | wc -c"
     assert fleet.kubectl("exec", "first", "--", "sh", "-c", read).strip() == "1"
@@ -79,9 +79,9 @@ def test_a_device_comes_is_given_stays_over_a_restart_and_goes(fleet: Plugged) -
     fleet.kill("a")
     fleet.start_agent("a")
     fleet.write("more.yaml", wanting("second", nodeName="a"))
-    eventually(lambda: fleet.phase("second") == ("Failed", "UnexpectedAdmissionError"), 30, "the second is refused")
+    eventually(lambda: fleet.phase("second") == ("Failed", "UnexpectedAdmissionError"), 60, "the second is refused")
     assert fleet.running("a") == began
 
     (fleet.sticks / "red").unlink()
-    eventually(lambda: fleet.allocatable() == "0", 20, "it is told that the stick is gone")
+    eventually(lambda: fleet.allocatable() == "0", 60, "it is told that the stick is gone")
     assert fleet.phase("first")[0] == "Running"

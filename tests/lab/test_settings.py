@@ -290,7 +290,7 @@ async def look(host: Path) -> Seen:
             printed = await run_all(lab, filled_in)
         finally:
             workers.accept(accepted([]))
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(120):
                 while workers.statistics().workers:
                     await asyncio.sleep(0.02)
             task.cancel()
@@ -343,7 +343,7 @@ async def until_running(reporter: Recorder, wanted: list[Pod]) -> None:
         return found
 
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while waiting():
                 await asyncio.sleep(0.02)
     except TimeoutError:
@@ -371,7 +371,7 @@ async def run_all(lab: Lab, filled_in: Mapping[str, str]) -> dict[int, str]:
             process = await asyncio.create_subprocess_exec("sh", "-c", script, stdout=asyncio.subprocess.PIPE)
             output, _ = await process.communicate()
         else:
-            output = (await lab.runtime.exec_sync(ids[where], ["sh", "-c", script], 30)).output
+            output = (await lab.runtime.exec_sync(ids[where], ["sh", "-c", script], 60)).output
         for index, text in zip(indexes, output.decode().split("\036"), strict=False):
             printed[index] = text.strip("\r\n")
     return printed

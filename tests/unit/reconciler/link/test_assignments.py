@@ -16,12 +16,21 @@ from schemas.core.container import (
     SecretKeySelector,
 )
 from schemas.core.node import Node, NodeSpec
+from schemas.core.persistence import (
+    LocalVolumeSource,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    PersistentVolumeClaimStatus,
+    PersistentVolumeSpec,
+)
 from schemas.core.pod import Pod, PodSpec
 from schemas.core.podstatus import PodStatus
-from schemas.core.reference import LocalObjectReference
+from schemas.core.reference import LocalObjectReference, ObjectReference
 from schemas.core.volume import (
     ConfigMapProjection,
     ConfigMapVolumeSource,
+    PersistentVolumeClaimSpec,
+    PersistentVolumeClaimVolumeSource,
     ProjectedVolumeSource,
     SecretProjection,
     SecretVolumeSource,
@@ -29,6 +38,7 @@ from schemas.core.volume import (
     VolumeProjection,
 )
 from schemas.meta import ManagedFieldsEntry, Object, ObjectMeta, Ref
+from schemas.node import RuntimeClass
 
 
 def pod(uid: str, spec: PodSpec | None = None, **metadata: object) -> Pod:
@@ -140,3 +150,32 @@ def test_the_digest_names_generations_hashes_and_the_pod_cidr() -> None:
     node = Node(metadata=ObjectMeta(name="n1"), spec=NodeSpec(pod_cidr="10.1.0.0/24"))
     digest = desired("n1", cluster(node, pod("a"))).digest("s", 7)
     assert (digest.store, digest.revision, digest.pods, digest.pod_cidr) == ("s", 7, {"a": 3}, "10.1.0.0/24")
+
+
+def test_a_pod_is_told_the_handler_of_its_runtime_class() -> None:
+    sandboxed = RuntimeClass(metadata=ObjectMeta(name="sandboxed"), handler="runsc")
+    found = desired(
+        "n1", cluster(pod("u1", PodSpec(containers=(), node_name="n1", runtime_class_name="sandboxed")), sandboxed)
+    )
+    assert found.configs["runtimeclass//sandboxed"].data == {"handler": b"runsc"}
+    assert Ref("RuntimeClass", "", "sandboxed") in found.named
+
+
+def test_the_digest_tells_the_node_its_labels() -> None:
+    node = Node(metadata=ObjectMeta(name="n1", labels={"disk": "fast"}))
+    assert desired("n1", cluster(node)).digest("s", 1).labels == {"disk": "fast"}
+
+
+def test_a_block_volume_goes_as_a_device_where_the_node_has_one() -> None:
+    claim = PersistentVolumeClaim(
+        metadata=ObjectMeta(name="data", namespace="shop", uid="c1"),
+        spec=PersistentVolumeClaimSpec(volume_name="pv"),
+        status=PersistentVolumeClaimStatus(phase="Bound"),
+    )
+    reference = ObjectReference(kind="PersistentVolumeClaim", namespace="shop", name="data", uid="c1")
+    spec = PersistentVolumeSpec(volume_mode="Block", local=LocalVolumeSource(path="/dev/sda"), claim_ref=reference)
+    volume = PersistentVolume(metadata=ObjectMeta(name="pv", uid="v1"), spec=spec)
+    uses_it = of_volume(persistent_volume_claim=PersistentVolumeClaimVolumeSource(claim_name="data"))
+    found = desired("n1", cluster(pod("u1", uses_it), claim, volume)).configs["persistentvolumeclaim/shop/data"]
+    assert found.volume is not None
+    assert (found.volume.local, found.volume.block) == ("/dev/sda", True)
