@@ -126,16 +126,16 @@ def status(
 ) -> NodeStatus:
     """What the cluster is told."""
     known = facts(config, machine)
-    whole: dict[str, Quantity] = {"cpu": str(machine.cpus), "memory": _kibibytes(machine.memory)}
-    whole["ephemeral-storage"] = _kibibytes(machine.storage)
+    whole: dict[str, Quantity] = {"cpu": str(machine.cpus), "memory": _size(machine.memory)}
+    whole["ephemeral-storage"] = _size(machine.storage)
     rest: dict[str, Quantity] = {"pods": str(config.max_pods)}
     rest |= {name: _shown(amount) for name, amount in _countable(config, machine).items()}
     allocatable: dict[str, Quantity] = {
-        "cpu": f"{known.allocatable_cpu}m",
-        "memory": _kibibytes(known.allocatable_memory),
-        "ephemeral-storage": str(known.allocatable_storage),
+        "cpu": canonical(f"{known.allocatable_cpu}m"),
+        "memory": _size(known.allocatable_memory),
+        "ephemeral-storage": _shown(known.allocatable_storage),
     }
-    hosts = (NodeAddress(type="Hostname", address=machine.hostname),)
+    hosts = (NodeAddress(type="Hostname", address=config.node),)  # as its label says
     return NodeStatus(
         addresses=tuple(NodeAddress(type="InternalIP", address=address) for address in machine.addresses) + hosts,
         allocatable=allocatable | rest,
@@ -164,9 +164,10 @@ def told_images(images: Sequence[Image]) -> tuple[ContainerImage, ...]:
     return tuple(ContainerImage(names=(*image.digests, *image.tags), size_bytes=image.size) for image in largest)
 
 
-def _kibibytes(size: int) -> str:
-    return f"{size // 1024}Ki"
+def _size(size: int) -> str:
+    """As the API prints it: what is not whole in one unit is in the next smaller one."""
+    return canonical(f"{size // 1024}Ki")
 
 
 def _shown(amount: int) -> str:
-    return str(amount) if amount % (1024 * 1024) or not amount else f"{amount // (1024 * 1024)}Mi"
+    return str(amount) if amount % 1024 else _size(amount)

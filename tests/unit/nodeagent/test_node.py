@@ -17,6 +17,7 @@ from nodeagent.node import (
 from nodeagent.runtime.interface import Image
 from schemas.configuration import BrokerAddress
 from schemas.core.node import NodeAddress
+from schemas.quantity import milli, value
 
 GIB = 1024**3
 MACHINE = replace(simulated_machine("m1"), cpus=2, memory=4 * GIB, hostname="box")
@@ -29,18 +30,18 @@ def config(**fields: object) -> Config:
 @pytest.mark.parametrize(
     ("reserved", "cpu", "memory"),
     [
-        pytest.param(Reserved(), "1900m", "3960832Ki", id="as it is by default"),
-        pytest.param(Reserved(cpu="0", memory="0"), "2000m", "4091904Ki", id="nothing"),
-        pytest.param(Reserved(cpu="1.5", memory="1Gi"), "500m", "3043328Ki", id="much"),
-        pytest.param(Reserved(cpu="8", memory="16Gi"), "0m", "0Ki", id="more than there is"),
+        pytest.param(Reserved(), "1900m", "3868Mi", id="as it is by default"),
+        pytest.param(Reserved(cpu="0", memory="0"), "2", "3996Mi", id="nothing"),
+        pytest.param(Reserved(cpu="1.5", memory="1Gi"), "500m", "2972Mi", id="much"),
+        pytest.param(Reserved(cpu="8", memory="16Gi"), "0", "0", id="more than there is"),
     ],
 )
 def test_what_is_reserved_is_not_allocatable(reserved: Reserved, cpu: str, memory: str) -> None:
     told = status(config(reserved=reserved), MACHINE, Health(runtime="containerd://1"), version="0.1")
     assert (told.allocatable["cpu"], told.allocatable["memory"]) == (cpu, memory)
-    assert (told.capacity["cpu"], told.capacity["memory"]) == ("2", "4194304Ki")
+    assert (told.capacity["cpu"], told.capacity["memory"]) == ("2", "4Gi")
     known = facts(config(reserved=reserved), MACHINE)
-    assert (f"{known.allocatable_cpu}m", f"{known.allocatable_memory // 1024}Ki") == (cpu, memory)
+    assert (known.allocatable_cpu, known.allocatable_memory) == (milli(cpu), value(memory))
 
 
 def test_addresses_come_before_the_host_name() -> None:
@@ -48,7 +49,7 @@ def test_addresses_come_before_the_host_name() -> None:
     assert told.addresses == (
         NodeAddress(type="InternalIP", address="10.0.0.1"),
         NodeAddress(type="InternalIP", address="fd00::1"),
-        NodeAddress(type="Hostname", address="box"),
+        NodeAddress(type="Hostname", address="n1"),
     )
 
 
