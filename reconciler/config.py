@@ -4,6 +4,7 @@ from pathlib import Path
 
 from reconciler.addresspools import LoadBalancerPool, pools
 from reconciler.admission.services import NODE_PORTS, SERVICE_CIDR, ranges
+from reconciler.controllers.nodeipam import networks
 from reconciler.schedulerconfig import SchedulerConfig
 from reconciler.source import Source, git_settings
 from schemas.configuration import BadConfiguration, BrokerAddress, Section, load
@@ -73,6 +74,7 @@ class Config(Section, frozen=True, kw_only=True):
     node_grace_seconds: float = 40
     """How long after its own start the reconciler waits for a node to say that it is there."""
     cluster_cidr: str = "10.244.0.0/16"
+    """Where the addresses of pods come from: one network, or one of each family with a comma between."""
     service_cidr: str = SERVICE_CIDR
     """Where the addresses of Services come from: one network, or one of each family with a comma between."""
     service_node_ports: str = NODE_PORTS
@@ -117,6 +119,10 @@ def load_config(path: Path) -> Config:
         ranges(config.service_cidr, config.service_node_ports)
     except ValueError as error:
         raise BadConfiguration(f"{path}: serviceCidr, serviceNodePorts: {error}") from None
+    try:
+        networks(config.cluster_cidr)
+    except ValueError as error:
+        raise BadConfiguration(f"{path}: clusterCidr: {error}") from None
     try:
         pools(config.load_balancer_pools)
     except ValueError as error:

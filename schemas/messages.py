@@ -103,9 +103,10 @@ class Digest(Record, frozen=True):
 
     `store` names the life of the reconciler's store; revisions grow only within one. `pods` maps uid to
     `metadata.generation`, `configs` the key of each ConfigMap, Secret and claim in use to the hash of its content.
-    `discard` maps the uid of each volume that is deleted to its directory, which the node shall remove. `images` are
-    those that the node shall have, or keep, apart from what its pods use. `labels` are the node's in the cluster, by
-    which it holds new pods against their selectors.
+    `pod_cidr`: the node's range of pod addresses, or one of each family with a comma between. `discard` maps the
+    uid of each volume that is deleted to its directory, which the node shall remove. `images` are those that the node
+    shall have, or keep, apart from what its pods use. `labels` are the node's in the cluster, by which it holds new
+    pods against their selectors.
     """
 
     store: str

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from ipaddress import ip_interface, ip_network
+from ipaddress import ip_interface
 from typing import Any
 
-from nodeagent.network.cni import gateway
+from nodeagent.network.cni import gateway, ranges
 from nodeagent.network.commands import NetworkFailure, run
 
 
@@ -19,26 +19,30 @@ async def lay_bridge(bridge: str, pod_cidr: str, enter: Sequence[str] = ()) -> N
 
 def changes(bridge: str, pod_cidr: str, devices: Sequence[dict[str, Any]]) -> list[str]:
     """The lines for `ip -batch`, from what `ip -json addr` says. Raises `NetworkFailure` if another has the range."""
-    range_ = ip_network(pod_cidr)
-    wanted = f"{gateway(pod_cidr)}/{range_.prefixlen}"
+    wanted = {f"{gateway(str(one))}/{one.prefixlen}" for one in ranges(pod_cidr)}
     own: set[str] | None = None
     for device in devices:
         addresses = {f"{one['local']}/{one['prefixlen']}" for one in device["addr_info"] if one["scope"] != "link"}
         if device["ifname"] == bridge:
             own = addresses
         for address in addresses if device["ifname"] != bridge else ():
-            network = ip_interface(address).network
-            if network.version == range_.version and network.overlaps(range_):
+            range_ = _overlapped(address, pod_cidr)
+            if range_:
                 name = device["ifname"]
                 raise NetworkFailure(
-                    f"the node's pods are to have {pod_cidr}, but {name} has {address}: give the cluster another range "
+                    f"the node's pods are to have {range_}, but {name} has {address}: give the cluster another range "
                     f"(`clusterCidr`), or, where nothing needs that device, `ip link delete {name}`"
                 )
     made = [] if own is not None else [f"link add {bridge} type bridge"]
-    stale = [f"addr del {one} dev {bridge}" for one in sorted(own or ()) if one != wanted and _same(one, wanted)]
-    fresh = [f"addr add {wanted} dev {bridge}"] if wanted not in (own or ()) else []
+    families = {ip_interface(one).version for one in wanted}
+    present = {one for one in own or () if ip_interface(one).version in families}
+    stale = [f"addr del {one} dev {bridge}" for one in sorted(present - wanted)]
+    fresh = [f"addr add {one} dev {bridge}" + (" nodad" if ":" in one else "") for one in sorted(wanted - present)]
     return [*made, *stale, *fresh, *([f"link set {bridge} up"] if made else [])]
 
 
-def _same(one: str, other: str) -> bool:
-    return ip_interface(one).version == ip_interface(other).version
+def _overlapped(address: str, pod_cidr: str) -> str:
+    """The range that the address' network has a part of."""
+    network = ip_interface(address).network
+    found = (one for one in ranges(pod_cidr) if one.version == network.version and one.overlaps(network))
+    return str(next(found, ""))

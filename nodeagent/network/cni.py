@@ -14,6 +14,9 @@ import msgspec
 
 from nodeagent.files import write_if_changed
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 CONFLIST = "10-wherry.conflist"
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}")
 
@@ -23,6 +26,7 @@ class PodNetwork(msgspec.Struct, frozen=True, kw_only=True):
 
     bridge: str
     pod_cidr: str
+    """One range, or one of each family with a comma between."""
     data_directory: Path
     """Where host-local notes which addresses are given out."""
     mtu: int = 0
@@ -41,8 +45,8 @@ def conflist(network: PodNetwork) -> str:
         "ipam": {
             "type": "host-local",
             "dataDir": str(network.data_directory),
-            "ranges": [[{"subnet": network.pod_cidr}]],
-            "routes": [{"dst": "0.0.0.0/0"}],
+            "ranges": [[{"subnet": str(one)}] for one in ranges(network.pod_cidr)],
+            "routes": [{"dst": EVERYWHERE[one.version]} for one in ranges(network.pod_cidr)],
         },
     }
     if network.mtu:
@@ -52,16 +56,20 @@ def conflist(network: PodNetwork) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
+def ranges(pod_cidr: str) -> tuple[Network, ...]:
+    """Each range. Raises `ValueError`."""
+    return tuple(ipaddress.ip_network(one) for one in pod_cidr.split(","))
+
+
 def gateway(pod_cidr: str) -> str:
-    """The node's own address on the pods' bridge: the first of the range."""
-    return str(next(ipaddress.ip_network(pod_cidr).hosts()))
+    """The node's own address on the pods' bridge: the first of the range, and of the first range if there are two."""
+    return str(next(ranges(pod_cidr)[0].hosts()))
 
 
 def _checked(network: PodNetwork) -> None:
     if not _NAME.fullmatch(network.bridge):
         raise ValueError(f"{network.bridge!r} is no name for a bridge: 1 to 15 letters, digits, '-', '_' or '.'")
-    subnet = ipaddress.ip_network(network.pod_cidr)
-    if subnet.num_addresses < 4:
+    if any(one.num_addresses < 4 for one in ranges(network.pod_cidr)):
         raise ValueError(f"the pod CIDR {network.pod_cidr} has no room for a pod; use /24 or larger")
 
 

@@ -11,7 +11,10 @@ class Network(Protocol):
     """Of a real node, or of a simulated one."""
 
     async def lay(self, pod_cidr: str) -> None:
-        """Has all there that pods of this range need to start. May raise `NetworkFailure`, and is tried again."""
+        """Has all there that pods of this range need to start; there is one of each family, with a comma between.
+
+        May raise `NetworkFailure`, and is tried again.
+        """
 
     def update(self, state: NetworkState) -> None:
         """What is known of the network of all nodes now."""

@@ -49,7 +49,7 @@ class NodeNetwork:
         """Has all there that pods of this range need to start. Raises `NetworkFailure`, `ValueError`, `OSError`."""
         cni.lay(cni.PodNetwork(bridge=self._bridge, pod_cidr=pod_cidr, data_directory=self._data), self._conf)
         await lay_bridge(self._bridge, pod_cidr, self._enter)
-        await self._forwarding.lay([pod_cidr])
+        await self._forwarding.lay([str(one) for one in cni.ranges(pod_cidr)])
         self._gateway = cni.gateway(pod_cidr)
         self._laid.set()
 

@@ -86,7 +86,7 @@ class Routing:
     async def _lay_tunnels(self, wanted: Plan) -> None:
         name = self._tunnel
         before = self._done
-        if before is None or (before.source, before.hardware) != (wanted.source, wanted.hardware):
+        if before is None or _ends(before) != _ends(wanted):
             await self._remove_tunnels()
             options = f"id {VXLAN_ID} dstport {VXLAN_PORT} local {wanted.source} nolearning"
             await batch(
@@ -114,6 +114,11 @@ class Routing:
     async def _remove_tunnels(self) -> None:
         if any(each["ifname"] == self._tunnel for each in await ip("link", "show", enter=self._enter)):
             await batch("ip", [f"link del {self._tunnel}"], self._enter)
+
+
+def _ends(plan: Plan) -> tuple[object, ...]:
+    """What this node is at its own end of the tunnels."""
+    return plan.source, plan.hardware, plan.own
 
 
 def tunnel_name(bridge: str) -> str:

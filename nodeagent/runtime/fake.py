@@ -111,7 +111,7 @@ class FakeRuntime:
 
     def lay_network(self, pod_cidr: str) -> None:
         """From here on pods have addresses of this range. Those that run keep theirs."""
-        laid = ipaddress.ip_network(pod_cidr)
+        laid = ipaddress.ip_network(pod_cidr.partition(",")[0])
         if laid != self._addresses:
             self._addresses, self._next_address = laid, 2
 

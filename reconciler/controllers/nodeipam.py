@@ -1,11 +1,11 @@
-"""Pod addresses: each node gets a range of its own out of the cluster's.
+"""Pod addresses: each node gets a range of its own out of the cluster's, one of each family that it has.
 
 All nodes are one key, so that two of them never get the same range. A range is given only to a node that has none,
 the lowest free one first, nodes by name.
 """
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from msgspec import structs
@@ -19,6 +19,9 @@ from schemas.meta import Ref
 COMPONENT = "cidrAllocator"
 ALL_NODES = Ref("Node", "", "")
 
+NODE_PREFIX = {4: 24, 6: 64}
+"""How much of a network one node gets, by family."""
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -29,17 +32,28 @@ def concerns(event: Event, view: View) -> Iterable[Ref]:
     return (ALL_NODES,) if event.new is None or not event.object.spec.pod_cidr else ()
 
 
-def nodeipam(cluster_cidr: str = "10.244.0.0/16", node_prefix: int = 24) -> Controller:
-    """Hands out ranges of `node_prefix` bits. Raises `ValueError` where the cluster's range is no network."""
-    network = ipaddress.ip_network(cluster_cidr)
+def networks(cluster_cidr: str) -> tuple[Network, ...]:
+    """As the configuration writes them: one network, or one of each family with a comma. Raises `ValueError`."""
+    found = tuple(ipaddress.ip_network(one.strip()) for one in cluster_cidr.split(","))
+    if len({one.version for one in found}) != len(found):
+        raise ValueError(f"expected one network of each family, found {cluster_cidr!r}")
+    for one in found:
+        if one.prefixlen > NODE_PREFIX[one.version]:
+            raise ValueError(f"{one} has no room for a node's /{NODE_PREFIX[one.version]}")
+    return found
+
+
+def nodeipam(cluster_cidr: str = "10.244.0.0/16") -> Controller:
+    """Hands out ranges of these networks. Raises `ValueError`, as `networks` does."""
+    ranges = networks(cluster_cidr)
 
     def reconcile(ref: Ref, view: View, now: datetime) -> Plan:
         nodes = view.list(Node)
         waiting = [node for node in nodes if not node.spec.pod_cidr and node.metadata.deletion_timestamp is None]
         if not waiting:
             return Plan()
-        free = _free(network, node_prefix, nodes)
-        return Plan(tuple(_change(node, next(free, None)) for node in waiting))
+        free = [_free(network, NODE_PREFIX[network.version], nodes) for network in ranges]
+        return Plan(tuple(_change(node, [next(each, None) for each in free]) for node in waiting))
 
     return Controller("nodeipam", concerns, reconcile)
 
@@ -57,9 +71,10 @@ def _free(network: Network, prefix: int, nodes: Iterable[Node]) -> Iterator[Netw
             yield candidate
 
 
-def _change(node: Node, range_: Network | None) -> Change:
-    if range_ is None:
+def _change(node: Node, given: Sequence[Network | None]) -> Change:
+    if None in given:
         text = "no pod CIDR is left for this node: the cluster's CIDR is used up; delete nodes or widen it"
         return Emit(node, "Warning", "CIDRNotAvailable", text, COMPONENT)
-    spec = structs.replace(node.spec, pod_cidr=str(range_), pod_cidrs=(str(range_),))
+    written = tuple(str(one) for one in given)
+    spec = structs.replace(node.spec, pod_cidr=written[0], pod_cidrs=written)
     return Update(structs.replace(node, spec=spec))

@@ -50,7 +50,6 @@ class ControllerSettings(Record, frozen=True):
     """What a reconciler's configuration may say of its controllers."""
 
     cluster_cidr: str = "10.244.0.0/16"
-    node_prefix: int = 24
     node_eviction_seconds: float = EVERY_SECONDS
     """Between two nodes of a zone whose pods are evicted because they are lost."""
     authority: str = ""
@@ -87,7 +86,7 @@ def controllers(
         nodettl.CONTROLLER,
         rebalance.CONTROLLER,
         podgc.podgc(silences),
-        nodeipam(settings.cluster_cidr, settings.node_prefix),
+        nodeipam(settings.cluster_cidr),
         namespace.CONTROLLER,
         eventttl.CONTROLLER,
         roleaggregation.CONTROLLER,

@@ -87,7 +87,7 @@ def desired(
     return Desired(
         pods={pod.metadata.uid: _assignment(pod) for pod in pods},
         configs={config.key: config for config in configs},
-        pod_cidr=stored.spec.pod_cidr if stored else "",
+        pod_cidr=",".join(stored.spec.pod_cidrs or (stored.spec.pod_cidr,)) if stored else "",
         named=named,
         discard=discard,
         images=ready.images,

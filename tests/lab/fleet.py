@@ -37,9 +37,10 @@ class Fleet:
         *,
         toleration_seconds: int = 5,
         agent: dict[str, Any] | None = None,
+        reconciler: dict[str, Any] | None = None,
         apart: Sequence[str] = (),
     ) -> None:
-        """`agent` is put into the configuration of every node; nodes that are `apart` are behind a router."""
+        """`agent` and `reconciler` are put into their configurations; nodes that are `apart` are behind a router."""
         self.directory = directory
         self.nodes = nodes
         self.images = images
@@ -47,7 +48,7 @@ class Fleet:
         self.network = Network(uuid.uuid4().hex[:5], [HUB, *nodes], apart)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.toleration_seconds = toleration_seconds
-        self.agent = agent or {}
+        self.agent, self.reconciler = agent or {}, reconciler or {}
 
     def start(self) -> None:
         self.manifests.mkdir(parents=True)
@@ -229,7 +230,7 @@ class Fleet:
             "nodeGraceSeconds": 10,
             "loadBalancerPools": [{"addresses": ["10.91.0.200-10.91.0.220"]}],
         }
-        Path(self._config("hub")).write_text(yaml.safe_dump(reconciler))
+        Path(self._config("hub")).write_text(yaml.safe_dump(reconciler | self.reconciler))
         for node in self.nodes:
             agent = {
                 "node": node,

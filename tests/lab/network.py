@@ -18,7 +18,10 @@ def run(*command: str) -> str:
 
 
 class Network:
-    """One network namespace for each machine; the first machine is the hub. `apart`: those on the second bridge."""
+    """One network namespace for each machine; the first machine is the hub.
+
+    `apart`: those on the second bridge; with any, all machines have addresses of both families.
+    """
 
     def __init__(self, tag: str, machines: list[str], apart: Sequence[str] = ()) -> None:
         self.tag = tag
@@ -43,16 +46,20 @@ class Network:
             self._plug(machine, self._outer(machine), "eth0", bridge, self.address[machine])
             router = "10.92.0.254" if machine in self.apart else self.address[self.machines[0]]
             run("ip", "-n", namespace, "route", "add", "default", "via", router)
+            if self.apart and router != self.address[machine]:
+                run("ip", "-n", namespace, "-6", "route", "add", "default", "via", _sixth(router))
         if self.apart:
             hub = self.machines[0]
             self._plug(hub, f"wl{self.tag}xh", "eth1", self.bridges[1], "10.92.0.254")
-            run(*self.inside(hub), "sysctl", "-q", "-w", "net.ipv4.ip_forward=1")
+            run(*self.inside(hub), "sysctl", "-q", "-w", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
 
     def _plug(self, machine: str, outer: str, inner: str, bridge: str, address: str) -> None:
         namespace = self.namespace(machine)
         run("ip", "link", "add", outer, "type", "veth", "peer", "name", inner, "netns", namespace)
         run("ip", "link", "set", outer, "master", bridge, "up")
         run("ip", "-n", namespace, "addr", "add", f"{address}/24", "dev", inner)
+        if self.apart:
+            run("ip", "-n", namespace, "addr", "add", f"{_sixth(address)}/64", "dev", inner, "nodad")
         run("ip", "-n", namespace, "link", "set", inner, "up")
 
     def inside(self, machine: str) -> list[str]:
@@ -76,3 +83,9 @@ class Network:
 
     def _outer(self, machine: str) -> str:
         return f"wl{self.tag}{machine}"[:15]
+
+
+def _sixth(address: str) -> str:
+    """The machine's address of IPv6, made like its other one."""
+    _, link, _, number = address.split(".")
+    return f"fd{link}::{number}"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from nodeagent.network.ruleset import ranges_part
-from nodeagent.network.services import Here, service_backends, service_part
+from nodeagent.network.services import MOST_RULES, Here, service_backends, service_part
 from nodeagent.network.table import Part
 from schemas.network import NetworkEndpoint, NetworkNode, NetworkPort, NetworkService, NetworkSlice, SlicePort
 
@@ -51,11 +51,19 @@ def way(part: Part, key: str, map_: str = "services4") -> list[str]:
     return list(part.chains[verdict.removeprefix("goto ")])
 
 
-def test_a_cluster_address_is_balanced_among_all() -> None:
-    part = service_part(service(endpoint(1), endpoint(2)), HERE)
+def test_each_of_those_that_are_left_gets_its_share() -> None:
+    part = service_part(service(endpoint(1), endpoint(2), endpoint(3)), HERE)
     assert way(part, "10.96.0.1 . tcp . 80") == [
-        "meta l4proto tcp dnat ip to numgen random mod 2 map { 0 : 10.244.0.1 . 8080, 1 : 10.244.0.2 . 8080 }"
+        "numgen random mod 3 0 meta l4proto tcp dnat ip to 10.244.0.1:8080",
+        "numgen random mod 2 0 meta l4proto tcp dnat ip to 10.244.0.2:8080",
+        "meta l4proto tcp dnat ip to 10.244.0.3:8080",
     ]
+
+
+def test_one_of_many_is_found_in_a_map() -> None:
+    part = service_part(service(*(endpoint(number) for number in range(1, MOST_RULES + 2))), HERE)
+    (rule,) = way(part, "10.96.0.1 . tcp . 80")
+    assert rule.startswith(f"meta l4proto tcp dnat ip to numgen random mod {MOST_RULES + 1} map {{ 0 : 10.244.0.1 . 80")
 
 
 def test_who_comes_from_outside_leaves_with_the_nodes_address() -> None:

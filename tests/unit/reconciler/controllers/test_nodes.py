@@ -148,7 +148,7 @@ def test_a_pod_bound_by_hand_waits_for_a_node_that_is_not_there_yet() -> None:
 
 
 def test_each_node_gets_a_range_of_its_own_and_keeps_it() -> None:
-    world = World((nodeipam("10.1.0.0/22", 24),))
+    world = World((nodeipam("10.1.0.0/22"),))
     world.create(*(node(f"n{number}") for number in range(5)))
     world.settle()
     ranges = [one.spec.pod_cidr for one in world.cache.list(Node)]
@@ -157,6 +157,22 @@ def test_each_node_gets_a_range_of_its_own_and_keeps_it() -> None:
     world.delete(Ref("Node", "", "n1"))
     world.settle()
     assert [one.spec.pod_cidr for one in world.cache.list(Node)] == [*ranges[:1], *ranges[2:4], "10.1.1.0/24"]
+
+
+def test_a_node_gets_a_range_of_each_family() -> None:
+    world = World((nodeipam("10.1.0.0/16,fd00:1::/48"),))
+    world.create(node("n0"), node("n1"))
+    world.settle()
+    assert [one.spec.pod_cidrs for one in world.cache.list(Node)] == [
+        ("10.1.0.0/24", "fd00:1::/64"),
+        ("10.1.1.0/24", "fd00:1:0:1::/64"),
+    ]
+
+
+@pytest.mark.parametrize("written", ["10.1.0.0/16,10.2.0.0/16", "10.1.0.0/28", "the barn"])
+def test_a_range_for_all_that_makes_no_sense_is_refused(written: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        nodeipam(written)
 
 
 def test_a_namespace_goes_after_all_that_is_in_it() -> None:
