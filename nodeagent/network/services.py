@@ -4,7 +4,6 @@ Follows https://kubernetes.io/docs/reference/networking/virtual-ips/ and, for en
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import ip_address
 
 import msgspec
 
@@ -13,6 +12,9 @@ from schemas.network import Family, NetworkEndpoint, NetworkPort, NetworkService
 
 MASQUERADE = "0x4000"
 """The mark of connections that are to leave with this node's own address."""
+
+MOST_RULES = 16
+"""Endpoints that a connection may pass one after another; for more, a map finds the one."""
 
 FAMILIES: tuple[Family, ...] = ("IPv4", "IPv6")
 _SUFFIX: Mapping[Family, str] = {"IPv4": "4", "IPv6": "6"}
@@ -192,17 +194,24 @@ class _PortRules:
             self.chains[name] = (
                 tuple(self._with_affinity(name, backends))
                 if self._service.affinity_seconds
-                else (self._translation(backends),)
+                else tuple(self._translations(backends))
             )
         return name
 
-    def _translation(self, backends: Sequence[Backend]) -> str:
+    def _translations(self, backends: Sequence[Backend]) -> Iterator[str]:
+        """A rule for each backend, which has its share of those that came so far; where they are many, one map.
+
+        A map for every Service would cost the kernel more with each other one: it looks for a free name among all.
+        """
         head = f"meta l4proto {self._port.protocol.lower()} dnat {self._word} to"
-        if len(backends) == 1:
-            address = backends[0].address if self._family == "IPv4" else f"[{backends[0].address}]"
-            return f"{head} {address}:{backends[0].port}"
-        pairs = ", ".join(f"{number} : {one.address} . {one.port}" for number, one in enumerate(backends))
-        return f"{head} numgen random mod {len(backends)} map {{ {pairs} }}"
+        if len(backends) > MOST_RULES:
+            pairs = ", ".join(f"{number} : {one.address} . {one.port}" for number, one in enumerate(backends))
+            yield f"{head} numgen random mod {len(backends)} map {{ {pairs} }}"
+            return
+        for left, one in zip(range(len(backends), 0, -1), backends, strict=True):
+            address = one.address if self._family == "IPv4" else f"[{one.address}]"
+            share = f"numgen random mod {left} 0 " if left > 1 else ""
+            yield f"{share}{head} {address}:{one.port}"
 
     def _with_affinity(self, name: str, backends: Sequence[Backend]) -> Iterator[str]:
         """A set of clients for each endpoint; the timeout is in its name, for a set cannot change."""
@@ -214,7 +223,7 @@ class _PortRules:
             self.sets[clients] = (
                 f"{{ type {_SET_TYPE[self._family]}; size 65535; flags dynamic,timeout; timeout {seconds}s; }}"
             )
-            self.chains[way] = (f"update @{clients} {{ {self._word} saddr }}", self._translation([one]))
+            self.chains[way] = (f"update @{clients} {{ {self._word} saddr }}", *self._translations([one]))
             ways.append(way)
             yield f"{self._word} saddr @{clients} goto {way}"
         choices = ", ".join(f"{number} : goto {way}" for number, way in enumerate(ways))
@@ -222,4 +231,4 @@ class _PortRules:
 
 
 def _family(address: str) -> Family:
-    return "IPv4" if ip_address(address).version == 4 else "IPv6"
+    return "IPv6" if ":" in address else "IPv4"
