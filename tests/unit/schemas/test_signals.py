@@ -1,5 +1,7 @@
 """Names and numbers of signals."""
 
+import signal
+
 import pytest
 
 from schemas.signals import SUPPORTED, number
@@ -20,3 +22,10 @@ def test_every_signal_that_may_be_named_has_a_number() -> None:
 def test_another_name_is_a_fault() -> None:
     with pytest.raises(ValueError, match="'SIGNOTHING' is not the name of a signal"):
         number("SIGNOTHING")
+
+
+def test_the_numbers_are_those_of_this_system() -> None:
+    named = {one.name: one.value for one in signal.Signals}
+    assert {name: number(name) for name in SUPPORTED if name in named} == {
+        name: value for name, value in named.items() if name in SUPPORTED
+    }
