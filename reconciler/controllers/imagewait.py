@@ -15,7 +15,7 @@ import msgspec
 from reconciler.store.changes import Emit
 from reconciler.store.view import Event, View
 from schemas.core.node import Node
-from schemas.core.pod import Pod, PodTemplateSpec
+from schemas.core.pod import Pod, PodSpec, PodTemplateSpec
 from schemas.messages import IMAGE_FAILED, IMAGE_PRESENT
 from schemas.meta import Object, Ref, controller_of
 
@@ -25,14 +25,15 @@ STATES = "wherry.dev/images"
 
 def images_of(template: PodTemplateSpec | None) -> frozenset[str]:
     """Those that a node may have to pull for a pod of the template."""
-    spec = template.spec if template is not None else None
-    if spec is None:
-        return frozenset()
-    containers = (*spec.init_containers, *spec.containers)
-    mounted = (volume.image for volume in spec.volumes if volume.image)
-    found = [(one.image, one.image_pull_policy) for one in containers]
-    found += [(one.reference, one.pull_policy) for one in mounted]
-    return frozenset(image for image, policy in found if image and policy != "Never")
+    return images_of_spec(template.spec) if template is not None and template.spec is not None else frozenset()
+
+
+def images_of_spec(spec: PodSpec) -> frozenset[str]:
+    """Those of a pod, but for such as are never pulled."""
+    found = {one.image for one in spec.containers if one.image_pull_policy != "Never"}
+    found |= {one.image for one in spec.init_containers if one.image_pull_policy != "Never"}
+    found |= {one.image.reference for one in spec.volumes if one.image and one.image.pull_policy != "Never"}
+    return frozenset(found - {""})
 
 
 def awaited(pod: Pod, template: PodTemplateSpec, view: View) -> str:
@@ -42,7 +43,7 @@ def awaited(pod: Pod, template: PodTemplateSpec, view: View) -> str:
 
 def lacking(pod: Pod, template: PodTemplateSpec) -> frozenset[str]:
     """Images of the template that the pod itself does not use."""
-    return images_of(template) - images_of(PodTemplateSpec(spec=pod.spec))
+    return images_of(template) - images_of_spec(pod.spec)
 
 
 def awaited_on(node: str, images: frozenset[str], view: View) -> str:

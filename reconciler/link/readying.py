@@ -11,7 +11,7 @@ import msgspec
 
 from reconciler.controllers.daemonpods import fitness
 from reconciler.controllers.history import by_number, template_of
-from reconciler.controllers.imagewait import images_of
+from reconciler.controllers.imagewait import images_of, images_of_spec
 from reconciler.controllers.revision import number
 from reconciler.controllers.statefulpods import ordinal, start
 from reconciler.store.view import Event, View
@@ -82,7 +82,7 @@ def readying(node: str, pods: Sequence[Pod], asked: Iterable[Prepull], view: Vie
     for owner, theirs in _owners(pods, view):
         template = owner.spec.template
         needed = images_of(template)
-        lacking = {name for pod in theirs for name in needed - images_of(PodTemplateSpec(spec=pod.spec))}
+        lacking = {name for pod in theirs for name in needed - images_of_spec(pod.spec)}
         if lacking and not (isinstance(owner, Deployment) and owner.spec.paused):
             want(lacking, owner.metadata.namespace, template)
         for name in images_of(_previous(owner, view)):
@@ -134,10 +134,12 @@ def _previous(owner: Rolled, view: View) -> PodTemplateSpec | None:
     """The template of the revision before the newest."""
     uid = owner.metadata.uid
     if isinstance(owner, Deployment):
-        sets = sorted(view.owned_by(ReplicaSet, uid), key=lambda one: number(one.metadata.annotations))
-        return sets[-2].spec.template if len(sets) > 1 else None
-    revisions = by_number(view.owned_by(ControllerRevision, uid))
-    return template_of(revisions[-2]) if len(revisions) > 1 else None
+        sets = view.owned_by(ReplicaSet, uid)
+        if len(sets) < 2:
+            return None
+        return sorted(sets, key=lambda one: number(one.metadata.annotations))[-2].spec.template
+    revisions = view.owned_by(ControllerRevision, uid)
+    return template_of(by_number(revisions)[-2]) if len(revisions) > 1 else None
 
 
 def _secrets(namespace: str, template: PodTemplateSpec, view: View) -> set[Ref]:
