@@ -41,7 +41,7 @@ class ImageStore:
         archive = await asyncio.to_thread(Archive, path)
         with archive:
             found = await asyncio.to_thread(archive.images)
-            async with self._lease() as headers:
+            async with self.lease() as headers:
                 for image in found:
                     await self._write_image(archive, image, headers)
                     for reference in image.references:
@@ -49,7 +49,7 @@ class ImageStore:
         return {reference: image.config.digest for image in found for reference in image.references}
 
     @asynccontextmanager
-    async def _lease(self) -> AsyncIterator[Mapping[str, str]]:
+    async def lease(self) -> AsyncIterator[Mapping[str, str]]:
         stub = LeasesStub(self._connection.channel)
         namespace = {"containerd-namespace": NAMESPACE}
         name = f"wherry-load-{secrets.token_hex(8)}"

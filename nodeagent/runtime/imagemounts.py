@@ -1,8 +1,7 @@
 """Mounts an image as a volume (KEP-4639): a read-only view of its unpacked layers.
 
 Done by the agent over containerd's snapshots, since CRI can only from containerd 2.1 on. A view is held until it is
-released by its key; making it again finds the one that is there. An image that was loaded from an archive has its
-layers unpacked with the first container that is made of it.
+released by its key; making it again finds the one that is there.
 """
 
 from datetime import UTC, datetime
@@ -41,7 +40,7 @@ class ImageMounts:
         """Raises `RuntimeFailure`, or `OSError` where the kernel refuses."""
         if target in mounts.mounted_below(target.parent):
             return
-        found = await self._view(await self._chain(image_id), key)
+        found = await self._view(image_id, key)
         target.mkdir(parents=True, exist_ok=True)
         _mount(found, target)
 
@@ -58,24 +57,31 @@ class ImageMounts:
         reply = await self._connection.call(ImageServiceStub(self._connection.channel).ImageStatus, request, SECONDS)
         return msgspec.json.decode(reply.info.get("info", "{}"), type=_ImageInfo).chain_id
 
-    async def _view(self, chain: str, key: str) -> snapshots.Mount:
+    async def _view(self, image_id: str, key: str) -> snapshots.Mount:
         stub = SnapshotsStub(self._connection.channel)
         old = snapshots.SnapshotRequest(snapshotter=self._snapshotter, key=key)
         try:
             reply = await self._connection.call(stub.Mounts, old, SECONDS, _HEADERS)
         except Missing:
             now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            new = snapshots.ViewSnapshotRequest(
-                snapshotter=self._snapshotter, key=key, parent=chain, labels={_COLLECTED: now}
+            new = snapshots.NewSnapshotRequest(
+                snapshotter=self._snapshotter, key=key, parent=await self._chain(image_id), labels={_COLLECTED: now}
             )
             try:
                 reply = await self._connection.call(stub.View, new, SECONDS, _HEADERS)
             except Missing:
-                text = "its layers are not unpacked: pull it from a registry, or start a container of it once"
-                raise RuntimeFailure(text) from None
+                reply = await self._unpacked_view(image_id, new)
         if len(reply.mounts) != 1:
             raise RuntimeFailure(f"the snapshotter {self._snapshotter} gives {len(reply.mounts)} mounts, expected one")
         return reply.mounts[0]
+
+    async def _unpacked_view(self, image_id: str, new: snapshots.NewSnapshotRequest) -> snapshots.MountsResponse:
+        from nodeagent.runtime.image_store import ImageStore  # only for what was loaded from an archive
+        from nodeagent.runtime.unpacking import unpack
+
+        async with ImageStore(self._connection).lease() as headers:
+            await unpack(self._connection, self._snapshotter, image_id, headers)
+            return await self._connection.call(SnapshotsStub(self._connection.channel).View, new, SECONDS, headers)
 
 
 def _mount(found: snapshots.Mount, target: Path) -> None:

@@ -7,7 +7,7 @@ from nodeagent.devices.declared import DeviceMount, DeviceResource
 from schemas.core.pod import Pod
 from schemas.core.volume import HostPathVolumeSource
 from schemas.messages import ClaimedVolume, Config
-from tests.lab.containerd import BUSYBOX
+from tests.lab.containerd import BUSYBOX, BUSYBOX_2
 from tests.unit.nodeagent.pods.builders import pod as any_pod
 
 WAIT = ["sh", "-c", "trap 'exit 0' TERM; while true; do sleep 0.1; done"]
@@ -197,7 +197,7 @@ def with_files(host: Path) -> Pod:
         "socket": {"hostPath": {"path": str(host / "socket"), "type": "Socket"}},
         "character": {"hostPath": {"path": "/dev/full", "type": "CharDevice"}},
         "claimed": {"persistentVolumeClaim": {"claimName": "data", "readOnly": True}},
-        "image": {"image": {"reference": BUSYBOX}},
+        "image": {"image": {"reference": BUSYBOX_2}},
         "block": {"persistentVolumeClaim": {"claimName": "disk", "readOnly": True}},
     }
     paths = [name for name in sources if name != "block"]

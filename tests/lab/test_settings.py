@@ -226,7 +226,7 @@ ROWS = [
     Row("hostPath: CharDevice", "files/main", "[ -c /v/character ] && echo here", "here"),
     Row("persistentVolumeClaim", "files/main", "cat /v/claimed/deep", "down"),
     Row("persistentVolumeClaim: readOnly", "files/main", TOUCH.format("/v/claimed"), "refused"),
-    Row("image", "files/main", "/v/image/bin/busybox echo from the image", "from the image"),
+    Row("image", "files/main", "cat /v/image/etc/version", "2"),
     Row("image: read-only", "files/main", TOUCH.format("/v/image"), "refused"),
     Row("image: subPath", "files/main", "/v/image-part/busybox echo from the image", "from the image"),
     Row("readOnly", "files/main", TOUCH.format("/v/read-only"), "refused"),

@@ -17,6 +17,10 @@ import nodeagent.runtime.proto.content_pb2
 class ContentBase(abc.ABC):
 
     @abc.abstractmethod
+    async def Read(self, stream: 'grpclib.server.Stream[nodeagent.runtime.proto.content_pb2.ReadContentRequest, nodeagent.runtime.proto.content_pb2.ReadContentResponse]') -> None:
+        pass
+
+    @abc.abstractmethod
     async def Info(self, stream: 'grpclib.server.Stream[nodeagent.runtime.proto.content_pb2.InfoRequest, nodeagent.runtime.proto.content_pb2.InfoResponse]') -> None:
         pass
 
@@ -38,6 +42,12 @@ class ContentBase(abc.ABC):
 
     def __mapping__(self) -> typing.Dict[str, grpclib.const.Handler]:
         return {
+            '/containerd.services.content.v1.Content/Read': grpclib.const.Handler(
+                self.Read,
+                grpclib.const.Cardinality.UNARY_STREAM,
+                nodeagent.runtime.proto.content_pb2.ReadContentRequest,
+                nodeagent.runtime.proto.content_pb2.ReadContentResponse,
+            ),
             '/containerd.services.content.v1.Content/Info': grpclib.const.Handler(
                 self.Info,
                 grpclib.const.Cardinality.UNARY_UNARY,
@@ -74,6 +84,12 @@ class ContentBase(abc.ABC):
 class ContentStub:
 
     def __init__(self, channel: grpclib.client.Channel) -> None:
+        self.Read = grpclib.client.UnaryStreamMethod(
+            channel,
+            '/containerd.services.content.v1.Content/Read',
+            nodeagent.runtime.proto.content_pb2.ReadContentRequest,
+            nodeagent.runtime.proto.content_pb2.ReadContentResponse,
+        )
         self.Info = grpclib.client.UnaryUnaryMethod(
             channel,
             '/containerd.services.content.v1.Content/Info',

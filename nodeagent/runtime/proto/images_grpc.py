@@ -17,6 +17,10 @@ import nodeagent.runtime.proto.images_pb2
 class ImagesBase(abc.ABC):
 
     @abc.abstractmethod
+    async def Get(self, stream: 'grpclib.server.Stream[nodeagent.runtime.proto.images_pb2.GetImageRequest, nodeagent.runtime.proto.images_pb2.ImageResponse]') -> None:
+        pass
+
+    @abc.abstractmethod
     async def Create(self, stream: 'grpclib.server.Stream[nodeagent.runtime.proto.images_pb2.WriteImageRequest, nodeagent.runtime.proto.images_pb2.ImageResponse]') -> None:
         pass
 
@@ -26,6 +30,12 @@ class ImagesBase(abc.ABC):
 
     def __mapping__(self) -> typing.Dict[str, grpclib.const.Handler]:
         return {
+            '/containerd.services.images.v1.Images/Get': grpclib.const.Handler(
+                self.Get,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                nodeagent.runtime.proto.images_pb2.GetImageRequest,
+                nodeagent.runtime.proto.images_pb2.ImageResponse,
+            ),
             '/containerd.services.images.v1.Images/Create': grpclib.const.Handler(
                 self.Create,
                 grpclib.const.Cardinality.UNARY_UNARY,
@@ -44,6 +54,12 @@ class ImagesBase(abc.ABC):
 class ImagesStub:
 
     def __init__(self, channel: grpclib.client.Channel) -> None:
+        self.Get = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/containerd.services.images.v1.Images/Get',
+            nodeagent.runtime.proto.images_pb2.GetImageRequest,
+            nodeagent.runtime.proto.images_pb2.ImageResponse,
+        )
         self.Create = grpclib.client.UnaryUnaryMethod(
             channel,
             '/containerd.services.images.v1.Images/Create',

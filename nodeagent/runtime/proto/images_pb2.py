@@ -26,7 +26,7 @@ from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mas
 from nodeagent.runtime.proto import types_pb2 as nodeagent_dot_runtime_dot_proto_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$nodeagent/runtime/proto/images.proto\x12\x1d\x63ontainerd.services.images.v1\x1a google/protobuf/field_mask.proto\x1a#nodeagent/runtime/proto/types.proto\"\xb4\x01\n\x05Image\x12\x0c\n\x04name\x18\x01 \x01(\t\x12@\n\x06labels\x18\x02 \x03(\x0b\x32\x30.containerd.services.images.v1.Image.LabelsEntry\x12,\n\x06target\x18\x03 \x01(\x0b\x32\x1c.containerd.types.Descriptor\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"y\n\x11WriteImageRequest\x12\x33\n\x05image\x18\x01 \x01(\x0b\x32$.containerd.services.images.v1.Image\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"D\n\rImageResponse\x12\x33\n\x05image\x18\x01 \x01(\x0b\x32$.containerd.services.images.v1.Image2\xdc\x01\n\x06Images\x12h\n\x06\x43reate\x12\x30.containerd.services.images.v1.WriteImageRequest\x1a,.containerd.services.images.v1.ImageResponse\x12h\n\x06Update\x12\x30.containerd.services.images.v1.WriteImageRequest\x1a,.containerd.services.images.v1.ImageResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$nodeagent/runtime/proto/images.proto\x12\x1d\x63ontainerd.services.images.v1\x1a google/protobuf/field_mask.proto\x1a#nodeagent/runtime/proto/types.proto\"\xb4\x01\n\x05Image\x12\x0c\n\x04name\x18\x01 \x01(\t\x12@\n\x06labels\x18\x02 \x03(\x0b\x32\x30.containerd.services.images.v1.Image.LabelsEntry\x12,\n\x06target\x18\x03 \x01(\x0b\x32\x1c.containerd.types.Descriptor\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"y\n\x11WriteImageRequest\x12\x33\n\x05image\x18\x01 \x01(\x0b\x32$.containerd.services.images.v1.Image\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"\x1f\n\x0fGetImageRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"D\n\rImageResponse\x12\x33\n\x05image\x18\x01 \x01(\x0b\x32$.containerd.services.images.v1.Image2\xc1\x02\n\x06Images\x12\x63\n\x03Get\x12..containerd.services.images.v1.GetImageRequest\x1a,.containerd.services.images.v1.ImageResponse\x12h\n\x06\x43reate\x12\x30.containerd.services.images.v1.WriteImageRequest\x1a,.containerd.services.images.v1.ImageResponse\x12h\n\x06Update\x12\x30.containerd.services.images.v1.WriteImageRequest\x1a,.containerd.services.images.v1.ImageResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,8 +41,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMAGE_LABELSENTRY']._serialized_end=323
   _globals['_WRITEIMAGEREQUEST']._serialized_start=325
   _globals['_WRITEIMAGEREQUEST']._serialized_end=446
-  _globals['_IMAGERESPONSE']._serialized_start=448
-  _globals['_IMAGERESPONSE']._serialized_end=516
-  _globals['_IMAGES']._serialized_start=519
-  _globals['_IMAGES']._serialized_end=739
+  _globals['_GETIMAGEREQUEST']._serialized_start=448
+  _globals['_GETIMAGEREQUEST']._serialized_end=479
+  _globals['_IMAGERESPONSE']._serialized_start=481
+  _globals['_IMAGERESPONSE']._serialized_end=549
+  _globals['_IMAGES']._serialized_start=552
+  _globals['_IMAGES']._serialized_end=873
 # @@protoc_insertion_point(module_scope)

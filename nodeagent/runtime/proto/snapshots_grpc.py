@@ -16,7 +16,19 @@ import nodeagent.runtime.proto.snapshots_pb2
 class SnapshotsBase(abc.ABC):
 
     @abc.abstractmethod
-    async def View(self, stream: 'grpclib.server.Stream[nodeagent.runtime.proto.snapshots_pb2.ViewSnapshotRequest, nodeagent.runtime.proto.snapshots_pb2.MountsResponse]') -> None:
+    async def Prepare(self, stream: 'grpclib.server.Stream[nodeagent.runtime.proto.snapshots_pb2.NewSnapshotRequest, nodeagent.runtime.proto.snapshots_pb2.MountsResponse]') -> None:
+        pass
+
+    @abc.abstractmethod
+    async def View(self, stream: 'grpclib.server.Stream[nodeagent.runtime.proto.snapshots_pb2.NewSnapshotRequest, nodeagent.runtime.proto.snapshots_pb2.MountsResponse]') -> None:
+        pass
+
+    @abc.abstractmethod
+    async def Commit(self, stream: 'grpclib.server.Stream[nodeagent.runtime.proto.snapshots_pb2.CommitSnapshotRequest, google.protobuf.empty_pb2.Empty]') -> None:
+        pass
+
+    @abc.abstractmethod
+    async def Stat(self, stream: 'grpclib.server.Stream[nodeagent.runtime.proto.snapshots_pb2.SnapshotRequest, nodeagent.runtime.proto.snapshots_pb2.StatSnapshotResponse]') -> None:
         pass
 
     @abc.abstractmethod
@@ -29,11 +41,29 @@ class SnapshotsBase(abc.ABC):
 
     def __mapping__(self) -> typing.Dict[str, grpclib.const.Handler]:
         return {
+            '/containerd.services.snapshots.v1.Snapshots/Prepare': grpclib.const.Handler(
+                self.Prepare,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                nodeagent.runtime.proto.snapshots_pb2.NewSnapshotRequest,
+                nodeagent.runtime.proto.snapshots_pb2.MountsResponse,
+            ),
             '/containerd.services.snapshots.v1.Snapshots/View': grpclib.const.Handler(
                 self.View,
                 grpclib.const.Cardinality.UNARY_UNARY,
-                nodeagent.runtime.proto.snapshots_pb2.ViewSnapshotRequest,
+                nodeagent.runtime.proto.snapshots_pb2.NewSnapshotRequest,
                 nodeagent.runtime.proto.snapshots_pb2.MountsResponse,
+            ),
+            '/containerd.services.snapshots.v1.Snapshots/Commit': grpclib.const.Handler(
+                self.Commit,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                nodeagent.runtime.proto.snapshots_pb2.CommitSnapshotRequest,
+                google.protobuf.empty_pb2.Empty,
+            ),
+            '/containerd.services.snapshots.v1.Snapshots/Stat': grpclib.const.Handler(
+                self.Stat,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                nodeagent.runtime.proto.snapshots_pb2.SnapshotRequest,
+                nodeagent.runtime.proto.snapshots_pb2.StatSnapshotResponse,
             ),
             '/containerd.services.snapshots.v1.Snapshots/Mounts': grpclib.const.Handler(
                 self.Mounts,
@@ -53,11 +83,29 @@ class SnapshotsBase(abc.ABC):
 class SnapshotsStub:
 
     def __init__(self, channel: grpclib.client.Channel) -> None:
+        self.Prepare = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/containerd.services.snapshots.v1.Snapshots/Prepare',
+            nodeagent.runtime.proto.snapshots_pb2.NewSnapshotRequest,
+            nodeagent.runtime.proto.snapshots_pb2.MountsResponse,
+        )
         self.View = grpclib.client.UnaryUnaryMethod(
             channel,
             '/containerd.services.snapshots.v1.Snapshots/View',
-            nodeagent.runtime.proto.snapshots_pb2.ViewSnapshotRequest,
+            nodeagent.runtime.proto.snapshots_pb2.NewSnapshotRequest,
             nodeagent.runtime.proto.snapshots_pb2.MountsResponse,
+        )
+        self.Commit = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/containerd.services.snapshots.v1.Snapshots/Commit',
+            nodeagent.runtime.proto.snapshots_pb2.CommitSnapshotRequest,
+            google.protobuf.empty_pb2.Empty,
+        )
+        self.Stat = grpclib.client.UnaryUnaryMethod(
+            channel,
+            '/containerd.services.snapshots.v1.Snapshots/Stat',
+            nodeagent.runtime.proto.snapshots_pb2.SnapshotRequest,
+            nodeagent.runtime.proto.snapshots_pb2.StatSnapshotResponse,
         )
         self.Mounts = grpclib.client.UnaryUnaryMethod(
             channel,

@@ -25,25 +25,29 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'nodeagent/runtime/proto/snapshots.proto\x12 containerd.services.snapshots.v1\x1a\x1bgoogle/protobuf/empty.proto\"\xc9\x01\n\x13ViewSnapshotRequest\x12\x13\n\x0bsnapshotter\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0e\n\x06parent\x18\x03 \x01(\t\x12Q\n\x06labels\x18\x04 \x03(\x0b\x32\x41.containerd.services.snapshots.v1.ViewSnapshotRequest.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"3\n\x0fSnapshotRequest\x12\x13\n\x0bsnapshotter\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\"F\n\x05Mount\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0e\n\x06target\x18\x03 \x01(\t\x12\x0f\n\x07options\x18\x04 \x03(\t\"I\n\x0eMountsResponse\x12\x37\n\x06mounts\x18\x01 \x03(\x0b\x32\'.containerd.services.snapshots.v1.Mount2\xc0\x02\n\tSnapshots\x12o\n\x04View\x12\x35.containerd.services.snapshots.v1.ViewSnapshotRequest\x1a\x30.containerd.services.snapshots.v1.MountsResponse\x12m\n\x06Mounts\x12\x31.containerd.services.snapshots.v1.SnapshotRequest\x1a\x30.containerd.services.snapshots.v1.MountsResponse\x12S\n\x06Remove\x12\x31.containerd.services.snapshots.v1.SnapshotRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'nodeagent/runtime/proto/snapshots.proto\x12 containerd.services.snapshots.v1\x1a\x1bgoogle/protobuf/empty.proto\"\xc7\x01\n\x12NewSnapshotRequest\x12\x13\n\x0bsnapshotter\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0e\n\x06parent\x18\x03 \x01(\t\x12P\n\x06labels\x18\x04 \x03(\x0b\x32@.containerd.services.snapshots.v1.NewSnapshotRequest.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"3\n\x0fSnapshotRequest\x12\x13\n\x0bsnapshotter\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\"G\n\x15\x43ommitSnapshotRequest\x12\x13\n\x0bsnapshotter\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03key\x18\x03 \x01(\t\"\x16\n\x14StatSnapshotResponse\"F\n\x05Mount\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0e\n\x06target\x18\x03 \x01(\t\x12\x0f\n\x07options\x18\x04 \x03(\t\"I\n\x0eMountsResponse\x12\x37\n\x06mounts\x18\x01 \x03(\x0b\x32\'.containerd.services.snapshots.v1.Mount2\x80\x05\n\tSnapshots\x12q\n\x07Prepare\x12\x34.containerd.services.snapshots.v1.NewSnapshotRequest\x1a\x30.containerd.services.snapshots.v1.MountsResponse\x12n\n\x04View\x12\x34.containerd.services.snapshots.v1.NewSnapshotRequest\x1a\x30.containerd.services.snapshots.v1.MountsResponse\x12Y\n\x06\x43ommit\x12\x37.containerd.services.snapshots.v1.CommitSnapshotRequest\x1a\x16.google.protobuf.Empty\x12q\n\x04Stat\x12\x31.containerd.services.snapshots.v1.SnapshotRequest\x1a\x36.containerd.services.snapshots.v1.StatSnapshotResponse\x12m\n\x06Mounts\x12\x31.containerd.services.snapshots.v1.SnapshotRequest\x1a\x30.containerd.services.snapshots.v1.MountsResponse\x12S\n\x06Remove\x12\x31.containerd.services.snapshots.v1.SnapshotRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nodeagent.runtime.proto.snapshots_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_VIEWSNAPSHOTREQUEST_LABELSENTRY']._loaded_options = None
-  _globals['_VIEWSNAPSHOTREQUEST_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_VIEWSNAPSHOTREQUEST']._serialized_start=107
-  _globals['_VIEWSNAPSHOTREQUEST']._serialized_end=308
-  _globals['_VIEWSNAPSHOTREQUEST_LABELSENTRY']._serialized_start=263
-  _globals['_VIEWSNAPSHOTREQUEST_LABELSENTRY']._serialized_end=308
-  _globals['_SNAPSHOTREQUEST']._serialized_start=310
-  _globals['_SNAPSHOTREQUEST']._serialized_end=361
-  _globals['_MOUNT']._serialized_start=363
-  _globals['_MOUNT']._serialized_end=433
-  _globals['_MOUNTSRESPONSE']._serialized_start=435
-  _globals['_MOUNTSRESPONSE']._serialized_end=508
-  _globals['_SNAPSHOTS']._serialized_start=511
-  _globals['_SNAPSHOTS']._serialized_end=831
+  _globals['_NEWSNAPSHOTREQUEST_LABELSENTRY']._loaded_options = None
+  _globals['_NEWSNAPSHOTREQUEST_LABELSENTRY']._serialized_options = b'8\001'
+  _globals['_NEWSNAPSHOTREQUEST']._serialized_start=107
+  _globals['_NEWSNAPSHOTREQUEST']._serialized_end=306
+  _globals['_NEWSNAPSHOTREQUEST_LABELSENTRY']._serialized_start=261
+  _globals['_NEWSNAPSHOTREQUEST_LABELSENTRY']._serialized_end=306
+  _globals['_SNAPSHOTREQUEST']._serialized_start=308
+  _globals['_SNAPSHOTREQUEST']._serialized_end=359
+  _globals['_COMMITSNAPSHOTREQUEST']._serialized_start=361
+  _globals['_COMMITSNAPSHOTREQUEST']._serialized_end=432
+  _globals['_STATSNAPSHOTRESPONSE']._serialized_start=434
+  _globals['_STATSNAPSHOTRESPONSE']._serialized_end=456
+  _globals['_MOUNT']._serialized_start=458
+  _globals['_MOUNT']._serialized_end=528
+  _globals['_MOUNTSRESPONSE']._serialized_start=530
+  _globals['_MOUNTSRESPONSE']._serialized_end=603
+  _globals['_SNAPSHOTS']._serialized_start=606
+  _globals['_SNAPSHOTS']._serialized_end=1246
 # @@protoc_insertion_point(module_scope)

@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
-class ViewSnapshotRequest(_message.Message):
+class NewSnapshotRequest(_message.Message):
     __slots__ = ("snapshotter", "key", "parent", "labels")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
@@ -33,6 +33,20 @@ class SnapshotRequest(_message.Message):
     snapshotter: str
     key: str
     def __init__(self, snapshotter: _Optional[str] = ..., key: _Optional[str] = ...) -> None: ...
+
+class CommitSnapshotRequest(_message.Message):
+    __slots__ = ("snapshotter", "name", "key")
+    SNAPSHOTTER_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    snapshotter: str
+    name: str
+    key: str
+    def __init__(self, snapshotter: _Optional[str] = ..., name: _Optional[str] = ..., key: _Optional[str] = ...) -> None: ...
+
+class StatSnapshotResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class Mount(_message.Message):
     __slots__ = ("type", "source", "target", "options")
