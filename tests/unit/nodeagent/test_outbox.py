@@ -56,6 +56,18 @@ def test_volumes_that_are_gone_are_told_with_the_node_and_once() -> None:
     assert taken(box) == []
 
 
+def test_how_wanted_images_stand_is_reported_once_and_not_before_it_is_known() -> None:
+    box = outbox()
+    box.node(NodeStatus(), {}, (), "1")
+    (message,) = box.take()
+    assert decode(message.payload, NodeReport).images is None
+    box.images({"app:2": "pulling"})
+    (message,) = box.take()
+    assert decode(message.payload, NodeReport).images == {"app:2": "pulling"}
+    box.images({"app:2": "pulling"})
+    assert taken(box) == []
+
+
 def test_a_new_connection_is_told_everything_and_what_was_to_be_cleared() -> None:
     box = outbox()
     box.node(NodeStatus(), {}, (), "1")

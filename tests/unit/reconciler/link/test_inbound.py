@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
+from reconciler.controllers.imagewait import STATES
 from reconciler.link.inbound import event_changes, node_changes, pod_changes
 from reconciler.store.changes import Create, Delete, Emit, Update, UpdateStatus
 from schemas.conditions import find
@@ -87,6 +88,23 @@ def test_labels_of_others_stay_and_labels_that_the_agent_takes_back_go() -> None
     assert change.object.metadata.labels == {"mine": "1", "rack": "7"}
     assert isinstance(change.object, Node)
     assert change.object.spec.taints == ()
+
+
+def test_how_images_stand_that_a_node_fetches_is_an_annotation_of_it() -> None:
+    def annotations(node: Node) -> dict[str, str]:
+        return {key: value for key, value in node.metadata.annotations.items() if key == STATES}
+
+    def told(node: Node, images: dict[str, str] | None) -> Node:
+        (change,) = node_changes("n1", replace(REPORT, images=images), True, cluster(node), NOW)
+        assert isinstance(change, Update)
+        assert isinstance(change.object, Node)
+        return change.object
+
+    assert annotations(registered()) == {}
+    pulling = told(registered(), {"b:1": "present", "a:1": "pulling"})
+    assert annotations(pulling) == {STATES: '{"a:1":"pulling","b:1":"present"}'}
+    assert annotations(told(pulling, {})) == {STATES: "{}"}
+    assert annotations(told(pulling, None)) == {}
 
 
 def pod(**metadata: object) -> Pod:
