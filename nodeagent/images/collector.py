@@ -54,7 +54,7 @@ class Collector:
             try:
                 await self.collect()
             except RuntimeFailure as error:
-                log.debug("cannot look at images error=%s", error)
+                log.info("cannot look at images now error=%s", error)
             try:
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._wake.wait()
