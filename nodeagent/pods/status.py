@@ -56,7 +56,8 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def status_of(situation: Situation, story: Story) -> PodStatus:
-    """Everything is computed afresh; only the times of conditions that did not change are kept."""
+    """Everything is computed afresh; only times of conditions that did not change are kept. They are of whole seconds."""
+    story = replace(story, now=story.now.replace(microsecond=0), start_time=story.start_time.replace(microsecond=0))
     pod, observed, decision = situation.pod, situation.observed, story.decision
     if decision.failure and decision.failure.message.startswith(REJECTED):
         return _rejected(pod, story, decision.failure)
@@ -174,7 +175,7 @@ def _states(
     if before is None:
         before = _told_before(story, container, latest.id if latest else None)
     if latest is not None and latest.state is State.RUNNING:
-        return ContainerState(running=ContainerStateRunning(latest.started_at)), before or ContainerState()
+        return ContainerState(running=ContainerStateRunning(_second(latest.started_at))), before or ContainerState()
     if latest is not None and latest.state is State.EXITED:
         ended = ContainerState(terminated=_terminated(latest, story))
         return (ContainerState(waiting=waiting), ended) if waiting else (ended, before or ContainerState())
@@ -203,11 +204,16 @@ def _terminated(instance: Instance, story: Story) -> ContainerStateTerminated:
     return ContainerStateTerminated(
         exit_code=instance.exit_code,
         container_id=f"{story.facts.node.scheme}://{instance.id}",
-        finished_at=instance.finished_at,
+        finished_at=_second(instance.finished_at),
         message=story.messages.get(instance.id, "") or instance.message,
         reason=instance.reason or ("Error" if instance.exit_code else "Completed"),
-        started_at=instance.started_at or (_NEVER if instance.reason == "StartError" else None),
+        started_at=_second(instance.started_at) or (_NEVER if instance.reason == "StartError" else None),
     )
+
+
+def _second(time: datetime | None) -> datetime | None:
+    """As times of the API are written."""
+    return time.replace(microsecond=0) if time is not None else None
 
 
 def phase_of(pod: Pod, inits: Iterable[ContainerStatus], mains: Iterable[ContainerStatus], ended: bool) -> str:
