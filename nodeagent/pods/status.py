@@ -56,7 +56,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def status_of(situation: Situation, story: Story) -> PodStatus:
-    """Everything is computed afresh; only times of conditions that did not change are kept. They are of whole seconds."""
+    """Everything is computed afresh; only times of conditions that did not change are kept. They are whole seconds."""
     story = replace(story, now=story.now.replace(microsecond=0), start_time=story.start_time.replace(microsecond=0))
     pod, observed, decision = situation.pod, situation.observed, story.decision
     if decision.failure and decision.failure.message.startswith(REJECTED):
