@@ -15,8 +15,8 @@ from nodeagent.pods.node import NodeFacts, Resolver
 from nodeagent.pods.podcgroup import huge_resource
 from nodeagent.runtime.interface import Image
 from schemas.core.node import ContainerImage, NodeAddress, NodeStatus, NodeSystemInfo
-from schemas.meta import Quantity
 from schemas.ingress import SERVES
+from schemas.meta import Quantity
 from schemas.quantity import canonical, milli, value
 
 MAX_IMAGES = 50

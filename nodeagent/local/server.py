@@ -6,6 +6,7 @@ What it carries is what the link carries; only whoever may open the socket may a
 import asyncio
 import logging
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,14 +38,11 @@ class LocalServer:
     async def run(self) -> None:
         """Until cancelled."""
         self.path.unlink(missing_ok=True)  # of an agent that was killed
-        before = os.umask(0o777 & ~MODE)  # from its first moment nobody else can connect
         try:
-            server = await asyncio.start_unix_server(self._connected, self.path)
+            server = await asyncio.start_unix_server(self._connected, sock=_bound(self.path))
         except OSError as error:
             log.error("no local view of this node: %s: %s", self.path, error)
             return
-        finally:
-            os.umask(before)
         try:
             await server.serve_forever()
         finally:
@@ -109,3 +107,20 @@ def _send(writer: asyncio.StreamWriter, payload: bytes) -> None:
         writer.transport.abort()
     elif not writer.is_closing():
         writer.write(wrapped(payload))
+
+
+def _bound(path: Path) -> socket.socket:
+    """A socket that nobody else can connect to from its first moment. Raises `OSError`.
+
+    Nothing is awaited meanwhile: the mask is the whole process's, and volumes and containerd would get it, too.
+    """
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o777 & ~MODE)
+    try:
+        made.bind(os.fspath(path))
+    except BaseException:
+        made.close()
+        raise
+    finally:
+        os.umask(before)
+    return made
