@@ -143,12 +143,16 @@ async def cleanup(path: Path) -> None:
     _proxy(structs.replace(config, ingress=None), lambda why: None)
     for point in mounts.mounted_below(config.run):
         mounts.unmount(point)
-    shutil.rmtree(config.data)
-    shutil.rmtree(config.run, ignore_errors=True)
     if config.shutdown().total:
         from nodeagent.machine.inhibitor import SETTINGS
 
         SETTINGS.unlink(missing_ok=True)
+    if config.data.is_mount():  # a disk of its own stays where it is
+        for entry in config.data.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    else:
+        shutil.rmtree(config.data)
+    shutil.rmtree(config.run, ignore_errors=True)
 
 
 async def _remove_sandboxes(config: Config) -> None:

@@ -20,18 +20,23 @@ from nodeagent.files import write_if_changed
 log = logging.getLogger(__name__)
 
 MATCH = "type='signal',interface='org.freedesktop.login1.Manager',member='PrepareForShutdown'"
+_WITH_PARENT = ("setpriv", "--pdeathsig", "TERM")
+"""Ends with whoever started it: an agent that is killed must leave no lock behind."""
 COMMAND = (
+    *_WITH_PARENT,
     "systemd-inhibit",
     "--what=shutdown",
     "--mode=delay",
     "--who=wherry",
     "--why=pods are ended in order",
+    *_WITH_PARENT,
     "busctl",
     "monitor",
     "--json=short",
     "--match",
     MATCH,
 )
+PROGRAMS = ("setpriv", "systemd-inhibit", "busctl")
 SETTINGS = Path("/etc/systemd/logind.conf.d/99-wherry.conf")
 RETRY_SECONDS = 30.0
 MAX_LINE = 64 * 1024
@@ -55,7 +60,7 @@ class Inhibitor:
 
     async def run(self) -> None:
         """Until cancelled."""
-        missing = [name for name in (self._command[0], "busctl") if shutil.which(name) is None]
+        missing = [name for name in PROGRAMS if name in self._command and shutil.which(name) is None]
         if missing:
             log.warning("pods are not ended before the machine goes down: not installed: %s", ", ".join(missing))
             return

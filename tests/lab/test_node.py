@@ -9,6 +9,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,12 +17,24 @@ from typing import Any
 
 import pytest
 
+from nodeagent.machine.inhibitor import SETTINGS
 from tests.lab.fleet import Fleet
 from tests.waiting import PATIENCE, eventually
 
 DISK_MIB = 160
 WAIT = "trap 'exit 0' TERM; while true; do sleep 0.1; done"
-SHORT_OF_DISK = {"evictionHard": {"nodefs.available": "20%"}, "evictionPressureTransitionPeriod": "1s"}
+AGENT = {
+    "evictionHard": {"nodefs.available": "20%"},
+    "evictionPressureTransitionPeriod": "1s",
+    "shutdownGracePeriod": "20s",
+}
+BUS = """<busconfig><type>system</type><listen>{address}</listen><auth>EXTERNAL</auth><policy context="default">
+<allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>"""
+INHIBIT = """#!/bin/sh
+# As systemd's own, but for the lock: what comes after the options is run.
+while [ "${1#--}" != "$1" ]; do shift; done
+exec "$@"
+"""
 
 
 def pod(name: str, script: str, *, size_limit: str = "", limit: str = "", **annotations: str) -> dict[str, Any]:
@@ -39,13 +52,34 @@ def pod(name: str, script: str, *, size_limit: str = "", limit: str = "", **anno
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory, images: Path) -> Iterator[Fleet]:
+def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a system bus of its own, on which the machine's shutdown is told."""
+    with tempfile.TemporaryDirectory(prefix="wherry-bus-") as name, pytest.MonkeyPatch.context() as patch:
+        folder = Path(name)
+        address = f"unix:path={folder}/bus"
+        (folder / "bus.conf").write_text(BUS.format(address=address))
+        (folder / "systemd-inhibit").write_text(INHIBIT)
+        (folder / "systemd-inhibit").chmod(0o755)
+        patch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+        patch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
+        command = ["dbus-daemon", f"--config-file={folder}/bus.conf", "--nofork"]
+        daemon = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        try:
+            eventually((folder / "bus").exists, 10, "the bus")
+            yield address
+        finally:
+            daemon.terminate()
+            daemon.wait(30)
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory, images: Path, bus: str) -> Iterator[Fleet]:
     """One node, `a`, whose data lie on a small disk."""
     directory = tmp_path_factory.mktemp("node")
     disk = directory / "a"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "tmpfs", disk], check=True)
-    fleet = Fleet(directory, ["a"], images, agent=SHORT_OF_DISK)
+    fleet = Fleet(directory, ["a"], images, agent=AGENT)
     try:
         fleet.start()
         fleet.write("steady.yaml", pod("steady", WAIT))
@@ -54,7 +88,9 @@ def node(tmp_path_factory: pytest.TempPathFactory, images: Path) -> Iterator[Fle
         yield fleet
     finally:
         fleet.stop()
+        left = [*disk.iterdir(), *([SETTINGS] if SETTINGS.exists() else [])]
         subprocess.run(["umount", "--recursive", "--lazy", disk], check=True)
+    assert not left, "`cleanup` removes all that the agent made"
 
 
 def agent(fleet: Fleet, *arguments: str, stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
@@ -152,3 +188,19 @@ def test_a_shell_on_the_node_knows_the_size_of_its_terminal(node: Fleet) -> None
 
 def test_only_root_may_ask(node: Fleet) -> None:
     assert (node.directory / "a" / "run" / "agent.sock").stat().st_mode & 0o777 == 0o600
+
+
+def test_pods_end_before_the_machine_goes_down_and_run_again_with_it(node: Fleet, bus: str) -> None:
+    logind = ["/org/freedesktop/login1", "org.freedesktop.login1.Manager", "PrepareForShutdown", "b", "true"]
+
+    def is_told() -> bool:
+        subprocess.run(["busctl", f"--address={bus}", "emit", *logind], check=True)
+        return "node is shutting down" in node.kubectl("describe", "node", "a")
+
+    eventually(is_told, 20, "the node is told to go down")
+    eventually(lambda: not node.running("a"), 20, "pods have ended")
+    eventually(lambda: status(node, "steady").get("reason") == "Terminated", 20, "steady says why")
+    assert status(node, "steady")["phase"] == "Running"
+    node.kill("a")
+    node.start_agent("a")
+    eventually(lambda: {one["metadata"]["name"] for one in node.ready_pods()} == {"steady", "quiet"}, 30, "all is back")
