@@ -169,13 +169,14 @@ class Standing:
                 self._judge(info)
 
     def _judge_all(self, nodes: Sequence[NodeInfo]) -> None:
-        """Looks at all nodes for the first time: at those that are alike once."""
+        """Looks at all nodes for the first time: at those that are alike once, if many are."""
         alike = dict(zip(self._snapshot.states.of(nodes), nodes, strict=True))
-        infos = self.filters.select(nodes, list(alike.values()))
+        are_many = 2 * len(alike) <= len(nodes)
+        infos = self.filters.select(nodes, list(alike.values()) if are_many else nodes)
         if self._snapshot.nominated:
             infos = [info for info in infos if not info.nominated or self._refusal(info) is None]
         ranks = [info.rank for info in infos]
-        self._entries = dict(zip(ranks, self._first_entries(infos, alike), strict=True))
+        self._entries = dict(zip(ranks, self._first_entries(infos, alike if are_many else {}), strict=True))
         homes = self._first_homes(infos)
         self._homes = dict(zip(ranks, homes, strict=True))
         for group, entry in zip(homes, self._entries.values(), strict=True):
@@ -185,9 +186,13 @@ class Standing:
             heapify(group.heap)
 
     def _first_entries(self, infos: Sequence[NodeInfo], alike: Mapping[int, NodeInfo]) -> list[int]:
-        totals = self.scores.totals(list(alike.values()), by_state=True) or [0] * len(alike)
-        lifts = {state: -total * _SPAN for state, total in zip(alike, totals, strict=True)}
-        entries = [info.rank + lifts[info.state] for info in infos]
+        asked = list(alike.values()) if alike else infos
+        totals = self.scores.totals(asked, by_state=True) or [0] * len(asked)
+        if alike:
+            lifts = {state: -total * _SPAN for state, total in zip(alike, totals, strict=True)}
+            entries = [info.rank + lifts[info.state] for info in infos]
+        else:
+            entries = [info.rank - total * _SPAN for info, total in zip(infos, totals, strict=True)]
         others = self.scores.totals(infos, by_state=False)
         return entries if others is None else [entry - one * _SPAN for entry, one in zip(entries, others, strict=True)]
 

@@ -26,7 +26,7 @@ def test_all_at_once_are_answered_as_one_by_one(seed: int, nodes: int, pods: int
         filters = localchecks.filters(asked, snapshot, PLAIN)
         if filters.everywhere is None:
             fit = [info for info in infos if filters.refusal(info) is None]
-            assert filters.select(infos, list(alike.values())) == fit
+            assert filters.select(infos, list(alike.values())) == filters.select(infos, infos) == fit
         for one in localchecks.scores(asked, snapshot, PLAIN).plugins:
             each = [one.score(info) for info in infos]
             assert one.column is None or one.column(infos) == each
