@@ -6,13 +6,16 @@ from nodeagent.images.pulls import ImageTrouble
 from nodeagent.pods.context import Context
 from nodeagent.pods.podstate import PodState
 from nodeagent.runtime.interface import RuntimeFailure, Unavailable
+from nodeagent.volumes import mounts
 from nodeagent.volumes.plan import ImageVolume, VolumeFault
 from schemas.messages import config_key
 
 
 async def mount_image(context: Context, state: PodState, planned: ImageVolume) -> None:
     """Raises `VolumeFault`, and `Unavailable`."""
-    pod = state.pod
+    pod, target = state.pod, context.volumes.path(state.uid, planned)
+    if target.exists() and target in mounts.mounted_below(target.parent):
+        return  # by an agent before this one: what runs keeps the image that it has
     keys = [config_key("Secret", pod.metadata.namespace, secret.name) for secret in pod.spec.image_pull_secrets]
     secrets = {key: state.configs[key].data for key in keys if key in state.configs}
     image = await context.images.ensure(
@@ -25,7 +28,6 @@ async def mount_image(context: Context, state: PodState, planned: ImageVolume) -
         raise VolumeFault(planned.name, f"{image.reason}: {image.message}")
     context.volumes.mark_image(state.uid, planned.name)
     try:
-        target = context.volumes.path(state.uid, planned)
         await context.runtime.mount_image(image.id, _key(state.uid, planned.name), target)
     except Unavailable:
         raise

@@ -10,7 +10,7 @@ import os
 import socket
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from google.protobuf.message import Message
 from grpclib.client import UnaryUnaryMethod
@@ -23,7 +23,6 @@ from nodeagent.runtime.cgroups import remove_cgroup
 from nodeagent.runtime.connection import Connection
 from nodeagent.runtime.cri_events import Ending, Endings, pauses, subscribe
 from nodeagent.runtime.downloads import downloads, kept_for_next_time
-from nodeagent.runtime.imagemounts import ImageMounts
 from nodeagent.runtime.interface import (
     Container,
     ContainerConfig,
@@ -66,6 +65,10 @@ AT_ONCE = 8
 
 _Item = TypeVar("_Item")
 _Request = TypeVar("_Request", bound=Message)
+
+
+if TYPE_CHECKING:
+    from nodeagent.runtime.imagemounts import ImageMounts
 
 
 class CriRuntime:
@@ -315,7 +318,9 @@ class CriRuntime:
     async def release_image(self, key: str) -> None:
         await (await self._image_mounts()).release(key)
 
-    async def _image_mounts(self) -> ImageMounts:
+    async def _image_mounts(self) -> "ImageMounts":
+        from nodeagent.runtime.imagemounts import ImageMounts  # rarely needed, and brings containerd's snapshots
+
         reply = await self._connection.call(self._runtime.Status, cri.StatusRequest(verbose=True), QUICK)
         return ImageMounts(self._connection, convert.snapshotter(reply.info.get("config", "{}")))
 
