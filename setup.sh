@@ -8,6 +8,7 @@ needs=(
   containerd:containerd runc:runc /usr/lib/cni/bridge:containernetworking-plugins nft:nftables ip:iproute2 conntrack:conntrack
   nsenter:util-linux mosquitto:mosquitto skopeo:skopeo umoci:umoci busybox:busybox-static gcc:gcc
   /usr/include/stdio.h:libc6-dev git:git ssh:openssh-client gpg:gnupg openssl:openssl curl:curl haproxy:haproxy
+  dbus-daemon:dbus-daemon busctl:systemd
 )
 missing=()
 for need in "${needs[@]}"; do
