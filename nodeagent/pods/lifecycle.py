@@ -45,8 +45,8 @@ from nodeagent.runtime.interface import State
 from schemas.core.container import Container
 from schemas.core.podstatus import ContainerStateWaiting
 
-TOKEN_SECONDS = 2.0
-"""For how long after a pod's start nobody wonders where its token is."""
+TOKEN_SECONDS = 10.0
+"""For how long after a pod's start nobody wonders where its token is: a busy machine takes seconds to sign one."""
 DEADLINE = Failure("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
 
 
