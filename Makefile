@@ -40,7 +40,7 @@ format: setup ## Format the code
 	@$(BIN)/ruff check --fix .
 
 bench: setup ## Measure; one JSON object a line
-	@for name in cold_start edit_to_running footprint resync scheduler validate controllers node_idle node_restart node_burst probes services; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
+	@for name in cold_start edit_to_running footprint resync scheduler validate controllers node_idle node_restart node_burst probes services dns; do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
 corpus: setup ## Hold the manifests in CORPUS against the official schemas, and print the counts
 	@$(BIN)/python -m tests.corpus $(CORPUS)

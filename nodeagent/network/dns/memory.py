@@ -8,9 +8,10 @@ MAX_SECONDS = 300.0
 
 
 class Held(msgspec.Struct, frozen=True):
-    """A packet, when it came, and until when it holds."""
+    """A packet with the places of its times, when it came, and until when it holds."""
 
     packet: bytes
+    times: tuple[int, ...]
     came: float
     until: float
 
@@ -21,11 +22,9 @@ class Memory:
     def __init__(self) -> None:
         self._held: dict[bytes, Held] = {}
 
-    def put(self, question: bytes, packet: bytes, seconds: float, now: float) -> None:
-        if seconds <= 0:
-            return
+    def put(self, question: bytes, packet: bytes, times: tuple[int, ...], seconds: float, now: float) -> None:
         self._held.pop(question, None)
-        self._held[question] = Held(packet, now, now + min(seconds, MAX_SECONDS))
+        self._held[question] = Held(packet, times, now, now + min(seconds, MAX_SECONDS))
         if len(self._held) > MAX_ANSWERS:
             del self._held[next(iter(self._held))]
 

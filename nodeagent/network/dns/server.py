@@ -27,6 +27,10 @@ MAX_OPEN = 1_000
 MAX_STREAMS = 100
 STREAM_SECONDS = 10.0
 MAX_READY = 10_000
+MAX_FOLLOWED = 8
+"""As many names as may stand for another one after the other."""
+_REVERSED = b"\4arpa\0"
+"""The end of a name that is an address: such may become the cluster's, and what was heard of it then counts no more."""
 
 Respond = Callable[[bytes], None]
 
@@ -78,42 +82,60 @@ class Server:
         finally:
             transport.close()
 
-    def answer(self, packet: bytes, respond: Respond, datagram: bool) -> None:
-        """Calls `respond` at once, or later, or, with what is no question, never."""
+    def answer(self, packet: bytes, respond: Respond, datagram: bool, follows: int = MAX_FOLLOWED) -> None:
+        """Calls `respond` at once, or later, or, with what is no question, never.
+
+        Names that stand for other names are followed so many times: they may stand for each other.
+        """
         key = packet[2:] if datagram else b"\0" + packet[2:]
         if (known := self._ready.get(key)) is not None:
             respond(packet[:2] + known)
+            return
+        if (held := self._held(packet, datagram)) is not None:
+            respond(held)
             return
         try:
             asked = packets.question(packet)
         except packets.NoQuestion:
             return
         if target := packets.alias(asked, self._zone):
-            self._follow(asked, target.lower(), respond)
+            if follows:
+                self._follow(asked, target.lower(), respond, follows - 1)
+            else:
+                respond(packets.refused(asked, packets.SERVFAIL))
             return
         reply = packets.answered(asked, self._zone, self._domain)
         if reply is None:
             self._ask(packet, asked, respond, datagram)
             return
         reply = packets.cut(reply, asked) if datagram else reply
-        if len(self._ready) < MAX_READY:
-            self._ready[key] = reply[2:]
+        self._ready[key] = reply[2:]
+        if len(self._ready) > MAX_READY:
+            del self._ready[next(iter(self._ready))]
         respond(reply)
 
-    def _follow(self, asked: DNSRecord, target: str, respond: Respond) -> None:
+    def _held(self, packet: bytes, datagram: bool) -> bytes | None:
+        """What another server said to the same question, where it fits whatever the client takes."""
+        now = asyncio.get_running_loop().time()
+        held = self._memory.get(packet[2:], now)
+        if held is None or (datagram and len(held.packet) > packets.PLAIN_UDP) or _REVERSED in packet.lower():
+            return None
+        return packets.aged(held.packet, held.times, packet[:2], int(now - held.came))
+
+    def _follow(self, asked: DNSRecord, target: str, respond: Respond, follows: int) -> None:
         """A Service that is only another name is answered with what that name stands for."""
 
         def came(reply: bytes) -> None:
             with suppress(packets.NotReadable):
                 respond(packets.followed(asked, target, reply))
 
-        self.answer(packets.asking_for(target, asked), came, datagram=False)
+        self.answer(packets.asking_for(target, asked), came, False, follows)
 
     def _ask(self, packet: bytes, asked: DNSRecord, respond: Respond, datagram: bool) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
         if (held := self._memory.get(packet[2:], now)) is not None:
-            self._say(packets.aged(held.packet, packet[:2], int(now - held.came)), asked, respond, datagram)
+            self._say(packets.aged(held.packet, held.times, packet[:2], int(now - held.came)), asked, respond, datagram)
             return
         task = self._open.get(packet[2:])
         if task is None:
@@ -139,7 +161,8 @@ class Server:
     async def _upstream(self, packet: bytes, name: str) -> bytes:
         answer = await upstream.ask(self._servers_for(name), packet)
         now = asyncio.get_running_loop().time()
-        self._memory.put(packet[2:], answer, packets.holds_seconds(answer), now)
+        if (seconds := packets.holds_seconds(answer)) > 0:
+            self._memory.put(packet[2:], answer, packets.times(answer), seconds, now)
         return answer
 
     def _servers_for(self, name: str) -> Sequence[str]:

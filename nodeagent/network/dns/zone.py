@@ -80,8 +80,9 @@ class Zone:
     def _service(self, name: str, service: NetworkService, below: list[str], type_: str) -> Answer:
         match below:
             case []:
-                return _only(list(self._own(name, service)), type_)
-            case [protocol, port] if protocol.startswith("_") and port.startswith("_"):
+                records = list(self._own(name, service))
+                return _only(records, type_) if records else MISSING
+            case [protocol, port] if protocol.startswith("_") and port.startswith("_") and port != "_":
                 return self._ports(name, service, port[1:], protocol[1:], type_)
             case ["_tcp" | "_udp" | "_sctp"]:
                 return NO_SUCH_TYPE

@@ -6,16 +6,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import cast
 
 import pytest
-from dnslib import EDNS0, QTYPE, RR, A, DNSRecord
+from dnslib import EDNS0, MX, NS, QTYPE, RR, A, DNSRecord
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nodeagent.network.dns import upstream
 from nodeagent.network.dns.memory import MAX_SECONDS, Memory
-from nodeagent.network.dns.packets import NoQuestion, aged, holds_seconds, question, reversed_address
+from nodeagent.network.dns.packets import NoQuestion, aged, holds_seconds, question, reversed_address, times
 from nodeagent.network.dns.server import Server
 from nodeagent.network.state import NetworkState
-from schemas.network import NetworkService
+from schemas.network import NetworkEndpoint, NetworkService, NetworkSlice
 from tests.unit.nodeagent.network.dns.test_zone import DB, SERVICES, WEB
 
 LOCAL = "127.0.0.1"
@@ -139,6 +139,43 @@ async def test_a_service_that_is_another_name_is_answered_with_its_address(names
     assert await names.values("out.shop.svc.cluster.local") == ["example.com.", "192.0.2.0"]
 
 
+async def test_services_that_stand_for_each_other_are_told_to_fail(names: Names) -> None:
+    ring = [
+        NetworkService("shop", one, type="ExternalName", external_name=f"{other}.shop.svc.cluster.local")
+        for one, other in (("a", "b"), ("b", "a"))
+    ]
+    names.server.update(NetworkState(services={f"services/shop/{one.name}": one for one in ring}))
+    assert (await names.ask("a.shop.svc.cluster.local")).header.rcode == 2
+
+
+async def test_a_service_that_stands_for_another_one_is_answered_with_its_address(names: Names) -> None:
+    other = NetworkService("shop", "old", type="ExternalName", external_name=WEB)
+    names.server.update(NetworkState(services={**STATE.services, "services/shop/old": other}))
+    assert await names.values("old.shop.svc.cluster.local") == [f"{WEB}.", "10.96.0.7"]
+
+
+async def test_what_there_is_not_says_for_how_long_and_what_has_no_such_type_does_not_deny_the_name(
+    names: Names,
+) -> None:
+    missing, other = await names.ask("gone.shop.svc.cluster.local"), await names.ask(WEB, "MX")
+    assert (missing.header.rcode, other.header.rcode) == (3, 0)
+    for reply in (missing, other):
+        assert reply.header.aa
+        assert (reply.rr, [QTYPE.get(one.rtype) for one in reply.auth]) == ([], ["SOA"])
+
+
+async def test_more_endpoints_than_fit_a_datagram_are_told_by_stream(names: Names) -> None:
+    endpoints = tuple(NetworkEndpoint(f"10.244.1.{number}") for number in range(1, 101))
+    wide = NetworkService("shop", "wide", slices=(NetworkSlice("IPv4", (), endpoints),))
+    names.server.update(NetworkState(services={"services/shop/wide": wide}))
+    name = "wide.shop.svc.cluster.local"
+    short, longer = await names.ask(name), await names.ask(name, edns=4096)
+    assert short.header.tc
+    assert longer.header.tc  # no larger than what passes every path
+    assert len(short.pack()) <= 512
+    assert len((await names.ask_by_stream(name)).rr) == 100
+
+
 async def test_what_does_not_fit_a_datagram_is_told_by_stream(names: Names) -> None:
     names.elsewhere.records = 100
     short = await names.ask("large.example")
@@ -151,6 +188,15 @@ async def test_names_of_the_cluster_are_answered_while_no_server_is(names: Names
     names.elsewhere.silent = True
     assert (await names.ask("example.com")).header.rcode == 2
     assert await names.values(DB) == ["10.244.0.2", "10.244.0.3"]
+
+
+async def test_an_address_that_becomes_the_clusters_is_the_clusters_at_once(names: Names) -> None:
+    name = "9.0.96.10.in-addr.arpa"
+    await names.ask(name, "PTR")
+    assert names.elsewhere.asked == [f"{name}."]
+    fresh = NetworkService("shop", "new", cluster_ips=("10.96.0.9",))
+    names.server.update(NetworkState(services={"services/shop/new": fresh}))
+    assert await names.values(name, "PTR") == ["new.shop.svc.cluster.local."]
 
 
 async def test_a_stub_domain_has_servers_of_its_own(names: Names) -> None:
@@ -167,21 +213,28 @@ def test_whatever_bytes_come_they_are_a_question_or_none(data: bytes) -> None:
 
 
 def test_an_answer_grows_older() -> None:
-    reply = DNSRecord.question("example.com").reply()
-    reply.add_answer(RR("example.com", QTYPE.A, ttl=60, rdata=A("192.0.2.1")))
+    reply = DNSRecord.question("example.com", "MX").reply()
+    reply.add_answer(RR("example.com", QTYPE.MX, ttl=60, rdata=MX("mail.example.com")))
+    reply.add_auth(RR("example.com", QTYPE.NS, ttl=90, rdata=NS("ns.example.com")))
+    reply.add_ar(RR("mail.example.com", QTYPE.A, ttl=5, rdata=A("192.0.2.1")), EDNS0(udp_len=1232, flags="do"))
     packet = bytes(reply.pack())
     assert holds_seconds(packet) == 60
-    older = DNSRecord.parse(aged(packet, b"\1\2", 20))
-    assert (older.header.id, older.rr[0].ttl) == (258, 40)
+    older = DNSRecord.parse(aged(packet, times(packet), b"\1\2", 20))
+    assert older.header.id == 258
+    assert [one.ttl for one in (*older.rr, *older.auth, older.ar[0])] == [40, 70, 0]
+    assert older.ar[1].edns_do
+
+
+def test_an_answer_that_came_just_now_is_as_it_came() -> None:
+    packet = bytes(DNSRecord.question("example.com").pack())
+    assert aged(packet, times(packet), b"\1\2", 0) == b"\1\2" + packet[2:]
 
 
 def test_what_is_remembered_ends() -> None:
     memory = Memory()
-    memory.put(b"q", b"a", 10_000, now=0.0)
+    memory.put(b"q", b"a", (), 10_000, now=0.0)
     assert memory.get(b"q", MAX_SECONDS - 1) is not None
     assert memory.get(b"q", MAX_SECONDS) is None
-    memory.put(b"q", b"a", 0, now=0.0)
-    assert memory.get(b"q", 0.0) is None
 
 
 @pytest.mark.parametrize(
