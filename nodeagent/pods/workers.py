@@ -20,7 +20,6 @@ from nodeagent.lease import Lease
 from nodeagent.pods import files
 from nodeagent.pods.actions import Failure
 from nodeagent.pods.admission import Neighbours, admit
-from nodeagent.pods.actions import Failure
 from nodeagent.pods.checks import Reach
 from nodeagent.pods.context import Clock, Context, SystemClock
 from nodeagent.pods.imagevolumes import release_images
@@ -33,6 +32,7 @@ from nodeagent.pods.resizing import Room
 from nodeagent.pods.worker import PodWorker
 from nodeagent.reporter import Reporter
 from nodeagent.runtime.interface import Container, Runtime, RuntimeFailure, Sandbox, State
+from nodeagent.tallies import TALLIES
 from nodeagent.volumes.discards import Discards
 from nodeagent.volumes.plan import Local
 from schemas.core.pod import Pod
@@ -172,7 +172,7 @@ class PodWorkers:
                 worker.look_again()
 
     def go_down(self, grace: Callable[[Pod], float | None]) -> None:
-        """How many seconds each pod has for its end, as the machine goes down; None: it runs. New pods go by it, too."""
+        """How many seconds each pod has, as the machine goes down; None: it runs on. New pods go by it, too."""
         self._going_down = grace
         for worker in self._workers.values():
             worker.go_down(grace(worker.state.pod))
