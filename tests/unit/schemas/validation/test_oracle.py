@@ -68,7 +68,7 @@ def cases() -> list[Any]:
     try:
         steps = kubectl_steps("errors")
     except pytest.skip.Exception as reason:
-        return [pytest.param(None, marks=pytest.mark.skip(reason=str(reason)), id="absent")]
+        return [pytest.param("", None, "", marks=pytest.mark.skip(reason=str(reason)), id="absent")]
     selected = []
     for step in steps:
         name = step["id"].removeprefix("errors/")
