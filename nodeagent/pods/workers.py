@@ -36,7 +36,6 @@ from nodeagent.tallies import TALLIES
 from nodeagent.volumes.discards import Discards
 from nodeagent.volumes.plan import Local
 from schemas.core.pod import Pod
-from nodeagent.tallies import TALLIES
 from schemas.network import NetworkService
 from schemas.podrequests import requests
 
