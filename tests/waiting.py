@@ -17,7 +17,7 @@ def eventually(condition: Callable[[], T], limit: float = 30.0, what: str = "") 
     """
     end = time.monotonic() + limit * PATIENCE
     last: object = None
-    while time.monotonic() < end:
+    while (asked := time.monotonic()) < end:
         try:
             answer = condition()
             if answer:
@@ -25,7 +25,8 @@ def eventually(condition: Callable[[], T], limit: float = 30.0, what: str = "") 
             last = answer
         except (AssertionError, LookupError, OSError, ValueError) as error:
             last = error
-        time.sleep(0.05)
+        # A question that costs much must not keep the machine from what is waited for.
+        time.sleep(min(max(0.05, time.monotonic() - asked), 1))
     raise AssertionError(f"not within {limit} s: {what or getattr(condition, '__name__', 'condition')}; last: {last!r}")
 
 

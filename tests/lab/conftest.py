@@ -1,16 +1,18 @@
 """What the lab tests share: the images, built once, and fleets of two nodes."""
 
+import fcntl
 import json
+import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.lab.containerd import images as archives
 from tests.lab.fleet import Fleet
 from tests.preflight import reasons
-
-BUILD = Path(__file__).parents[2] / "examples" / "images" / "build.sh"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -24,8 +26,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def remains() -> None:
-    """Removes bridges without a single pod behind them, and tables without a bridge, as a run that was killed leaves.
+def remains() -> Iterator[None]:
+    """Removes what a run that was killed left behind, unless another run is beside this one: it may be the other's.
+
+    Each run holds the lock until it ends, however it ends.
+    """
+    with (Path(tempfile.gettempdir()) / f"wherry-lab-{os.getuid()}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        else:
+            remove_remains()
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        yield
+
+
+def remove_remains() -> None:
+    """Bridges without a single pod behind them, and tables without a bridge.
 
     The one holds the route to the pods, the other translates what passes through this machine.
     """
@@ -41,11 +59,9 @@ def remains() -> None:
 
 
 @pytest.fixture(scope="session")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with archives of `wherry.local/pause:1` and `wherry.local/busybox:1` and `:2`."""
-    folder = tmp_path_factory.mktemp("images")
-    subprocess.run([BUILD, folder], check=True, timeout=300, stdout=subprocess.DEVNULL)
-    return folder
+def images() -> Path:
+    """A folder with archives of `wherry.local/pause:1` and `wherry.local/busybox:1` and `:2`, which stay."""
+    return archives()
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,15 @@
 """A real containerd for one test or one module, alone on temporary paths, and nothing left of it afterwards."""
 
 import asyncio
+import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -22,14 +25,15 @@ BUSYBOX = "wherry.local/busybox:1"
 BUSYBOX_2 = "wherry.local/busybox:2"
 
 
+@cache
 def images() -> Path:
-    """The folder of the image archives, built once per machine and version of the script."""
-    cache = Path(tempfile.gettempdir()) / f"wherry-images-{os.getuid()}"
-    newest = max(path.stat().st_mtime for path in BUILD.parent.iterdir())
-    if cache.exists() and cache.stat().st_mtime < newest:
-        shutil.rmtree(cache, ignore_errors=True)
-    subprocess.run([str(BUILD), str(cache)], check=True, stdout=subprocess.DEVNULL)
-    return cache
+    """The folder of the image archives, built once per machine and version of what builds them."""
+    version = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(BUILD.parent.iterdir()))).hexdigest()
+    folder = Path(tempfile.gettempdir()) / f"wherry-images-{os.getuid()}-{version[:12]}"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run([str(BUILD), str(folder)], check=True, stdout=subprocess.DEVNULL)
+    return folder
 
 
 def command(*arguments: str) -> str:

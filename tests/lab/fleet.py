@@ -11,6 +11,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,8 @@ class Fleet:
         """Ends and removes everything, whatever state the test left it in."""
         for name in list(self.processes):
             self.kill(name)
-        for node in self.nodes:
-            self.clean_up(node)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(self.clean_up, self.nodes))
         self.network.remove()
 
     def clean_up(self, node: str) -> None:
