@@ -42,6 +42,7 @@ from schemas.podrequests import requests
 log = logging.getLogger(__name__)
 
 FULL_LOOK = 300.0
+AGAIN = "runtime-found-again"
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between attempts to reach a runtime that is away."""
 
@@ -271,6 +272,15 @@ class PodWorkers:
         if self._available.is_set():
             log.warning("runtime does not answer; pods run on unwatched until it does")
             self._available.clear()
+            self._tasks[AGAIN] = asyncio.get_running_loop().create_task(self._find_again(), name=AGAIN)
+
+    async def _find_again(self) -> None:
+        """A call may have taken too long while the stream of events stands, so that none will tell of the runtime."""
+        pause = FIRST_PAUSE
+        while not self._available.is_set():
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+            await self._look_quietly()
 
     async def _follow(self) -> None:
         pause = FIRST_PAUSE

@@ -1,10 +1,11 @@
 """What runs when an agent begins: adopted, ended, or left alone, in whatever order the agent learns of it."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from nodeagent.runtime.interface import Container
+from nodeagent.runtime.interface import Container, Unavailable
 from tests.unit.nodeagent.pods.builders import Node, deleted, pod
 from tests.unit.nodeagent.pods.virtual import until
 
@@ -112,5 +113,25 @@ def test_a_pod_that_runs_here_and_whose_body_goes_missing_runs_on(play: Play) ->
         node.accept(pod())
         assert await node.containers() == before
         assert node.is_ready()
+
+    play(scene)
+
+
+def test_a_call_that_takes_too_long_does_not_make_the_agent_deaf(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stream of events stands all the time, and tells of nothing."""
+
+    async def scene(node: Node) -> None:
+        create, times = node.runtime.create_container, []
+
+        async def slow(*arguments: Any) -> str:  # noqa: ANN401 - passed on
+            times.append(node.clock.monotonic())
+            if len(times) == 1:
+                raise Unavailable("did not answer in time")
+            return await create(*arguments)
+
+        monkeypatch.setattr(node.runtime, "create_container", slow)
+        node.accept(pod())
+        await until(node.is_ready)
+        assert times[1] - times[0] < 5
 
     play(scene)
