@@ -165,7 +165,7 @@ async def test_a_container_that_takes_too_much_memory_is_said_to_be_killed_for_i
         await heard(events, "")
         _, container_id = await run(bench, "greedy", memory_limit=16 * 1024 * 1024, command=GREEDY)
         await heard(events, container_id)
-    ended = await bench.look(container_id)
+    ended = await bench.ended(container_id)
     assert (ended.state, ended.exit_code, ended.reason) == (State.EXITED, 137, "OOMKilled")
 
 
@@ -288,7 +288,7 @@ async def test_the_end_of_an_exec_is_no_event(bench: Bench) -> None:
             await bench.runtime.exec_sync(container_id, ["true"], 5)
         await bench.end(container_id, 1)
         assert await anext(events) == RuntimeEvent(container_id)
-    assert (await bench.look(container_id)).state is State.EXITED
+    assert (await bench.ended(container_id)).exit_code == 1
 
 
 async def test_containerd_is_started_again_and_its_containers_run_on(bench: Bench, lab: Lab) -> None:
@@ -314,7 +314,7 @@ async def test_containerd_is_started_again_and_its_containers_run_on(bench: Benc
         await heard(events, "")
         await bench.end(container_id, 5)
         await heard(events, container_id)
-    assert (await bench.look(container_id)).exit_code == 5
+    assert (await bench.ended(container_id)).exit_code == 5
 
 
 async def test_starting_what_runs_adopts_it(lab: Lab) -> None:

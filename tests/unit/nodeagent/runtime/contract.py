@@ -64,6 +64,13 @@ class Bench(msgspec.Struct, frozen=True):
     async def look(self, container_id: str) -> Container:
         return next(each for each in await self.runtime.list_containers() if each.id == container_id)
 
+    async def ended(self, container_id: str) -> Container:
+        """The container, once the runtime's own books tell its end; the event may come before."""
+        async with asyncio.timeout(LIMIT):
+            while (found := await self.look(container_id)).state is not State.EXITED or found.provisional:
+                await asyncio.sleep(0.01)
+        return found
+
 
 async def heard(events: AsyncIterator[RuntimeEvent], wanted: str) -> None:
     async with asyncio.timeout(LIMIT):
@@ -128,7 +135,7 @@ async def test_a_container_is_created_runs_and_ends_with_its_code(bench: Bench) 
         await heard(events, "")
         await bench.end(container_id, 3)
         await heard(events, container_id)
-    ended = await bench.look(container_id)
+    ended = await bench.ended(container_id)
     assert (ended.state, ended.exit_code, ended.reason) == (State.EXITED, 3, "Error")
     assert ended.finished_at is not None
     assert ended.finished_at >= running.started_at
@@ -140,7 +147,7 @@ async def test_a_container_that_ends_well_is_completed(bench: Bench) -> None:
         await heard(events, "")
         await bench.end(container_id, 0)
         await heard(events, container_id)
-    ended = await bench.look(container_id)
+    ended = await bench.ended(container_id)
     assert (ended.state, ended.exit_code, ended.reason) == (State.EXITED, 0, "Completed")
 
 
