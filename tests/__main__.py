@@ -128,6 +128,8 @@ async def main(extra: list[str]) -> bool:
 
 
 if __name__ == "__main__":
+    # A shell ignores it in the background, and so would each part when it is told to end.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         sys.exit(0 if asyncio.run(main(sys.argv[1:])) else 1)
     except (KeyboardInterrupt, asyncio.CancelledError):
