@@ -148,6 +148,13 @@ class Agent:
         """An address of the node has come or gone."""
         self._look.set()
 
+    def not_secured(self, why: str) -> None:
+        """WireGuard cannot be used though it is wanted."""
+        log.error("tunnels to other nodes are VXLAN, for WireGuard cannot be used: %s", why)
+        self._tell(
+            "Warning", "WireGuardMissing", f"tunnels to other nodes are VXLAN, for WireGuard cannot be used: {why}"
+        )
+
     def ingress_failed(self, message: str) -> None:
         self._tell("Warning", "IngressFailed", message)
 
@@ -173,8 +180,10 @@ class Agent:
         self._network.placed(uid, tuple(one.ip for one in report.status.pod_ips) if report and held else ())
 
     def _facts(self, machine: Machine) -> NodeFacts:
-        """Names of the cluster are answered at the gateway of the pods."""
-        return replace(facts(self._config, machine), cluster_dns=cni.gateway(self._laid) if self._laid else "")
+        """Names of the cluster are answered at the gateway of the pods, where that is ours."""
+        settings = self._config.network
+        names = settings.names if settings.cni == "existing" else cni.gateway(self._laid) if self._laid else ""
+        return replace(facts(self._config, machine), cluster_dns=names)
 
     def _pressure(self, amounts: Callable[[], Amounts], directories: Directories) -> Pressure:
         eviction = self._config.eviction()

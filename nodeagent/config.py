@@ -2,7 +2,9 @@
 
 import re
 import socket
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -23,6 +25,28 @@ class IngressPorts(Section, frozen=True, kw_only=True):
 
     http: int = 80
     https: int = 443
+
+
+class NetworkSettings(Section, frozen=True, kw_only=True):
+    """Of the pods' network, on this node."""
+
+    cni: Literal["wherry", "existing"] = "wherry"
+    """`existing`: pods are joined by the CNI configuration that containerd has already."""
+    names: str = "169.254.20.10"
+    """Where names are answered beside an existing one; elsewhere that is at the pods' gateway."""
+    tunnels: Literal["vxlan", "wireguard"] = "vxlan"
+    """To nodes that are on no link of this one."""
+
+    def check(self, containerd: str) -> None:
+        """Raises `BadConfiguration`."""
+        if self.cni == "existing" and containerd == "own":
+            raise BadConfiguration("network.cni: an own containerd has no CNI configuration but the agent's")
+        if self.cni == "existing" and self.tunnels != "vxlan":
+            raise BadConfiguration("network.tunnels: with `cni: existing` the ways to other nodes are not the agent's")
+        try:
+            ip_address(self.names)
+        except ValueError:
+            raise BadConfiguration(f"network.names: expected an address, found {self.names!r}") from None
 
 
 class Config(Keeping, frozen=True, kw_only=True):
@@ -48,6 +72,7 @@ class Config(Keeping, frozen=True, kw_only=True):
     """The node's address; empty: that of the default route."""
     bridge: str = "wherry0"
     """Of the pods, on the system's containerd; an own one has a bridge of its own name."""
+    network: NetworkSettings = NetworkSettings()
     ingress: IngressPorts | None = None
     """With it the node runs an HAProxy that serves Ingresses."""
     stub_domains: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
@@ -79,7 +104,7 @@ def load_config(path: Path) -> Config:
         iter((*device_faults(config.devices), *sysctls.pattern_faults(config.allowed_unsafe_sysctls))), ""
     ):
         raise BadConfiguration(f"{path}: {fault}")
-    _check_images(path, config)
+    _check_parts(path, config)
     try:
         config.eviction(), config.shutdown()
         if config.metrics_address and not ADDRESS.fullmatch(config.metrics_address):
@@ -89,8 +114,9 @@ def load_config(path: Path) -> Config:
     return msgspec.structs.replace(config, node=name)
 
 
-def _check_images(path: Path, config: Config) -> None:
+def _check_parts(path: Path, config: Config) -> None:
     try:
+        config.network.check(config.containerd)
         config.registries.check()
         config.image_collection.check()
         if config.parallel_pulls < 1:

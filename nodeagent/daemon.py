@@ -18,8 +18,10 @@ from nodeagent.local.server import LocalServer
 from nodeagent.machine import amounts
 from nodeagent.machine.reading import machine
 from nodeagent.network import addresses, cni, removal
+from nodeagent.network.commands import NetworkFailure
 from nodeagent.network.dns.server import Server
 from nodeagent.network.nodenetwork import NodeNetwork
+from nodeagent.network.securing import Securing, secured_name
 from nodeagent.pods.node import parse_resolver
 from nodeagent.pods.sandboxconfig import CLUSTER_DOMAIN
 from nodeagent.runtime import podcgroups
@@ -59,7 +61,8 @@ async def serve(path: Path) -> None:
             )
         if config.reserved.pid:
             _leave_pids(config.reserved.pid, own.cgroup_root if own else "wherry")
-        network = _network(config, own, lambda why: agent.ingress_failed(why))
+        securing, unsecured = await _securing(config, own.bridge if own else config.bridge)
+        network = _network(config, own, securing, lambda why: agent.ingress_failed(why))
         agent = Agent(
             config,
             runtime,
@@ -70,6 +73,10 @@ async def serve(path: Path) -> None:
             registries=own.layout.registries if own else config.registries.directory,
             archived=lambda: archives.references if archives else (),
         )
+        if securing is not None:
+            agent.link.public_key(securing.public_key)
+        elif unsecured:
+            agent.not_secured(unsecured)
         agent.workers.begin()
         rooms: dict[str, Coroutine[Any, Any, None]] = {"agent": agent.run(), "network": network.run()}
         rooms["addresses"] = addresses.watch(agent.moved, network.moved)
@@ -188,7 +195,21 @@ def _proxy(config: Config, say: Callable[[str], None]) -> "Proxy | None":
     return None
 
 
-def _network(config: Config, own: OwnContainerd | None, say: Callable[[str], None]) -> NodeNetwork:
+async def _securing(config: Config, bridge: str) -> tuple[Securing | None, str]:
+    """None, and why, where WireGuard is wanted and cannot be."""
+    if config.network.tunnels != "wireguard":
+        return None, ""
+    securing = Securing(secured_name(bridge), config.data)
+    try:
+        await securing.prepare()
+    except NetworkFailure as failure:
+        return None, str(failure)
+    return securing, ""
+
+
+def _network(
+    config: Config, own: OwnContainerd | None, securing: Securing | None, say: Callable[[str], None]
+) -> NodeNetwork:
     proxy = _proxy(config, say)
     names = Server(CLUSTER_DOMAIN, lambda: parse_resolver(RESOLVER.read_text()).servers, config.stub_domains)
     if own is None:
@@ -196,4 +217,13 @@ def _network(config: Config, own: OwnContainerd | None, say: Callable[[str], Non
         bridge = config.bridge
     else:
         data, conf, bridge = own.layout.cni_data, own.layout.cni_conf, own.bridge
-    return NodeNetwork(config.node, bridge, data_directory=data, conf_directory=conf, names=names, proxy=proxy)
+    return NodeNetwork(
+        config.node,
+        bridge,
+        data_directory=data,
+        conf_directory=conf,
+        names=names,
+        proxy=proxy,
+        securing=securing,
+        existing=config.network.names if config.network.cni == "existing" else "",
+    )

@@ -131,6 +131,10 @@ class Link:
         """The node as it is now; called as often as one likes, it is reported when it has changed."""
         self._outbox.node(status, labels, self._config.taints, self._version)
 
+    def public_key(self, key: str) -> None:
+        """Of the node's WireGuard device, by which the other nodes reach its pods."""
+        self._outbox.public_key(key)
+
     def metrics(self, batch: MetricsBatch) -> None:
         """Sent if there is a link, and else dropped."""
         if self.connected:

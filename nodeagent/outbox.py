@@ -47,6 +47,7 @@ class Outbox:
         self._applied = Digest(store="", revision=0)
         self._discarded: tuple[str, ...] = ()
         self._images: dict[str, str] | None = None
+        self._public_key = ""
         self._unsent: dict[str, None] = {}
         self._metrics: MetricsBatch | None = None
         self._events: dict[EventKey, NodeEvent] = {}
@@ -81,6 +82,11 @@ class Outbox:
         if states != self._images:
             self._images = dict(states)
             self._send(STATUS)
+
+    def public_key(self, key: str) -> None:
+        """Of the node's WireGuard device."""
+        self._public_key = key
+        self._send(STATUS)
 
     def applied(self, digest: Digest) -> None:
         """Every body of this digest is on the node's disk. Said again where it was said before."""
@@ -171,6 +177,7 @@ class Outbox:
                 applied_revision=applied.revision,
                 discarded=self._discarded,
                 images=self._images,
+                public_key=self._public_key,
             )
             return Outgoing(rest, encode(report))
         if rest == ONLINE:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 COMMAND_SECONDS = 30.0
+USUAL = "nftables iproute2 conntrack"
+PACKAGES = {"wg": "wireguard-tools"}
 
 
 class NetworkFailure(Exception):
@@ -23,7 +25,7 @@ async def run(command: Sequence[str], text: str = "") -> str:
         )
     except FileNotFoundError as error:
         raise NetworkFailure(
-            f"{command[0]} is not installed; on Debian: apt-get install nftables iproute2 conntrack"
+            f"{command[0]} is not installed; on Debian: apt-get install {PACKAGES.get(command[0], USUAL)}"
         ) from error
     try:
         async with asyncio.timeout(COMMAND_SECONDS):

@@ -26,10 +26,14 @@ RANGES = "ranges"
 
 
 class Forwarding:
-    """`enter` is put before commands, to act in another network namespace."""
+    """`enter` is put before commands, to act in another network namespace.
 
-    def __init__(self, node: str, bridge: str, enter: Sequence[str] = ()) -> None:
-        self._node, self._enter = node, enter
+    `joins` is False where somebody else joins the pods to the network: those here are known by their addresses alone,
+    and how they leave for the world is not ours.
+    """
+
+    def __init__(self, node: str, bridge: str, enter: Sequence[str] = (), *, joins: bool = True) -> None:
+        self._node, self._enter, self._joins = node, enter, joins
         self._table = Table(bridge, ruleset.declared(bridge))
         self._ranges: tuple[str, ...] = ()
         self._state = NetworkState()
@@ -102,12 +106,13 @@ class Forwarding:
         own = state.nodes.get(NODES + self._node)
         here = Here(self._node, own.zone if own else "")
         everything, self._here = here != self._here, here
-        parts = {RANGES: ruleset.ranges_part(state.nodes, self._ranges)}
+        parts = {RANGES: ruleset.ranges_part(state.nodes, self._ranges if self._joins else ())}
         parts |= {key: EMPTY for key in self._done.keys() - state.services.keys()}
         for key, service in state.services.items():
             if everything or self._done.get(key) is not service:
                 parts[key] = service_part(service, here)
-        guarding = policy_parts(state.policies, self._ranges, self._placed)
+        places = self._ranges if self._joins else [one for addresses in self._placed.values() for one in addresses]
+        guarding = policy_parts(state.policies, places, self._placed)
         parts |= dict.fromkeys(self._policies - guarding.keys(), EMPTY) | guarding
         self._policies = frozenset(guarding)
         return parts

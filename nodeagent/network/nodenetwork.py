@@ -9,9 +9,11 @@ from nodeagent.network import cni
 from nodeagent.network.announcing import Announcing
 from nodeagent.network.bridge import lay_bridge
 from nodeagent.network.dns.server import Server
+from nodeagent.network.existing import lay_existing
 from nodeagent.network.forwarding import Forwarding
 from nodeagent.network.healthports import HealthPorts
 from nodeagent.network.routing import Routing
+from nodeagent.network.securing import Securing
 from nodeagent.network.state import NetworkState
 from schemas.messages import Config
 
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
 class NodeNetwork:
     """`bridge` names all that is made; `data_directory` is host-local's, `conf_directory` where containerd looks.
 
-    `proxy` serves Ingresses, where the node does. `enter` is put before commands, to act in another network namespace.
+    `proxy` serves Ingresses, where the node does. `securing` has WireGuard used. `existing` is where names are answered
+    on a node whose CNI configuration is somebody else's. `enter` is put before commands, to act in another network
+    namespace.
     """
 
     def __init__(
@@ -34,29 +38,36 @@ class NodeNetwork:
         conf_directory: Path,
         names: Server,
         proxy: "Proxy | None" = None,
+        securing: Securing | None = None,
+        existing: str = "",
         enter: Sequence[str] = (),
     ) -> None:
         self._bridge, self._data, self._conf = bridge, data_directory, conf_directory
-        self._forwarding = Forwarding(node, bridge, enter)
-        self._routing = Routing(node, bridge, enter)
+        self._existing = existing
+        self._forwarding = Forwarding(node, bridge, enter, joins=not existing)
+        self._routing = None if existing else Routing(node, bridge, enter, securing)
         self._announcing = Announcing(node, bridge, enter)
         self._health_ports = HealthPorts(node)
         self._names, self._proxy, self._enter = names, proxy, enter
-        self._gateway = ""
+        self._names_at = ""
         self._laid = asyncio.Event()
 
     async def lay(self, pod_cidr: str) -> None:
         """Has all there that pods of this range need to start. Raises `NetworkFailure`, `ValueError`, `OSError`."""
-        cni.lay(cni.PodNetwork(bridge=self._bridge, pod_cidr=pod_cidr, data_directory=self._data), self._conf)
-        await lay_bridge(self._bridge, pod_cidr, self._enter)
+        if self._existing:
+            await lay_existing(self._bridge, self._existing, self._conf, self._enter)
+        else:
+            cni.lay(cni.PodNetwork(bridge=self._bridge, pod_cidr=pod_cidr, data_directory=self._data), self._conf)
+            await lay_bridge(self._bridge, pod_cidr, self._enter)
         await self._forwarding.lay([str(one) for one in cni.ranges(pod_cidr)])
-        self._gateway = cni.gateway(pod_cidr)
+        self._names_at = self._existing or cni.gateway(pod_cidr)
         self._laid.set()
 
     def update(self, state: NetworkState) -> None:
         """What is known of the network of all nodes now."""
         self._forwarding.update(state)
-        self._routing.update(state)
+        if self._routing is not None:
+            self._routing.update(state)
         self._announcing.update(state)
         self._health_ports.update(state)
         if self._proxy is not None:
@@ -74,7 +85,8 @@ class NodeNetwork:
 
     def moved(self) -> None:
         """An address of the node has come or gone."""
-        self._routing.moved()
+        if self._routing is not None:
+            self._routing.moved()
 
     def placed(self, uid: str, addresses: tuple[str, ...]) -> None:
         """A pod of this node has these addresses; none when it is gone."""
@@ -84,7 +96,8 @@ class NodeNetwork:
         """Until cancelled; everything stays as it is then."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._forwarding.run(), name="forwarding")
-            tasks.create_task(self._routing.run(), name="routing")
+            if self._routing is not None:
+                tasks.create_task(self._routing.run(), name="routing")
             tasks.create_task(self._announcing.run(), name="announcing")
             tasks.create_task(self._health_ports.run(), name="health-ports")
             tasks.create_task(self._answer_names(tasks), name="names")
@@ -92,11 +105,11 @@ class NodeNetwork:
                 tasks.create_task(self._proxy.run(), name="ingress")
 
     async def _answer_names(self, tasks: asyncio.TaskGroup) -> None:
-        """At the pods' gateway, which is another one when the node gets another range."""
+        """At the pods' gateway, which is another one when the node gets another range; or where we are told."""
         answering: asyncio.Task[None] | None = None
         while True:
             await self._laid.wait()
             self._laid.clear()
             if answering is not None:
                 answering.cancel()
-            answering = tasks.create_task(self._names.run(self._gateway), name="names-server")
+            answering = tasks.create_task(self._names.run(self._names_at), name="names-server")

@@ -9,6 +9,7 @@ from contextlib import suppress
 from nodeagent.network.announcing import device_name
 from nodeagent.network.commands import NetworkFailure, run
 from nodeagent.network.routing import protocol, tunnel_name
+from nodeagent.network.securing import secured_name
 
 
 async def remove(bridge: str, enter: Sequence[str] = ()) -> None:
@@ -23,7 +24,7 @@ async def remove(bridge: str, enter: Sequence[str] = ()) -> None:
         if (await run((*enter, "ip", family, "route", "show", *ours))).strip():
             await run((*enter, "ip", family, "route", "flush", *ours))
     links = {link["ifname"] for link in json.loads(await run((*enter, "ip", "-json", "link")) or "[]")}
-    for name in links & {bridge, tunnel_name(bridge), device_name(bridge)}:
+    for name in links & {bridge, tunnel_name(bridge), device_name(bridge), secured_name(bridge)}:
         with suppress(NetworkFailure):  # gone meanwhile
             await run((*enter, "ip", "link", "delete", name))
     for program in ("iptables", "ip6tables"):

@@ -1,7 +1,8 @@
 """Which way the pods of other nodes are reached: pure, from the nodes and this node's own links.
 
-A node on a link of ours is the gateway to its pods (`host-gw`); any other is reached through a VXLAN tunnel, RFC 7348,
-whose hardware addresses follow from the nodes' names, so that nothing has to be exchanged or learnt.
+A node on a link of ours is the gateway to its pods (`host-gw`); any other is reached through WireGuard, where both have
+told their keys, or else a VXLAN tunnel, RFC 7348, whose hardware addresses follow from the nodes' names, so that
+nothing has to be exchanged or learnt.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from nodeagent.network.wireguard import OVERHEAD, SecuredPeer, secured_peer
 from schemas.network import NetworkNode
 
 
@@ -19,10 +21,14 @@ class Link(msgspec.Struct, frozen=True):
 
     device: str
     addresses: tuple[str, ...]
+    mtu: int = 1500
 
 
 class Route(msgspec.Struct, frozen=True, order=True):
-    """`via` is on the link though no address of ours is in its network (`onlink`), where it is a tunnel's."""
+    """`via` is on the link though no address of ours is in its network (`onlink`), where it is a tunnel's.
+
+    It is empty where the device knows by itself whom to send to.
+    """
 
     destination: str
     via: str
@@ -39,13 +45,28 @@ class Peer(msgspec.Struct, frozen=True, order=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """`source`: the address that tunnels leave from; `own`: this node's addresses inside of them."""
+    """`source`: the address that tunnels leave from; `own`: this node's addresses inside of them.
+
+    `secured` are the ends of those that WireGuard guards, whose packets are at most `mtu` long.
+    """
 
     routes: tuple[Route, ...] = ()
     peers: tuple[Peer, ...] = ()
     source: str = ""
     own: tuple[str, ...] = ()
     hardware: str = ""
+    secured: tuple[SecuredPeer, ...] = ()
+    mtu: int = 0
+
+
+class Own(msgspec.Struct, frozen=True):
+    """This node's WireGuard device, and its key; both are empty where it has none."""
+
+    device: str = ""
+    public_key: str = ""
+
+
+NOTHING = Own()
 
 
 def links(devices: Iterable[Mapping[str, Any]], besides: set[str]) -> list[Link]:
@@ -56,14 +77,20 @@ def links(devices: Iterable[Mapping[str, Any]], besides: set[str]) -> list[Link]
             f"{one['local']}/{one['prefixlen']}" for one in each.get("addr_info", ()) if one.get("scope") == "global"
         )
         if addresses and each["ifname"] not in besides:
-            found.append(Link(each["ifname"], addresses))
+            found.append(Link(each["ifname"], addresses, each.get("mtu", 1500)))
     return found
 
 
-def plan(node: str, nodes: Mapping[str, NetworkNode], links: Sequence[Link], tunnel: str) -> Plan:
-    """The ways to all nodes that have an address and a range of pods. `tunnel` is the name of the tunnels' device."""
+def plan(node: str, nodes: Mapping[str, NetworkNode], links: Sequence[Link], tunnel: str, guard: Own = NOTHING) -> Plan:
+    """The ways to all nodes that have an address and a range of pods. `tunnel` is the name of the tunnels' device.
+
+    WireGuard is used once the others know our key.
+    """
+    own = next((one for one in nodes.values() if one.name == node), NetworkNode(node))
+    guards = bool(guard.public_key) and own.public_key == guard.public_key
     routes: list[Route] = []
     peers: list[Peer] = []
+    secured: list[SecuredPeer] = []
     for other in nodes.values():
         if other.name == node:
             continue
@@ -72,19 +99,21 @@ def plan(node: str, nodes: Mapping[str, NetworkNode], links: Sequence[Link], tun
         reached = {route.destination for route in direct}
         far = tuple(one for one in other.pod_cidrs if one not in reached)
         address = next((one for one in other.addresses if _source(one, links)), "")
-        if far and address:
+        if far and address and guards and other.public_key:
+            secured.append(secured_peer(other.public_key, far, _source(address, links), address))
+            routes += [Route(one, "", guard.device) for one in far]
+        elif far and address:
             gateways = tuple(_inside(one) for one in far)
             peers.append(Peer(hardware_address(other.name), address, gateways))
             routes += [Route(one, gateway, tunnel, True) for one, gateway in zip(far, gateways, strict=True)]
-    if not peers:
-        return Plan(tuple(sorted(routes)))
-    own = next((one for one in nodes.values() if one.name == node), NetworkNode(node))
     return Plan(
         routes=tuple(sorted(routes)),
         peers=tuple(sorted(peers)),
-        source=_source(peers[0].address, links),
-        own=tuple(_inside(one) for one in own.pod_cidrs),
-        hardware=hardware_address(node),
+        source=_source(peers[0].address, links) if peers else "",
+        own=tuple(_inside(one) for one in own.pod_cidrs) if peers or secured else (),
+        hardware=hardware_address(node) if peers else "",
+        secured=tuple(sorted(secured)),
+        mtu=min(link.mtu for link in links) - OVERHEAD if secured else 0,
     )
 
 

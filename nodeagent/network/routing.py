@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from zlib import crc32
 
 from nodeagent.network.commands import NetworkFailure, batch, ip
-from nodeagent.network.routes import Link, Plan, links, plan
+from nodeagent.network.routes import Link, Own, Plan, links, plan
+from nodeagent.network.securing import Secured, Securing, remove, secured_name
 from nodeagent.network.state import NetworkState
 
 log = logging.getLogger(__name__)
@@ -20,11 +21,16 @@ RETRY_SECONDS = (1.0, 60.0)
 
 
 class Routing:
-    """`bridge` is the pods' own, which is no link to other nodes. `enter` is put before commands."""
+    """`bridge` is the pods' own, which is no link to other nodes. `enter` is put before commands.
 
-    def __init__(self, node: str, bridge: str, enter: Sequence[str] = ()) -> None:
+    `securing` has WireGuard used, where both nodes can.
+    """
+
+    def __init__(self, node: str, bridge: str, enter: Sequence[str] = (), securing: Securing | None = None) -> None:
         self._node, self._bridge, self._enter = node, bridge, enter
         self._tunnel, self._protocol = tunnel_name(bridge), protocol(bridge)
+        self._securing = securing
+        self._guard = Own(securing.device, securing.public_key) if securing else Own()
         self._state = NetworkState()
         self._done: Plan | None = None
         self._changed = asyncio.Event()
@@ -55,33 +61,43 @@ class Routing:
                 patience = min(2 * patience, RETRY_SECONDS[1])
 
     async def _bring_up_to_date(self) -> None:
-        wanted = plan(self._node, self._state.nodes, await self._links(), self._tunnel)
+        wanted = plan(self._node, self._state.nodes, await self._links(), self._tunnel, self._guard)
         if wanted == self._done:
             return
         if wanted.peers:
             await self._lay_tunnels(wanted)
         elif self._done is None or self._done.peers:
             await self._remove_tunnels()
+        await self._secure(wanted)
         stale = await self._present() - {route.destination for route in wanted.routes}
         lines = [f"route del {destination} proto {self._protocol}" for destination in sorted(stale)]
         lines += [
-            f"route replace {one.destination} via {one.via} dev {one.device} proto {self._protocol}"
-            + (" onlink" if one.onlink else "")
+            f"route replace {one.destination}{f' via {one.via}' if one.via else ''} dev {one.device}"
+            f" proto {self._protocol}{' onlink' if one.onlink else ''}"
             for one in wanted.routes
         ]
         await batch("ip", lines, self._enter)
         if self._done != wanted:
-            log.info("routes to other nodes routes=%d tunnels=%d", len(wanted.routes), len(wanted.peers))
+            counts = len(wanted.routes), len(wanted.peers), len(wanted.secured)
+            log.info("routes to other nodes routes=%d tunnels=%d secured=%d", *counts)
         self._done = wanted
 
     async def _links(self) -> list[Link]:
         """Those that lead to other machines: up, and none of ours."""
-        return links(await ip("addr", "show", "up", enter=self._enter), {self._bridge, self._tunnel})
+        return links(
+            await ip("addr", "show", "up", enter=self._enter), {self._bridge, self._tunnel, secured_name(self._bridge)}
+        )
 
     async def _present(self) -> set[str]:
         routes = await ip("route", "show", "proto", str(self._protocol), enter=self._enter)
         routes += await ip("-6", "route", "show", "proto", str(self._protocol), enter=self._enter)
         return {one["dst"] for one in routes}
+
+    async def _secure(self, wanted: Plan) -> None:
+        if self._securing is not None and wanted.secured:
+            await self._securing.lay(Secured(wanted.secured, wanted.own, wanted.mtu))
+        elif self._done is None or self._done.secured:
+            await remove(secured_name(self._bridge), self._enter)
 
     async def _lay_tunnels(self, wanted: Plan) -> None:
         name = self._tunnel

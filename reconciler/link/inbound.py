@@ -13,6 +13,7 @@ from msgspec import structs
 from reconciler.controllers import nodettl
 from reconciler.controllers.imagewait import STATES
 from reconciler.controllers.volumes import localpath
+from reconciler.link.network import PUBLIC_KEY
 from reconciler.store.changes import Change, Create, Delete, Emit, Update, UpdateStatus
 from reconciler.store.view import View
 from schemas.conditions import find, updated
@@ -58,7 +59,7 @@ def node_changes(
     changes: list[Change] = []
     status = node.status
     if online and report:
-        metadata = _with_images(_relabelled(node.metadata, report.labels, now), report)
+        metadata = _with_key(_with_images(_relabelled(node.metadata, report.labels, now), report), report)
         if metadata != node.metadata:
             changes.append(Update(structs.replace(node, metadata=metadata)))
         status = structs.replace(report.status, conditions=_merged(node.status, report.status.conditions, now))
@@ -121,7 +122,7 @@ def event_changes(node: str, batch: EventBatch, view: View) -> Sequence[Change]:
 
 def _new_node(name: str, report: NodeReport, now: datetime) -> Node:
     bare = ObjectMeta(name=name, annotations=nodettl.ANNOTATIONS)
-    metadata = _with_images(_relabelled(bare, report.labels, now), report)
+    metadata = _with_key(_with_images(_relabelled(bare, report.labels, now), report), report)
     status = structs.replace(report.status, conditions=_merged(NodeStatus(), report.status.conditions, now))
     return Node(metadata=metadata, spec=NodeSpec(taints=report.taints), status=status)
 
@@ -154,6 +155,15 @@ def _with_images(metadata: ObjectMeta, report: NodeReport) -> ObjectMeta:
     if report.images is not None:
         annotations[STATES] = msgspec.json.encode(report.images, order="sorted").decode()
     return metadata if annotations == metadata.annotations else structs.replace(metadata, annotations=annotations)
+
+
+def _with_key(metadata: ObjectMeta, report: NodeReport) -> ObjectMeta:
+    """By which the other nodes reach its pods, where it has a WireGuard device."""
+    if metadata.annotations.get(PUBLIC_KEY, "") == report.public_key:
+        return metadata
+    others = {key: value for key, value in metadata.annotations.items() if key != PUBLIC_KEY}
+    given = {PUBLIC_KEY: report.public_key} if report.public_key else {}
+    return structs.replace(metadata, annotations=others | given)
 
 
 def _unknown(status: NodeStatus) -> Sequence[NodeCondition]:

@@ -56,6 +56,15 @@ def test_volumes_that_are_gone_are_told_with_the_node_and_once() -> None:
     assert taken(box) == []
 
 
+def test_the_nodes_key_goes_with_every_report() -> None:
+    box = outbox()
+    box.public_key("key")
+    for version in ("1", "2"):
+        box.node(NodeStatus(), {}, (), version)
+        (message,) = box.take()
+        assert decode(message.payload, NodeReport).public_key == "key"
+
+
 def test_how_wanted_images_stand_is_reported_once_and_not_before_it_is_known() -> None:
     box = outbox()
     box.node(NodeStatus(), {}, (), "1")
