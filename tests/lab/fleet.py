@@ -154,12 +154,12 @@ class Fleet:
     def running(self, node: str) -> dict[str, int]:
         """Containers that run on the node (sandboxes left out), id → process id, asked of containerd itself."""
         ctr = ["ctr", "-a", self._socket(node), "-n", "k8s.io"]
-        tasks = subprocess.run([*ctr, "tasks", "ls"], capture_output=True, text=True, timeout=20)
+        tasks = subprocess.run([*ctr, "tasks", "ls"], capture_output=True, text=True, timeout=60)
         listed = subprocess.run(
             [*ctr, "containers", "ls", "-q", 'labels."io.cri-containerd.kind"==container'],
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=60,
         )
         if tasks.returncode or listed.returncode:
             raise ValueError(tasks.stderr + listed.stderr)

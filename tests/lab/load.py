@@ -13,7 +13,7 @@ from collections import Counter
 
 TOGETHER = 64
 """Connections at once, at most."""
-PATIENCE = 5.0
+PATIENCE = 15.0
 
 
 class Clients:

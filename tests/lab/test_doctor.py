@@ -1,7 +1,7 @@
 """The doctor on machines that are not well: a containerd as Docker's packages ship it, and a broker that is choosy."""
 
 import json
-import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -83,7 +83,9 @@ def test_a_broker_is_asked_with_the_nodes_own_password(machine: Machine, tmp_pat
     subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "n1", "right"], check=True)
     passwords.chmod(0o644)
     tmp_path.chmod(0o755)
-    port = 20000 + os.getpid() % 20000
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     (tmp_path / "broker.conf").write_text(
         f"listener {port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\nuser root\n"
     )

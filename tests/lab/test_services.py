@@ -170,7 +170,7 @@ def test_datagrams_find_the_next_endpoint_when_one_has_gone(fleet: Fleet) -> Non
         else:
             (fleet.manifests / "echo.yaml").unlink(missing_ok=True)
     for client in (inside, outside):
-        client.communicate(timeout=10)
+        client.communicate(timeout=60)
 
 
 def test_an_endpoint_that_is_not_ready_any_more_gets_no_connection_and_none_fails(fleet: Fleet) -> None:

@@ -121,14 +121,14 @@ async def test_a_folder_counts_as_seen_when_what_it_declares_is_committed(tmp_pa
     async with open_cluster(tmp_path) as cluster:
         sync = ManifestSync(cluster, tmp_path / "m", clock=daemon.now)
         async with running(sync.run()):
-            await asyncio.wait_for(sync.seen.wait(), 5)
+            await asyncio.wait_for(sync.seen.wait(), 60)
             assert cluster.cache.get(ConfigMap, "default", "c")
 
 
 async def test_a_folder_that_is_not_there_is_not_seen(tmp_path: Path) -> None:
     async with open_cluster(tmp_path) as cluster:
         sync = ManifestSync(cluster, tmp_path / "missing", clock=daemon.now)
-        async with running(sync.run()), asyncio.timeout(5):
+        async with running(sync.run()), asyncio.timeout(60):
             while not sync.status.counts.passes:
                 await asyncio.sleep(0.005)
             assert not sync.seen.is_set()

@@ -37,7 +37,7 @@ async def test_a_store_without_nodes_tells_the_fleet_nothing_before_the_folder_i
             await cluster.apply([Create(node("n1"))])  # even should one become known meanwhile
             assert not link.started
             folder.seen.set()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while not link.started:
                     await asyncio.sleep(0)
 

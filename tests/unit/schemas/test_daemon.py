@@ -57,8 +57,8 @@ async def test_the_end_of_a_process_is_told_without_polling() -> None:
     await asyncio.sleep(0)
     assert not waiting.done()
     closed(process)
-    await asyncio.wait_for(waiting, 5)
-    await asyncio.wait_for(ended(process.pid), 5)
+    await asyncio.wait_for(waiting, 60)
+    await asyncio.wait_for(ended(process.pid), 60)
 
 
 def test_logs_are_one_json_object_a_line_where_asked(tmp_path: Path) -> None:

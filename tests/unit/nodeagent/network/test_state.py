@@ -93,7 +93,7 @@ async def test_a_node_that_lacks_something_asks_again(tmp_path: Path, monkeypatc
     node = Feed(tmp_path, lambda _: None)
     node.begin(asked.set)
     node.said("", digest({WEB: payload(WEB)}))
-    await asyncio.wait_for(asked.wait(), 5)
+    await asyncio.wait_for(asked.wait(), 60)
     node.said(WEB, payload(WEB))
     node.said("", digest({WEB: payload(WEB)}))
     assert set(node.state.services) == {WEB}

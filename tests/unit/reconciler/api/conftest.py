@@ -77,7 +77,7 @@ class Served:
 
     async def try_kubectl(self, *arguments: str, stdin: str = "") -> Said:
         process = await self.start_kubectl(*arguments)
-        out, err = await asyncio.wait_for(process.communicate(stdin.encode()), 30)
+        out, err = await asyncio.wait_for(process.communicate(stdin.encode()), 60)
         return Said(process.returncode or 0, out.decode(), err.decode())
 
     async def kubectl(self, *arguments: str, stdin: str = "") -> Said:
@@ -93,7 +93,7 @@ class Served:
         """Waits for the cluster to be so."""
         changed = asyncio.Event()
         unsubscribe = self.cluster.cache.subscribe(lambda _: changed.set())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not condition():
                 changed.clear()
                 await changed.wait()

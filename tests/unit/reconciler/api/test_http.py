@@ -383,7 +383,7 @@ async def test_a_watch_that_is_cut_and_resumed_tells_every_change_once_and_in_or
                         break
         return found
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         found, _ = await asyncio.gather(follow(), write())
     assert found == [
         (event.type, event.object.metadata.name, event.revision) for event in served.cluster.cache.since(revision)
@@ -407,7 +407,7 @@ async def test_a_client_that_goes_ends_its_watch(served: Served, http: Http) -> 
             gone.set()
 
     look()
-    await asyncio.wait_for(gone.wait(), 5)
+    await asyncio.wait_for(gone.wait(), 60)
 
 
 async def test_a_fault_of_ours_is_answered_and_logged_once(

@@ -76,7 +76,7 @@ async def test_get_watches(served: Served) -> None:
     line = '-o=jsonpath={.type} {.object.metadata.name}{"\\n"}'
     process = await served.start_kubectl("get", "cm", "-w", "--output-watch-events", line)
     assert process.stdout is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert await process.stdout.readline() == b"ADDED settings\n"
         await served.apply(Create(config_map("late")))
         await served.apply(Delete(Ref("ConfigMap", "default", "late")))
@@ -141,5 +141,5 @@ async def test_wait_ends_when_the_condition_holds(served: Served) -> None:
     condition = {"type": "Available", "status": "True"}
     status = msgspec.convert({"conditions": [condition]}, type(deployment.status))
     await served.apply(UpdateStatus(msgspec.structs.replace(deployment, status=status)))
-    out, _ = await asyncio.wait_for(process.communicate(), 25)
+    out, _ = await asyncio.wait_for(process.communicate(), 60)
     assert out == b"deployment.apps/web condition met\n"

@@ -139,11 +139,11 @@ async def test_a_rollout_is_followed_to_its_end(served: Served) -> None:
     deployment = served.find("Deployment", "web")
     process = await served.start_kubectl("rollout", "status", "deploy/web", "--timeout=20s")
     assert process.stdout is not None
-    assert b"Waiting for deployment spec update" in await asyncio.wait_for(process.stdout.readline(), 20)
+    assert b"Waiting for deployment spec update" in await asyncio.wait_for(process.stdout.readline(), 60)
     whole = {"observedGeneration": 1, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2, "readyReplicas": 2}
     status = msgspec.convert(whole, type(deployment.status))
     await served.apply(UpdateStatus(msgspec.structs.replace(deployment, status=status)))
-    out, _ = await asyncio.wait_for(process.communicate(), 20)
+    out, _ = await asyncio.wait_for(process.communicate(), 60)
     assert b"successfully rolled out" in out
 
 
@@ -167,7 +167,7 @@ async def test_delete_waits_until_the_pod_is_gone(served: Served) -> None:
     assert (await served.kubectl("get", "pods")).rows[1][2] == "Terminating"
     assert process.returncode is None
     await served.apply(Delete(Ref("Pod", "default", "web"), grace_seconds=0))
-    out, err = await asyncio.wait_for(process.communicate(), 20)
+    out, err = await asyncio.wait_for(process.communicate(), 60)
     assert (out, err) == (b'pod "web" deleted from default namespace\n', b"")
 
 
@@ -191,5 +191,5 @@ async def test_a_node_is_drained(served: Served) -> None:
     assert ending.deletion_grace_period_seconds == 3
     assert ending.deletion_timestamp > datetime.now(UTC)
     await served.apply(Delete(Ref("Pod", "default", "web"), grace_seconds=0))
-    out, _ = await asyncio.wait_for(process.communicate(), 25)
+    out, _ = await asyncio.wait_for(process.communicate(), 60)
     assert b"node/n1 drained" in out

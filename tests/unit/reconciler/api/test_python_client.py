@@ -85,7 +85,7 @@ async def test_a_leader_is_elected_and_followed_by_another(api: client.ApiClient
     assert await in_thread(first.try_acquire_or_renew)
     assert not await in_thread(second.try_acquire_or_renew)
     assert await in_thread(first.try_acquire_or_renew)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await in_thread(second.try_acquire_or_renew):
             await asyncio.sleep(0.1)
     assert not await in_thread(first.try_acquire_or_renew)

@@ -58,7 +58,7 @@ async def test_what_was_there_before_the_start_is_looked_at_once(tmp_path: Path)
     async with open_cluster(tmp_path) as cluster:
         await cluster.apply((Create(config("a")), Create(config("b"))))
         loop = ControllerLoop(cluster, (Controller("look", of_configs, look),))
-        async with running(loop.run()), asyncio.timeout(5):
+        async with running(loop.run()), asyncio.timeout(60):
             while seen.total() < 2 or not loop.idle:
                 await asyncio.sleep(0)
         assert seen == {"a": 1, "b": 1}
@@ -145,7 +145,7 @@ async def test_a_key_comes_again_when_it_has_asked_to(tmp_path: Path) -> None:
     async with open_cluster(tmp_path) as cluster:
         await cluster.apply((Create(config("a")),))
         loop = ControllerLoop(cluster, (Controller("later", of_configs, later),))
-        async with running(loop.run()), asyncio.timeout(5):
+        async with running(loop.run()), asyncio.timeout(60):
             await done.wait()
         assert loop.statistics().delayed == 0
 
@@ -162,7 +162,7 @@ async def test_what_waits_for_a_time_is_looked_at_when_the_clock_was_set(tmp_pat
     async with open_cluster(tmp_path) as cluster:
         await cluster.apply((Create(config("a")),))
         loop = ControllerLoop(cluster, (Controller("wait", of_configs, wait),), lambda: now)
-        async with running(loop.run()), asyncio.timeout(5):
+        async with running(loop.run()), asyncio.timeout(60):
             while not seen:
                 await asyncio.sleep(0)
             now = START + timedelta(hours=2)
@@ -178,12 +178,12 @@ async def test_nothing_is_written_once_the_cluster_is_at_rest(tmp_path: Path) ->
         async with running(first.run()):
             await cluster.apply((Create(deployment(3)),))
             await until(lambda: len(cluster.cache.list(Pod)) == 3, cluster)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while not first.idle:
                     await asyncio.sleep(0)
         revision = cluster.cache.revision
         second = ControllerLoop(cluster, controllers(ControllerSettings()))
-        async with running(second.run()), asyncio.timeout(5):
+        async with running(second.run()), asyncio.timeout(60):
             while not second.statistics().reconciled or not second.idle:
                 await asyncio.sleep(0)
         assert cluster.cache.revision == revision

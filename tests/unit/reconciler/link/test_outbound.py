@@ -46,7 +46,7 @@ class Told:
         self.outbound.settled = lambda node: settled.set()
         self.outbound.begin(self.publish, room)
         task = asyncio.create_task(self.outbound.run())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await settled.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -13,7 +13,7 @@ Watch = AsyncIterator[tuple[Change, ...]]
 
 
 async def next_of(watch: Watch) -> tuple[Change, ...]:
-    return await asyncio.wait_for(anext(watch), 5)
+    return await asyncio.wait_for(anext(watch), 60)
 
 
 async def test_what_was_put_is_read_with_its_first_and_last_revision(store: Store) -> None:

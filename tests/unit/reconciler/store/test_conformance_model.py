@@ -40,7 +40,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     def run(self, awaitable: Awaitable[Result]) -> Result:
         async def limited() -> Result:
-            return await asyncio.wait_for(awaitable, 10)
+            return await asyncio.wait_for(awaitable, 60)
 
         return self.loop.run_until_complete(limited())
 

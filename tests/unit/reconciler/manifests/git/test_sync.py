@@ -92,7 +92,7 @@ async def test_a_repository_that_is_away_leaves_what_it_held_over_a_restart(
         await source.shows(first)
     away = remote.directory.rename(tmp_path / "away")
     async with following(cluster, tmp_path / "git", settings(remote)) as source:
-        await asyncio.wait_for(source.sync.ready.wait(), 10)
+        await asyncio.wait_for(source.sync.ready.wait(), 60)
         await source.says("no repository is there: check the URL")
         assert (source.commit, source.read("a.yaml")) == (first, "a: 1\n")
         assert source.sync.status.fetched is not None

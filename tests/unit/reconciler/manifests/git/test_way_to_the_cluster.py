@@ -23,7 +23,7 @@ from tests.unit.reconciler.manifests.git.builders import Follower, Remote, follo
 @asynccontextmanager
 async def reconciling(cluster: Cluster, directory: Path, chosen: GitSettings) -> AsyncIterator[tuple[Follower, Lab]]:
     async with following(cluster, directory / "git", chosen) as source:
-        await asyncio.wait_for(source.sync.ready.wait(), 30)
+        await asyncio.wait_for(source.sync.ready.wait(), 60)
         memory = directory / "memory.json"
         async with syncing(cluster, source.sync.folder, memory=memory, limits=Limits(count=2)) as lab:
             yield source, lab
@@ -145,7 +145,7 @@ async def test_killed_at_any_step_it_shows_whole_commits_and_goes_on(
         remote.commit({"a.yaml": text, "b.yaml": text})
         counted.begin(life)
         async with following(cluster, git, settings(remote)):
-            await asyncio.wait_for(counted.reached.wait(), 30)
+            await asyncio.wait_for(counted.reached.wait(), 60)
         if (git / "shown").exists():
             assert (git / "shown" / "a.yaml").read_text() == (git / "shown" / "b.yaml").read_text()
     assert (git / "shown").exists()
