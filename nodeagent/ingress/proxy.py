@@ -5,6 +5,7 @@ one before stays. Certificates lie on memory alone.
 """
 
 import asyncio
+import hashlib
 import logging
 import os
 import pwd
@@ -26,6 +27,8 @@ GATHER_SECONDS = 0.3
 """A reload costs a process start: changes that come together are one."""
 RETRY_SECONDS = (1.0, 60.0)
 CONFIGURATION, MASTER = "haproxy.cfg", "haproxy.pid"
+USED = "used"
+"""Names what the proxy has taken on last. The files alone do not tell: an agent may be killed after writing them."""
 
 
 class Proxy:
@@ -76,7 +79,8 @@ class Proxy:
         before = {name: path.read_text() for name in wanted if (path := self._directory / name).exists()}
         master = master_of(self._directory)
         self._watch(master)
-        if before != wanted or master is None:
+        digest = hashlib.sha256(repr(sorted(wanted.items())).encode()).hexdigest()
+        if before != wanted or master is None or _text(self._directory / USED) != digest:
             for name, text in wanted.items():
                 write_if_changed(self._directory / name, text)
             try:
@@ -86,6 +90,7 @@ class Proxy:
                     write_if_changed(self._directory / name, text)
                 raise
             await self._use(master)
+            write_if_changed(self._directory / USED, digest)
         self._tell(faults)
         for path in self._directory.glob("*.pem"):
             if path.name not in wanted:
@@ -144,7 +149,8 @@ class Proxy:
         part.touch(mode=0o600)
         part.write_text(pem)
         try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(part)
+            # Without a password OpenSSL would ask at the terminal for that of an encrypted key, and wait.
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(part, password=lambda: "")
         except ssl.SSLError as error:
             return f"`tls.crt` and `tls.key` are no certificate with its key: {error.reason or error}"
         finally:
@@ -173,6 +179,13 @@ def stop(directory: Path) -> None:
     master = master_of(directory)
     if master is not None:
         os.kill(master, SIGTERM)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
 
 
 def _user() -> str:
