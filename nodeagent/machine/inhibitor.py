@@ -39,6 +39,8 @@ COMMAND = (
 PROGRAMS = ("setpriv", "systemd-inhibit", "busctl")
 SETTINGS = Path("/etc/systemd/logind.conf.d/99-wherry.conf")
 RETRY_SECONDS = 30.0
+STANDS_SECONDS = 10.0
+"""logind gives no lock while the machine goes down. Who has one for so long knows that it does not, or no more."""
 MAX_LINE = 64 * 1024
 _BEGINS = re.compile(rb'PrepareForShutdown.*"data":\[(true|false)\]')
 
@@ -57,6 +59,7 @@ class Inhibitor:
     ) -> None:
         self._seconds, self._down, self._up = seconds, down, up
         self._command, self._settings = command, settings
+        self._is_down = False
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -99,18 +102,31 @@ class Inhibitor:
             log.warning("cannot hold up the machine's shutdown error=%s", error)
             return False
         assert process.stdout is not None
+        stands = asyncio.get_running_loop().call_later(STANDS_SECONDS, self._stands)
         try:
             while line := await process.stdout.readline():
                 found = _BEGINS.search(line)
                 if found and found[1] == b"true":
                     log.warning("the machine goes down: ending pods")
+                    self._is_down = True
+                    stands.cancel()
                     await self._down()
                     return True
                 if found:
                     self._up()
             return False
+        except ValueError:
+            return False  # a line longer than any that is meant for us
         finally:
+            stands.cancel()
             # Both of them: the lock is let go with the last.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
             await process.wait()
+
+    def _stands(self) -> None:
+        """Whether it was called off is asked, too, since nobody listened after the lock was let go."""
+        if self._is_down:
+            self._is_down = False
+            log.info("the machine does not go down")
+            self._up()

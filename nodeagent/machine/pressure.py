@@ -76,6 +76,7 @@ class Pressure:
         self._wake = asyncio.Event()
         self._walk_again = 0.0
         self._leaving: tuple[str, float] = ("", 0.0)
+        self._in_vain: tuple[Threshold, frozenset[str]] | None = None
 
     @property
     def conditions(self) -> frozenset[str]:
@@ -117,7 +118,9 @@ class Pressure:
         if await self._hold_to_limits(now):
             return
         threshold = due(self._standing, now)
-        if threshold is not None and not self._is_leaving(now):
+        if threshold is None:
+            self._in_vain = None
+        elif not self._is_leaving(now):
             await self._relieve(threshold, now)
 
     def _say(self, before: frozenset[str]) -> None:
@@ -156,11 +159,15 @@ class Pressure:
     # The node as a whole.
 
     async def _relieve(self, threshold: Threshold, now: float) -> None:
+        """Where nobody could be evicted it is not said and measured again for the same pods: a full disk is spared."""
         resource = RESOURCES[threshold.signal]
-        self._tell("Warning", "EvictionThresholdMet", f"Attempting to reclaim {resource}")
-        log.warning("eviction threshold met signal=%s soft=%s", threshold.signal, threshold.grace is not None)
+        asked = threshold, frozenset(state.uid for state in self._pods.active())
+        is_news = asked != self._in_vain
+        if is_news:
+            self._tell("Warning", "EvictionThresholdMet", f"Attempting to reclaim {resource}")
+            log.warning("eviction threshold met signal=%s soft=%s", threshold.signal, threshold.grace is not None)
         is_disk = CONDITIONS[threshold.signal] == "DiskPressure"
-        if is_disk and await self._reclaim(threshold):
+        if (is_disk and await self._reclaim(threshold)) or not is_news:
             return
         uses = await self._measure(self._pods.active(), files=is_disk, pids=threshold.signal == PIDS)
         found = self._amounts().observations().get(threshold.signal)
@@ -169,13 +176,15 @@ class Pressure:
             if self._evict(use.pod, Failure(EVICTED, low_message(use, threshold, found), grace)):
                 self._leaving = (use.pod.metadata.uid, now)
                 return
+        self._in_vain = asked
         log.warning("no pod is left that may be evicted signal=%s", threshold.signal)
 
     async def _reclaim(self, threshold: Threshold) -> bool:
         """What nobody needs: dead containers, then images. True when that was enough."""
         await self._pods.remove_dead()
         freed = await self._free_images()
-        log.info("removed what nobody needs signal=%s image_bytes=%d", threshold.signal, freed)
+        if freed:
+            log.info("removed images that nobody needs signal=%s bytes=%d", threshold.signal, freed)
         return not is_met(threshold, self._amounts().observations(), with_reclaim=True)
 
     def _evict(self, pod: Pod, failure: Failure) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from nodeagent.machine import inhibitor
 from nodeagent.machine.inhibitor import Inhibitor
 
 SIGNAL = '{"type":"signal","member":"PrepareForShutdown","payload":{"type":"b","data":[%s]}}'
@@ -15,11 +16,12 @@ SIGNAL = '{"type":"signal","member":"PrepareForShutdown","payload":{"type":"b","
 
 class Held:
     def __init__(self, tmp_path: Path, lines: Sequence[str]) -> None:
-        """The program says these lines, and then holds on until it is ended; `pid` is its file."""
+        """The program says these lines, when it runs first, and holds on until it is ended; `pid` is its file."""
         self.happened: list[str] = []
         self.pid = tmp_path / "pid"
-        script = f"import os,time\nopen({str(self.pid)!r},'w').write(str(os.getpid()))\n"
-        script += "".join(f"print({line!r}, flush=True)\n" for line in lines) + "time.sleep(600)\n"
+        script = f"import os,time\nfirst = not os.path.exists({str(self.pid)!r})\n"
+        script += f"open({str(self.pid)!r},'w').write(str(os.getpid()))\n"
+        script += "".join(f"if first: print({line!r}, flush=True)\n" for line in lines) + "time.sleep(600)\n"
         self.inhibitor = Inhibitor(
             30,
             down=self._down,
@@ -78,6 +80,18 @@ async def test_a_shutdown_that_is_called_off_is_told(tmp_path: Path) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await ended(held)
+
+
+async def test_a_machine_that_stays_up_after_pods_were_ended_is_told_although_nobody_listened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inhibitor, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(inhibitor, "STANDS_SECONDS", 0.01)
+    held = Held(tmp_path, [SIGNAL % "true"])
+    task = asyncio.create_task(held.inhibitor.run())
+    await until(held, ["down", "up"])
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_where_there_is_no_systemd_it_is_said_and_nothing_is_held(

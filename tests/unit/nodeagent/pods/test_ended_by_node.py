@@ -225,3 +225,24 @@ def test_a_pod_that_is_still_ending_is_waited_for(play: Play) -> None:
         assert len(failing) == 1
 
     play(scene)
+
+
+def test_where_nobody_may_be_evicted_it_is_said_once(play: Play) -> None:
+    """What nobody needs is removed all the same, whenever there is some."""
+
+    async def scene(node: Node) -> None:
+        machine = Machine()
+        pressure = machine.pressure(node)
+        node.accept(pod(priority=2 * 10**9))
+        await until(node.is_ready)
+        machine.short_of_disk()
+        for _ in range(3):
+            await pressure.look()
+        assert machine.told == ["EvictionThresholdMet"]
+        assert machine.freed == 3
+        node.accept(pod(priority=2 * 10**9), pod("u2", "other", priority=2 * 10**9))
+        await until(lambda: "u2" in node.workers.states)
+        await pressure.look()
+        assert machine.told == ["EvictionThresholdMet"] * 2
+
+    play(scene)
