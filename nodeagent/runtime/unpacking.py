@@ -68,6 +68,10 @@ async def unpack(connection: Connection, snapshotter: str, image_id: str, header
         diff_ids = msgspec.json.decode(text, type=_Configuration).rootfs.diff_ids
     except msgspec.DecodeError as error:
         raise RuntimeFailure(f"its manifest cannot be read: {error}") from None
+    if len(manifest.layers) != len(diff_ids):
+        raise RuntimeFailure(
+            f"its manifest has {len(manifest.layers)} layers, its configuration {len(diff_ids)}: expected as many"
+        )
     parent = ""
     for layer, name in zip(manifest.layers, chain(diff_ids), strict=True):
         if not await _is_there(connection, snapshotter, name, headers):
