@@ -1,10 +1,10 @@
 """An update stops no pod before its node has the new image: whether a pod has to be left running for that. Pure.
 
 Nodes are told which images updates will need (`reconciler.link.readying`) and tell how these stand, which the link
-keeps in an annotation of the Node. Who replaces a pod asks here first. Nothing is waited for on a node whose agent
-tells nothing of images or is not there, and an image that its node has failed to get for too long is no reason any
-more: then it goes as it goes in Kubernetes, and an Event says so. So the time is bounded by the node, which alone knows
-whether a pull gets on.
+keeps in an annotation of the Node where there is something to tell. Who replaces a pod asks here first. Nothing is
+waited for on a node whose agent tells nothing of images or is not there, and an image that its node has failed to get
+for too long is no reason any more: then it goes as it goes in Kubernetes, and an Event says so. So the time is bounded
+by the node, which alone knows whether a pull gets on.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +20,12 @@ from schemas.messages import IMAGE_FAILED, IMAGE_PRESENT
 from schemas.meta import Object, Ref, controller_of
 
 STATES = "wherry.dev/images"
-"""Annotation of a Node: how each image stands that is wanted there ahead of its pods, as JSON."""
+"""Annotation of a Node: how each image stands that is wanted there ahead of its pods, as JSON. An agent that tells of
+them and has none to fetch has no annotation; `null` is of one that does not tell."""
+NOTHING_WANTED = "{}"
+NOT_TOLD = "null"
+AGENT_VERSION = "-wherry"
+"""Part of the kubelet version of a node that has an agent; others are nodes in name only."""
 
 
 def images_of(template: PodTemplateSpec | None) -> frozenset[str]:
@@ -67,10 +72,8 @@ def given_up(owner: Object, pod: Pod, template: PodTemplateSpec, view: View, com
 def _states(name: str, images: frozenset[str], view: View) -> Iterator[tuple[str, str]]:
     """How those of the images stand that the node has not got as far as the cluster knows; sorted."""
     node = view.get(Node, "", name) if images and name else None
-    if node is None or STATES not in node.metadata.annotations or not _is_ready(node):
-        return
-    states = _parsed(node.metadata.annotations[STATES])
-    if states is None:
+    states = _parsed(_told(node)) if node is not None and _is_ready(node) else None
+    if node is None or states is None:
         return
     there = {name for image in node.status.images for name in image.names}
     for image in sorted(images):
@@ -78,12 +81,19 @@ def _states(name: str, images: frozenset[str], view: View) -> Iterator[tuple[str
             yield image, states.get(image, "")
 
 
+def _told(node: Node) -> str:
+    """As the annotation would say it."""
+    info = node.status.node_info
+    has_agent = info is not None and AGENT_VERSION in info.kubelet_version
+    return node.metadata.annotations.get(STATES, NOTHING_WANTED if has_agent else NOT_TOLD)
+
+
 @lru_cache(maxsize=4096)
 def _parsed(written: str) -> Mapping[str, str] | None:
     try:
         return msgspec.json.decode(written, type=dict[str, str])
     except msgspec.DecodeError:
-        return None  # written by a person, and no reason to stop an update
+        return None  # the agent does not tell; or written by a person, and no reason to stop an update
 
 
 def _is_ready(node: Node) -> bool:
@@ -106,4 +116,4 @@ def owners(event: Event, kind: str, view: View) -> Iterable[Ref]:
 def _said(node: Object | None) -> tuple[str | None, bool]:
     if not isinstance(node, Node):
         return None, False
-    return node.metadata.annotations.get(STATES), _is_ready(node)
+    return _told(node), _is_ready(node)

@@ -33,6 +33,8 @@ AGENT = "kubelet"
 MAX_EVENTS = 500
 """Of one batch; an honest agent sends 200 at most."""
 REPORTED_BY_NODES = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
+TOLD_ONCE_WRONG = frozenset({"NetworkUnavailable"})
+"""Conditions that a kubelet without a cloud does not have: they show from the first fault of their kind on."""
 SET_BY_AGENT = (
     "PodReadyToStartContainers",
     "Initialized",
@@ -150,9 +152,10 @@ def _labels(owned: FieldSet) -> set[str]:
 
 
 def _with_images(metadata: ObjectMeta, report: NodeReport) -> ObjectMeta:
-    """How images stand that are wanted there ahead of their pods, for the controllers that wait for them."""
+    """How images stand that are wanted there ahead of their pods, for the controllers that wait for them. Only what is
+    worth telling: that some are wanted, or that the agent tells of none."""
     annotations = {key: value for key, value in metadata.annotations.items() if key != STATES}
-    if report.images is not None:
+    if report.images != {}:
         annotations[STATES] = msgspec.json.encode(report.images, order="sorted").decode()
     return metadata if annotations == metadata.annotations else structs.replace(metadata, annotations=annotations)
 
@@ -184,6 +187,8 @@ def _merged(status: NodeStatus, conditions: Sequence[NodeCondition], now: dateti
     for new in conditions:
         old = find(merged, new.type)
         if old is not None and _same(old, new):
+            continue
+        if old is None and new.type in TOLD_ONCE_WRONG and new.status != "True":
             continue
         was_heard = new.status != "Unknown" or (old is not None and old.status != "Unknown")
         heard = now if was_heard else old.last_heartbeat_time if old else None

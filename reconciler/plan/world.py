@@ -9,7 +9,7 @@ from datetime import datetime
 
 from msgspec import structs
 
-from reconciler.controllers.imagewait import STATES
+from reconciler.controllers.imagewait import NOT_TOLD, STATES
 from reconciler.store.cache import Cache
 from reconciler.store.changes import Change, Emit
 from reconciler.store.draft import Draft
@@ -75,7 +75,7 @@ class World:
 
 def _without_waiting(object_: Object) -> Object:
     """No node fetches images here, so that an update must not wait for any."""
-    if not isinstance(object_, Node) or STATES not in object_.metadata.annotations:
+    if not isinstance(object_, Node):
         return object_
-    annotations = {key: value for key, value in object_.metadata.annotations.items() if key != STATES}
+    annotations = object_.metadata.annotations | {STATES: NOT_TOLD}
     return structs.replace(object_, metadata=structs.replace(object_.metadata, annotations=annotations))

@@ -70,7 +70,8 @@ def ready(fleet: Fleet, image: str) -> dict[str, str]:
 
 def standing(fleet: Fleet) -> dict[str, str]:
     """How images stand that the node was told to fetch."""
-    states: dict[str, str] = json.loads(fleet.get("node", "a")["metadata"]["annotations"]["wherry.dev/images"])
+    annotations = fleet.get("node", "a")["metadata"]["annotations"]
+    states: dict[str, str] = json.loads(annotations.get("wherry.dev/images", "{}"))
     return states
 
 

@@ -5,14 +5,14 @@ import pytest
 from msgspec import structs
 
 from reconciler.controllers import daemonset, deployment, replicaset, statefulset
-from reconciler.controllers.imagewait import STATES
+from reconciler.controllers.imagewait import NOT_TOLD, STATES
 from reconciler.link.readying import PREPULL, changes_prepulls, concerned, prepulls, readying
 from reconciler.store.changes import Update, UpdateStatus
 from reconciler.store.view import Event
 from schemas.apps import DaemonSet, Deployment, StatefulSet
 from schemas.core.config import ServiceAccount
 from schemas.core.event import Event as Told
-from schemas.core.node import ContainerImage, Node, NodeCondition, NodeSpec, Taint
+from schemas.core.node import ContainerImage, Node, NodeCondition, NodeSpec, NodeSystemInfo, Taint
 from schemas.core.reference import LocalObjectReference
 from schemas.messages import WantedImage
 from schemas.meta import ObjectMeta, Ref
@@ -108,7 +108,12 @@ def test_a_node_that_is_not_ready_holds_nothing_up(workload: StatefulSet | Daemo
 
 
 def test_an_agent_that_tells_nothing_of_images_and_an_image_that_is_there_hold_nothing_up() -> None:
-    for annotations, images in (({}, ()), ({STATES: "no JSON"}, ()), ({STATES: "{}"}, ("docker.io/library/db:2",))):
+    for annotations, images in (
+        ({}, ()),
+        ({STATES: NOT_TOLD}, ()),
+        ({STATES: "no JSON"}, ()),
+        ({STATES: "{}"}, ("docker.io/library/db:2",)),
+    ):
         world = cluster(stateful_set(1))
         found = world.get(Node, "", "n1")
         world.apply(
@@ -120,6 +125,19 @@ def test_an_agent_that_tells_nothing_of_images_and_an_image_that_is_there_hold_n
         update(world, stateful_set(1))
         converge(world)
         assert running(world) == [NEW]
+
+
+def test_an_agent_that_has_told_of_no_image_yet_is_waited_for() -> None:
+    world = cluster(stateful_set(1))
+    found = world.get(Node, "", "n1")
+    world.apply((Update(structs.replace(found, metadata=structs.replace(found.metadata, annotations={}))),))
+    found = world.get(Node, "", "n1")
+    version = "v1.36.2-wherry1.0"
+    info = NodeSystemInfo("arm64", "", "containerd://1.7", "6.1", "", version, "", "linux", "Linux", "")
+    world.apply((UpdateStatus(structs.replace(found, status=structs.replace(found.status, node_info=info))),))
+    update(world, stateful_set(1))
+    converge(world)
+    assert running(world) == ["db:1"]
 
 
 def test_a_daemon_set_takes_the_nodes_first_that_have_the_image() -> None:

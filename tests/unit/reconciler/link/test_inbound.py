@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from reconciler.controllers.imagewait import STATES
+from reconciler.controllers.imagewait import NOT_TOLD, STATES
 from reconciler.link.inbound import event_changes, node_changes, pod_changes
 from reconciler.store.changes import Create, Delete, Emit, Update, UpdateStatus
 from schemas.conditions import find
@@ -17,6 +17,7 @@ from tests.unit.reconciler.link.test_assignments import cluster
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=1)
 READY = NodeCondition(type="Ready", status="True", reason="KubeletReady", message="ready")
+TOLD = {"node.alpha.kubernetes.io/ttl": "0", STATES: NOT_TOLD}
 TAINT = Taint(effect="NoSchedule", key="edge")
 REPORT = NodeReport(
     epoch=1,
@@ -50,7 +51,7 @@ def changed_status(node: Node, report: NodeReport | None, online: bool | None) -
 
 def test_an_agent_registers_its_node_with_labels_taints_and_status() -> None:
     node = registered()
-    assert (node.metadata.labels, node.metadata.annotations) == ({"zone": "a"}, {"node.alpha.kubernetes.io/ttl": "0"})
+    assert (node.metadata.labels, node.metadata.annotations) == ({"zone": "a"}, TOLD)
     (entry,) = node.metadata.managed_fields
     assert (entry.manager, entry.operation, entry.time) == ("kubelet", "Update", NOW)
     assert entry.fields_v1 == {"f:metadata": {"f:labels": {".": {}, "f:zone": {}}}}
@@ -100,11 +101,27 @@ def test_how_images_stand_that_a_node_fetches_is_an_annotation_of_it() -> None:
         assert isinstance(change.object, Node)
         return change.object
 
-    assert annotations(registered()) == {}
+    assert annotations(registered()) == {STATES: NOT_TOLD}
     pulling = told(registered(), {"b:1": "present", "a:1": "pulling"})
     assert annotations(pulling) == {STATES: '{"a:1":"pulling","b:1":"present"}'}
-    assert annotations(told(pulling, {})) == {STATES: "{}"}
-    assert annotations(told(pulling, None)) == {}
+    assert annotations(told(pulling, {})) == {}
+    assert annotations(told(pulling, None)) == {STATES: NOT_TOLD}
+
+
+def test_the_network_of_pods_is_a_condition_from_its_first_fault_on() -> None:
+    def network(node: Node, status: str) -> list[str]:
+        found = replace(REPORT.status, conditions=(NodeCondition(status, "NetworkUnavailable", reason="x"),))
+        for change in node_changes("n1", replace(REPORT, status=found), True, cluster(node), NOW):
+            assert isinstance(change, UpdateStatus)
+            assert isinstance(change.object, Node)
+            node = change.object
+        return [one.status for one in node.status.conditions if one.type == "NetworkUnavailable"]
+
+    assert network(registered(), "False") == []
+    assert network(registered(), "True") == ["True"]
+    faulty = registered()
+    faulty = replace(faulty, status=replace(faulty.status, conditions=(NodeCondition("True", "NetworkUnavailable"),)))
+    assert network(faulty, "False") == ["False"]
 
 
 def pod(**metadata: object) -> Pod:
