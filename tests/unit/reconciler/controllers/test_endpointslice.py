@@ -147,3 +147,18 @@ def test_the_heartbeat_of_a_pod_is_no_reason_to_look() -> None:
     made.apply((UpdateStatus(structs.replace(pod, status=structs.replace(pod.status, message="as before"))),))
     assert made.queued == ()
     assert made.commits == before + 1
+
+
+@pytest.mark.parametrize(
+    ("hostname", "subdomain", "named"),
+    [
+        pytest.param("db-0", "web", "db-0", id="of the Service that the subdomain names"),
+        pytest.param("db-0", "other", "", id="of another one"),
+        pytest.param("", "web", "", id="without a host name"),
+        pytest.param("db-0", "", "", id="without a subdomain"),
+    ],
+)
+def test_a_pod_has_a_name_in_dns(hostname: str, subdomain: str, named: str) -> None:
+    pod = a_pod("p", "10.0.0.1")
+    pod = structs.replace(pod, spec=structs.replace(pod.spec, hostname=hostname, subdomain=subdomain))
+    assert endpoints(world(service(), pod))["p"].hostname == named
