@@ -179,8 +179,8 @@ class NodeReport(Record, frozen=True, kw_only=True):
     `epoch` grows with every start of the agent. `applied_store` and `applied_revision` acknowledge the last
     digest of which every body is on the node's disk. `discarded` are the uids of those volumes that the digest tells
     to discard of which nothing is on the node. `images` says how each image stands that the digest has the node fetch;
-    an agent that fetches none says nothing of them. `sent_at` is the node's clock. `public_key` is that of its WireGuard
-    device, where it has one.
+    an agent that fetches none says nothing of them. `sent_at` is the node's clock. `public_key` is that of its
+    WireGuard device, where it has one.
     """
 
     epoch: int

@@ -7,7 +7,7 @@ from typing import Any
 
 COMMAND_SECONDS = 30.0
 USUAL = "nftables iproute2 conntrack"
-PACKAGES = {"wg": "wireguard-tools"}
+PACKAGES = {"haproxy": "haproxy", "sysctl": "procps", "wg": "wireguard-tools"}
 
 
 class NetworkFailure(Exception):

@@ -6,23 +6,8 @@ https://kubernetes.io/docs/tasks/administer-cluster/sysctl-cluster/
 from collections.abc import Iterable, Iterator
 
 from schemas.core.pod import Pod
+from schemas.sysctls import SAFE
 
-SAFE = frozenset(
-    {
-        "kernel.shm_rmid_forced",
-        "net.ipv4.ip_local_port_range",
-        "net.ipv4.ip_local_reserved_ports",
-        "net.ipv4.ip_unprivileged_port_start",
-        "net.ipv4.ping_group_range",
-        "net.ipv4.tcp_fin_timeout",
-        "net.ipv4.tcp_keepalive_intvl",
-        "net.ipv4.tcp_keepalive_probes",
-        "net.ipv4.tcp_keepalive_time",
-        "net.ipv4.tcp_rmem",
-        "net.ipv4.tcp_syncookies",
-        "net.ipv4.tcp_wmem",
-    }
-)
 _IPC = ("kernel.sem", "kernel.shm", "kernel.msg", "fs.mqueue.")
 
 

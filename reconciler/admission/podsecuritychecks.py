@@ -13,26 +13,11 @@ from schemas.core.pod import PodSpec
 from schemas.core.security import SecurityContext
 from schemas.meta import ObjectMeta
 from schemas.shape import shape_of
+from schemas.sysctls import SAFE
 
 _CAPABILITIES = frozenset(
     ("AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "SETFCAP")
 ) | frozenset(("SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"))
-_SYSCTLS = frozenset(
-    (
-        "kernel.shm_rmid_forced",
-        "net.ipv4.ip_local_port_range",
-        "net.ipv4.ip_local_reserved_ports",
-        "net.ipv4.ip_unprivileged_port_start",
-        "net.ipv4.ping_group_range",
-        "net.ipv4.tcp_fin_timeout",
-        "net.ipv4.tcp_keepalive_intvl",
-        "net.ipv4.tcp_keepalive_probes",
-        "net.ipv4.tcp_keepalive_time",
-        "net.ipv4.tcp_rmem",
-        "net.ipv4.tcp_syncookies",
-        "net.ipv4.tcp_wmem",
-    )
-)
 _SELINUX_TYPES = frozenset(("", "container_engine_t", "container_init_t", "container_kvm_t", "container_t"))
 _PROFILES = frozenset(("Localhost", "RuntimeDefault"))
 _VOLUMES = frozenset(
@@ -246,7 +231,7 @@ def _some_seccomp(subject: Subject) -> Iterator[str]:
 
 def _sysctls(subject: Subject) -> Iterator[str]:
     pod = subject.spec.security_context
-    found = sorted({one.name for one in pod.sysctls} - _SYSCTLS) if pod else []
+    found = sorted({one.name for one in pod.sysctls} - SAFE) if pod else []
     if found:
         yield ", ".join(found)
 

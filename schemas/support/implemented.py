@@ -263,7 +263,9 @@ IMPLEMENTED: dict[str, frozenset[str]] = {
         "TCPSocketAction": "host port",
         "Taint": "effect key timeAdded value",
         "Toleration": "effect key operator tolerationSeconds value",
-        "Volume": "configMap downwardAPI emptyDir ephemeral hostPath image name nfs persistentVolumeClaim projected secret",
+        "Volume": (
+            "configMap downwardAPI emptyDir ephemeral hostPath image name nfs persistentVolumeClaim projected secret"
+        ),
         "TopologySelectorLabelRequirement": "key values",
         "TopologySelectorTerm": "matchLabelExpressions",
         "TopologySpreadConstraint": (
