@@ -20,7 +20,9 @@ HERE = ("runtime", "pods", "settings", "resilience", "images", "lifecycle", "dem
 """Tests of the lab whose nodes are in this machine's own network, with host ports and subnets: never two at once."""
 LONG = ("services", "ingress", "cut_off", "kills", "node", "streams", "following_the_folder", "policies", "controllers")
 """Begun early, so that none of them is the last."""
-FREE_LANES = 2
+CONTROL = "tests/unit/reconciler"
+"""About half of what is outside the lab."""
+FREE_LANES = 1
 
 INTERRUPTED, NOTHING_COLLECTED = 2, 5
 
@@ -119,7 +121,8 @@ async def main(extra: list[str]) -> bool:
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     here, others = lab_parts()
-    suite = Suite([[Part("all but the lab", f"--ignore={LAB}")], here, *([] for _ in range(FREE_LANES))], others, extra)
+    unit = [Part(CONTROL, CONTROL)], [Part("all others", f"--ignore={LAB}", f"--ignore={CONTROL}")]
+    suite = Suite([*unit, here, *([] for _ in range(FREE_LANES))], others, extra)
     try:
         await suite.run()
     finally:

@@ -1,7 +1,7 @@
 """Clients that ask a Service, one connection for each question: `python -m tests.lab.load ADDRESS PORT`.
 
-They ask at most `--rate` times a second until they are interrupted, or as fast as they can `--times` times, and print one JSON
-object: how long each answer took to come and who gave it, and what failed when.
+They ask at most `--rate` times a second until they are interrupted, or as fast as they can `--times` times, and print
+one JSON object: how long each answer took to come and who gave it, and what failed when.
 """
 
 import argparse
