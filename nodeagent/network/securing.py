@@ -35,7 +35,10 @@ class Securing:
         """Makes the key, once in the life of the node. Raises `NetworkFailure` where WireGuard cannot be used."""
         if not await self._is_there():
             # Adding one is how the kernel tells whether it can; it loads its module by that, too.
-            await self._ip(f"link add {self.device} type wireguard")
+            try:
+                await self._ip(f"link add {self.device} type wireguard")
+            except NetworkFailure as failure:
+                raise NetworkFailure(f"the kernel has no module `wireguard` ({failure})") from failure
             await self._ip(f"link del {self.device}")
         try:
             if not self._key_file.exists():

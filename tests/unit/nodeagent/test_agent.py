@@ -188,6 +188,14 @@ async def test_a_network_that_fails_is_laid_again_and_pods_wait_for_it(node: Nod
     assert [(one.reason, one.message) for one in link.events] == [("NetworkNotReady", "pods cannot start: no bridge")]
 
 
+async def test_a_node_that_lacks_wireguard_says_so(node: Node) -> None:
+    async with running(node) as (agent, link):
+        agent.not_secured("wg is not installed")
+    (event,) = link.events
+    assert (event.type, event.reason) == ("Warning", "WireGuardMissing")
+    assert event.message.endswith("WireGuard cannot be used: wg is not installed")
+
+
 async def test_the_network_is_laid_once(node: Node) -> None:
     async with running(node) as (_, link):
         link.arrive(with_network([pod()]))

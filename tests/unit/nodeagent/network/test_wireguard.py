@@ -3,12 +3,16 @@
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from nodeagent.config import Config, NetworkSettings
+from nodeagent.daemon import _securing
 from nodeagent.network.commands import NetworkFailure
 from nodeagent.network.securing import KEY_FILE, Secured, Securing, remove, secured_name
 from nodeagent.network.wireguard import KEEPALIVE_SECONDS, SecuredPeer, changes, secured_peer
+from schemas.configuration import BrokerAddress
 
 RANGES = ("10.244.9.0/24", "fd01:9::/64")
 FAR = SecuredPeer("far", RANGES, "198.51.100.9:51830")
@@ -107,9 +111,30 @@ async def test_the_key_is_made_once_and_is_nobody_elses_to_read(tmp_path: Path, 
 
 async def test_a_kernel_that_lacks_it_is_told_and_no_key_is_made(tmp_path: Path, programs: Programs) -> None:
     programs(can=False)
-    with pytest.raises(NetworkFailure):
+    with pytest.raises(NetworkFailure, match="the kernel has no module `wireguard`"):
         await Securing("wlab", tmp_path).prepare()
     assert not (tmp_path / KEY_FILE).exists()
+
+
+@pytest.mark.parametrize(
+    ("tunnels", "can", "key", "why"),
+    [
+        pytest.param("vxlan", True, "", "", id="not wanted"),
+        pytest.param("wireguard", True, "public", "", id="wanted and there"),
+        pytest.param("wireguard", False, "", "no module `wireguard`", id="wanted and not there"),
+    ],
+)
+async def test_an_agent_has_a_key_where_it_can(
+    tmp_path: Path, programs: Programs, tunnels: Literal["vxlan", "wireguard"], can: bool, key: str, why: str
+) -> None:
+    programs(can=can)
+    config = Config(
+        broker=BrokerAddress(url="mqtt://127.0.0.1"), node="n", data=tmp_path, network=NetworkSettings(tunnels=tunnels)
+    )
+    securing, said = await _securing(config, "lab")
+    assert (securing.public_key if securing else "") == key
+    assert bool(said) == bool(why)
+    assert why in said
 
 
 async def test_the_device_is_made_once_and_then_changed(tmp_path: Path, programs: Programs) -> None:
