@@ -125,7 +125,7 @@ def _containerd(seen: Seen) -> Iterator[Finding]:
         yield unknown("containerd", f"only root may ask {told.socket}")
     else:
         mend = "sudo systemctl enable --now containerd"
-        yield fault("containerd", f"no answer on {told.socket}: {told.error or 'nobody listens'}", mend)
+        yield fault("containerd", told.error or f"nobody listens on {told.socket}", mend)
 
 
 def _without_disabled(config: str) -> str:

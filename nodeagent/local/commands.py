@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
         made[name] = several.add_parser(
             name,
             help=PURPOSES[name],
-            description=f"{PURPOSES[name][0].upper()}{PURPOSES[name][1:]}, as the agent on this machine knows it.",
+            description=f"{PURPOSES[name][0].upper()}{PURPOSES[name][1:]}. Asks the agent on this machine.",
             epilog=f"examples:\n{EXAMPLES[name]}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
@@ -82,7 +82,10 @@ def parser() -> argparse.ArgumentParser:
     logs.add_argument("--timestamps", action="store_true")
     execute.add_argument("-i", "--stdin", action="store_true", help="send what is typed or piped in")
     execute.add_argument("-t", "--tty", action="store_true", help="the process has a terminal")
-    execute.add_argument("command", nargs="+", metavar="-- COMMAND")
+    execute.add_argument("command", nargs="+", metavar="COMMAND")
+    execute.usage = (
+        "nodeagent exec [-h] [--config FILE] [-n NAMESPACE] [-c CONTAINER] [-i] [-t] POD -- COMMAND [ARG ...]"
+    )
     return whole
 
 

@@ -1,5 +1,6 @@
 """What the documentation shows is what the programs take."""
 
+import os
 import re
 import shlex
 from pathlib import Path
@@ -49,6 +50,12 @@ def test_every_configuration_in_the_documentation_and_beside_the_units_loads(tmp
         assert load(path).cluster == "default"
 
 
+def test_every_program_that_make_starts_may_be_run() -> None:
+    named = set(re.findall(r"^\t@(?:\./)?([\w/]+\.sh)", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert named == {"setup.sh", "examples/demo.sh"}
+    assert all(os.access(ROOT / one, os.X_OK) for one in (*named, "examples/images/build.sh"))
+
+
 def test_every_link_in_the_readme_leads_somewhere() -> None:
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
@@ -66,6 +73,7 @@ def test_every_command_has_a_help_with_an_example(capsys: pytest.CaptureFixture[
         "explain-scheduling",
         "kubeconfig",
         "validate",
+        "plan",
         "convert",
         "simulate",
     ):

@@ -9,11 +9,11 @@ import yaml
 
 from nodeagent.config import load_config
 from nodeagent.devices.declared import DeviceResource
-from nodeagent.pods.sysctls import SAFE
 from schemas.decode import decode
 from schemas.defaults import defaulted
 from schemas.kinds import BY_NAME
 from schemas.support import unsupported
+from schemas.sysctls import SAFE
 from schemas.validation import validate
 
 TEXT = (Path(__file__).parents[2] / "docs" / "pods.md").read_text()

@@ -73,10 +73,10 @@ def test_nothing_is_wrong_with_a_machine_that_is_well() -> None:
             id="Docker's containerd",
         ),
         pytest.param(
-            replace(WELL, containerd=Containerd(version="1.7.27", error="nobody")),
+            replace(WELL, containerd=Containerd(version="1.7.27", error="containerd cannot be reached")),
             "containerd",
             "fault",
-            "no answer on /run/containerd/containerd.sock: nobody",
+            "containerd cannot be reached",
             "sudo systemctl enable --now containerd",
             id="a containerd that does not run",
         ),
