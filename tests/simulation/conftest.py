@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import tests.properties  # noqa: F401 - how properties are tried
 from tests.simulation.box import Box
 from tests.waiting import eventually
 
