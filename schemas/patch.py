@@ -38,7 +38,7 @@ def merge_patch(document: Json, patch: Json) -> Json:
             merged.pop(name, None)
         else:
             merged[name] = merge_patch(merged.get(name), item)
-    return merged
+    return dict(sorted(merged.items()))  # the order in which a fault quotes them
 
 
 def json_patch(document: Json, operations: Sequence[Mapping[str, Any]]) -> Json:

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from reconciler.api import missing
 from reconciler.api.representation import encode
-from reconciler.api.status import bad_request, invalid
+from reconciler.api.status import StatusError, bad_request, invalid
 from reconciler.api.target import Target
 from schemas import gojson
 from schemas.decode import FieldValidation, decode
@@ -33,6 +33,23 @@ _OPEN_ARRAY = (
     'json: cannot unmarshal array into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; '
     'Kind string "json:\\"kind,omitempty\\"" }'
 )
+_METADATA_ORDER = (
+    "name",
+    "generateName",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "labels",
+    "annotations",
+    "ownerReferences",
+    "finalizers",
+    "managedFields",
+)
+_ENTRY_ORDER = ("manager", "operation", "apiVersion", "time", "fieldsType", "fieldsV1", "subresource")
 
 
 class Read(msgspec.Struct, frozen=True):
@@ -98,8 +115,10 @@ def document_of(object_: Object) -> Document:
     return document
 
 
-def read(target: Target, document: Document, unknown: FieldValidation, twice: Sequence[str] = ()) -> Read:
-    """The document as an object of the target's kind, in its namespace, with its defaults. Raises the 400."""
+def read(
+    target: Target, document: Document, unknown: FieldValidation, twice: Sequence[str] = (), *, is_patched: bool = False
+) -> Read:
+    """The document as an object of the target's kind, in its namespace, with its defaults. Raises the 400, or 422."""
     kind = target.kind
     document = {"apiVersion": kind.api_version, "kind": kind.name, **document}
     _check_kind(kind, document["apiVersion"], document["kind"])
@@ -108,7 +127,9 @@ def read(target: Target, document: Document, unknown: FieldValidation, twice: Se
     wrong = next((fault for fault in broken if fault.message != _MISSING), None)
     cannot = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: '
     if wrong is not None:
-        raise bad_request(cannot + _wrong_type(kind, document, wrong))
+        why = _wrong_type(kind, document, wrong)
+        # What a client prints of a refusal is kept in logs, where no Secret belongs.
+        raise _misfit(document, why) if is_patched and kind.name != "Secret" else bad_request(cannot + why)
     told = [_unknown(fault) for fault in decoded.faults if fault.severity == "warning"]
     odd = [*told, *(f'duplicate field "{field}"' for field in twice)]
     if odd and unknown == "Strict":
@@ -119,6 +140,25 @@ def read(target: Target, document: Document, unknown: FieldValidation, twice: Se
         faults = missing.told(kind, document, target.place, broken)
         raise invalid(kind.name, kind.group, str(name or ""), faults)
     return Read(_placed(target, decoded.object), tuple(odd) if unknown == "Warn" else ())
+
+
+def _misfit(patched: Document, why: str) -> StatusError:
+    """Of what a patch made of an object, which who may patch may see: it would have been the answer."""
+    found = dict(sorted(patched.items()))
+    metadata = found.get("metadata")
+    if isinstance(metadata, dict):
+        entries = metadata.get("managedFields")
+        if isinstance(entries, list):
+            ordered = [_in_order(one, _ENTRY_ORDER) if isinstance(one, dict) else one for one in entries]
+            metadata = metadata | {"managedFields": ordered}
+        found["metadata"] = _in_order(metadata, _METADATA_ORDER)
+    shown = msgspec.json.encode(msgspec.json.encode(found).decode()).decode()  # quoted
+    return invalid("", "", "", (Fault(("patch",), f"Invalid value: {shown}: {why}"),))
+
+
+def _in_order(document: Document, names: Sequence[str]) -> Document:
+    """These first, as the API server writes them."""
+    return {name: document[name] for name in names if name in document} | document
 
 
 def _check_kind(kind: Kind, api_version: Json, name: Json) -> None:

@@ -183,17 +183,25 @@ def check_namespace(view: View, target: Target, name: str) -> None:
 
 async def update(cluster: Cluster, target: Target, document: Document, terms: Terms) -> Written:
     """The whole object anew (or the part that the target names)."""
-    return await patch(cluster, target, lambda _: document, terms)
+    return await patch(cluster, target, lambda _: document, terms, is_whole=True)
 
 
 async def patch(
-    cluster: Cluster, target: Target, change: Callable[[Document], Document], terms: Terms, part: str = ""
+    cluster: Cluster,
+    target: Target,
+    change: Callable[[Document], Document],
+    terms: Terms,
+    part: str = "",
+    *,
+    is_whole: bool = False,
 ) -> Written:
-    """The object with a change to its document. `part` tells as what it is written, where not as the target's."""
+    """The object with a change to its document. `part` tells as what it is written, where not as the target's;
+    `is_whole` that the change is the client's own document."""
 
     async def attempt() -> Written:
         present = get(cluster.cache, target)
-        found = read(target, change(document_of(present)), terms.unknown, terms.repeated)
+        changed = change(document_of(present))
+        found = read(target, changed, terms.unknown, terms.repeated, is_patched=not is_whole)
         new = templategeneration.next_of(_merged(target, present, found.object), present)
         new = certificaterequests.kept(new, present, target.subresource, now())
         terms.check(new, present)

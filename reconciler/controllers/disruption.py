@@ -112,7 +112,7 @@ def reconcile(ref: Ref, view: View, now: datetime) -> Plan:
     disrupted = _disrupted(budget, pods, now)
     status = _status(budget, pods, expected, disrupted.pods, now)
     if status == budget.status:
-        return Plan(requeue_after=disrupted.look_again_in)
+        return Plan(tuple(_idle(budget, pods)), disrupted.look_again_in)
     changes: list[Change] = [UpdateStatus(structs.replace(budget, status=status))]
     changes += _said(budget, pods, expected)
     changes += (_overdue(budget, pod) for pod in disrupted.overdue)
@@ -217,10 +217,15 @@ def _with(budget: PodDisruptionBudget, status: str, reason: str, message: str, n
 
 
 def _said(budget: PodDisruptionBudget, pods: Sequence[Pod], expected: _Expected) -> Iterator[Emit]:
-    if not pods:
-        yield Emit(budget, "Normal", "NoPods", "No matching pods found", COMPONENT)
+    yield from _idle(budget, pods)
     if expected.unmanaged:
         yield Emit(budget, "Warning", "UnmanagedPods", _UNMANAGED.format(count=expected.unmanaged), COMPONENT)
+
+
+def _idle(budget: PodDisruptionBudget, pods: Sequence[Pod]) -> Iterator[Emit]:
+    """Said with each look, of which there is one for each change of the budget, its status included."""
+    if not pods:
+        yield Emit(budget, "Normal", "NoPods", "No matching pods found", COMPONENT)
 
 
 def _overdue(budget: PodDisruptionBudget, pod: Pod) -> Emit:

@@ -332,6 +332,23 @@ async def test_fields_that_a_kind_does_not_have_are_refused_or_warned_about_as_a
     assert (await http.json("POST", MAPS + "?fieldValidation=Ignore", wrong))[0] == 400
 
 
+async def test_a_patch_that_gives_a_field_another_type_is_told_with_what_it_made(http: Http) -> None:
+    status, document = await http.json("PATCH", MAPS + "/settings", {"data": {"z": 1}}, Content_Type=MERGE)
+    why = "json: cannot unmarshal number into Go struct field ConfigMap.data of type string"
+    assert (status, document["reason"]) == (422, "Invalid")
+    assert document["message"].startswith(' "" is invalid: patch: Invalid value: "{')
+    assert '\\"data\\":{\\"a\\":' in document["message"]
+    assert document["message"].endswith(f": {why}")
+    assert [cause["field"] for cause in document["details"]["causes"]] == ["patch"]
+
+
+async def test_a_patch_that_gives_a_field_of_a_secret_another_type_is_told_without_it(http: Http) -> None:
+    path = "/api/v1/namespaces/default/secrets/keys"
+    status, document = await http.json("PATCH", path, {"data": {"z": 1}}, Content_Type=MERGE)
+    assert status == 400
+    assert "aHVudGVyMg" not in document["message"]
+
+
 async def test_a_json_patch_reaches_into_lists(served: Served, http: Http) -> None:
     patch = [{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "busybox"}]
     path = "/apis/apps/v1/namespaces/default/deployments/web"

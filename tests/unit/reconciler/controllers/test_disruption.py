@@ -108,3 +108,13 @@ def test_a_second_look_writes_nothing() -> None:
     before = world.commits
     assert disruption.reconcile(Ref("PodDisruptionBudget", "default", "b"), world.cache, world.now).changes == ()
     assert world.commits == before
+
+
+def test_a_budget_of_no_pods_says_so_with_each_look() -> None:
+    world = World((disruption.CONTROLLER,))
+    world.create(budget(missing=1))
+    world.settle()
+    (said,) = world.cache.list(Event)
+    assert (said.reason, said.count) == ("NoPods", 2)  # for the budget, and for its first status
+    world.settle()
+    assert [one.count for one in world.cache.list(Event)] == [2]
