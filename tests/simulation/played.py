@@ -36,6 +36,8 @@ class Played(World):
         self.calm = True
         """Nothing has failed, and nobody has asked for anything, since all controllers were last at rest."""
         self._limits: dict[int, tuple[int, int]] = {}
+        self._carried_out = 0
+        """The generation of the Deployment of which its sets had as many pods as they were told to, last."""
         self._containers: dict[str, tuple[str, str]] = {}
         """What runs on the machines: the uid of a pod, its node and its name. A node that is cut off goes on."""
         self.cache.subscribe(self._judge)
@@ -149,6 +151,7 @@ class Played(World):
             if isinstance(event.new, Deployment):
                 if event.old is None:
                     self._limits.clear()
+                    self._carried_out = 0
                 self._limits[event.new.metadata.generation] = _limits(event.new)
         self._judge_deployment(events)
         self._judge_ordinals(events)
@@ -161,7 +164,12 @@ class Played(World):
         seen = [one for generation, one in self._limits.items() if generation >= web.status.observed_generation]
         there = [pod for pod in self.pods("default") if active(pod) and self._is_of(web, pod)]
         if any(event.old is None and isinstance(event.new, Pod) and self._is_of(web, event.new) for event in events):
-            self._hold(len(there) <= max(most for most, _ in seen), "more than replicas and maxSurge")
+            # A set may still carry out what it was told under a limit that has been lowered since.
+            told = [most for generation, (most, _) in self._limits.items() if generation >= self._carried_out]
+            self._hold(len(there) <= max(told), "more than replicas and maxSurge")
+        sets = (one for one in self.cache.list(ReplicaSet) if _controlled_by(one, web))
+        if all(one.status.replicas == one.spec.replicas for one in sets):
+            self._carried_out = web.status.observed_generation
         gone = [event.old for event in events if isinstance(event.old, Pod) and _leaves(event)]
         if self.calm and any(ready(pod) and self._is_of(web, pod) for pod in gone):
             self._hold(sum(map(ready, there)) >= min(few for _, few in seen), "fewer are available than allowed")
@@ -203,6 +211,11 @@ class Played(World):
             for one in self.objects()
             if (owners := one.metadata.owner_references) and not any(self.cache.by_uid(each.uid) for each in owners)
         ]
+
+
+def _controlled_by(one: ReplicaSet, web: Deployment) -> bool:
+    owner = controller_of(one)
+    return owner is not None and owner.uid == web.metadata.uid
 
 
 def _limits(web: Deployment) -> tuple[int, int]:
