@@ -61,6 +61,8 @@ def answered(asked: DNSRecord, zone: Zone, domain: str) -> bytes | None:
 
 def alias(asked: DNSRecord, zone: Zone) -> str:
     """The other name that stands for the one asked for, where its addresses are wanted; empty where there is none."""
+    if not zone.has_aliases:
+        return ""
     name, type_ = name_of(asked), type_of(asked)
     if type_ not in ("A", "AAAA") or not zone.has(name):
         return ""

@@ -49,6 +49,7 @@ class Zone:
     def __init__(self, state: NetworkState, domain: str) -> None:
         self._services, self._domain = state.services, domain
         self._namespaces = {service.namespace for service in state.services.values()}
+        self.has_aliases = any(service.type == "ExternalName" for service in state.services.values())
         self._names: dict[str, tuple[str, ...]] | None = None
 
     def has(self, name: str) -> bool:
