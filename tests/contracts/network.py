@@ -9,7 +9,7 @@ from schemas.core.node import Node
 from schemas.core.service import Service, ServicePort, ServiceSpec
 from schemas.discovery import Endpoint, EndpointPort, EndpointSlice
 from schemas.meta import ObjectMeta, Ref
-from tests.contracts.link import Agent, Broker, reconciler, until
+from tests.contracts.daemons import Agent, Broker, reconciler, until
 
 
 def service(name: str, address: str) -> Service:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.contracts.calls import *  # noqa: F403
 from tests.contracts.link import *  # noqa: F403
 from tests.contracts.network import *  # noqa: F403
 

@@ -5,7 +5,7 @@ import socket
 from nodeagent.network.healthports import Health, HealthPorts, answer, health_ports
 from nodeagent.network.state import NetworkState
 from schemas.network import NetworkEndpoint, NetworkService, NetworkSlice
-from tests.contracts.link import until
+from tests.contracts.daemons import until
 
 
 def service(port: int, *endpoints: NetworkEndpoint, local: bool = True) -> NetworkService:

@@ -6,7 +6,7 @@ import aiomqtt
 import pytest
 
 from reconciler.link.broker import _Broker, embedded_broker
-from tests.contracts.link import client, until
+from tests.contracts.daemons import client, until
 from tests.unit.reconciler.link.test_link import Embedded, broker
 
 __all__ = ["broker"]

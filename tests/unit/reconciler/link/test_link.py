@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from reconciler.link.broker import embedded_broker
+from tests.contracts.calls import *  # noqa: F403
 from tests.contracts.link import *  # noqa: F403
 from tests.contracts.network import *  # noqa: F403
 
