@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
@@ -39,10 +38,10 @@ from nodeagent.stats import Stats
 from schemas.core.node import NodeStatus
 from schemas.core.pod import Pod
 from schemas.messages import NodeEvent
+from schemas.version import VERSION
 
 log = logging.getLogger(__name__)
 
-VERSION = version("wherry")
 LOOK_SECONDS = 60.0
 """How often the node's own state (addresses, disk, memory) is looked at; it is reported only when it changed."""
 AWAY_SECONDS = 0.2

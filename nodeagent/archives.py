@@ -1,26 +1,31 @@
 """A folder of image archives (docker-archive or OCI tar): what lies in it, or is dropped into it, is loaded.
 
-The folder is listed every two seconds; for the few files of such a folder that is cheaper for an agent than the
-thread and the memory of a watcher. A file is taken when it has rested for one look and nobody has it open for writing,
-so that one which is still being copied is left alone, also while the copy is stuck. Files stay where they are: they are
-what an image can be had from again.
+The kernel tells when something in the folder changes, or when the folder comes; it does not tell that a disk was
+mounted there, which a look every ten seconds finds. A file is taken when it has rested for two seconds and nobody has
+it open for writing, so that one which is still being copied is left alone, also while the copy is stuck. Files stay
+where they are: they are what an image can be had from again.
 """
 
 import asyncio
+import contextlib
 import errno
 import fcntl
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
+from nodeagent.rpc.inotify import watching
 from nodeagent.runtime.interface import Runtime, RuntimeFailure
 
 log = logging.getLogger(__name__)
 
-INTERVAL = 2.0
+REST = 2.0
+"""Seconds from one look at a file that is new to the next."""
+UNTOLD = 10.0
+"""Seconds between looks while nothing is told."""
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -56,14 +61,34 @@ class ArchiveFolder:
 
     async def run(self) -> None:
         while True:
-            await self.look()
-            await asyncio.sleep(INTERVAL)
+            changed = asyncio.Event()
+            with self._told(changed):
+                if await self.look():
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(changed.wait(), UNTOLD)
+            await asyncio.sleep(REST)
 
-    async def look(self, settle: bool = True) -> None:
-        """Loads what is new and at rest. `settle=False` takes every file as at rest (at the agent's start)."""
+    @contextlib.contextmanager
+    def _told(self, changed: asyncio.Event) -> Iterator[None]:
+        """Of the folder, or of where it is going to be. Where the kernel has no watch left, the looks have to do."""
+        folder = self._directory
+        while not folder.is_dir() and folder != folder.parent:
+            folder = folder.parent
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(watching(folder, changed.set, contents=folder == self._directory))
+            except OSError as error:
+                log.debug("image folder is not watched directory=%s error=%s", folder, error)
+            yield
+
+    async def look(self, settle: bool = True) -> bool:
+        """Loads what is new and at rest. `settle=False` takes every file as at rest (at the agent's start).
+
+        False where something is left that has to be looked at again.
+        """
         pending = self._files()
         if pending is None:
-            return
+            return True
         for name, version in pending.items():
             if self._settled.get(name) == version:
                 continue
@@ -73,6 +98,7 @@ class ArchiveFolder:
         self._seen = pending
         self._settled = {name: version for name, version in self._settled.items() if name in pending}
         self._references = {name: one for name, one in self._references.items() if name in pending}
+        return self._settled == pending
 
     def _files(self) -> dict[str, Version] | None:
         """None when the folder cannot be read now."""

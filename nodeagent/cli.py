@@ -5,6 +5,7 @@ import asyncio
 import sys
 from pathlib import Path
 
+from nodeagent import footprint
 from schemas.configuration import BadConfiguration
 from schemas.daemon import AlreadyRunning, log_to
 
@@ -62,6 +63,7 @@ def _local(arguments: list[str]) -> int:
 
 
 async def _run(what: str, path: Path) -> None:
+    footprint.put_off()
     if what == "simulate":
         from nodeagent import simulation  # no node runs this
 

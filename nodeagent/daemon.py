@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
-from nodeagent.agent import AWAY_SECONDS, VERSION, Agent
+from nodeagent import footprint
+from nodeagent.agent import AWAY_SECONDS, Agent
 from nodeagent.archives import ArchiveFolder
 from nodeagent.config import Config, load_config
 from nodeagent.local.facts import Facts
@@ -31,6 +32,7 @@ from nodeagent.runtime.interface import Unavailable
 from nodeagent.volumes import mounts
 from schemas.configuration import BadConfiguration
 from schemas.daemon import lock, run_until, stop_signal
+from schemas.version import VERSION
 
 if TYPE_CHECKING:
     from nodeagent.ingress.proxy import Proxy
@@ -90,6 +92,7 @@ async def serve(path: Path) -> None:
                 "registries.hosts has no effect on the system's containerd until registries.directory names the "
                 "folder that config_path has in the [….registry] of its CRI plugin, such as /etc/containerd/certs.d"
             )
+        footprint.give_back()
         log.info("node agent starts node=%s epoch=%d", config.node, agent.link.epoch)
         try:
             await run_until(stop, rooms)

@@ -10,7 +10,6 @@ import select
 import signal
 import time
 from collections.abc import Coroutine, Iterator, Mapping
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import IO, Any
 
@@ -94,6 +93,8 @@ def log_to(file: Path | None, *, as_json: bool = False) -> None:
     """Logs to the file (two of at most 1 MiB), or to standard error."""
     handler: logging.Handler = logging.StreamHandler()
     if file is not None:
+        from logging.handlers import RotatingFileHandler  # an agent under systemd needs none, and half a megabyte less
+
         file.parent.mkdir(parents=True, exist_ok=True)
         handler = RotatingFileHandler(file, maxBytes=LOG_BYTES, backupCount=1)
     text = logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")

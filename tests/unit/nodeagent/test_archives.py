@@ -1,9 +1,11 @@
 """The folder of image archives."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from nodeagent import archives
 from nodeagent.archives import ArchiveFolder
 from nodeagent.runtime.fake import FakeRuntime
 from nodeagent.runtime.interface import RuntimeFailure
@@ -88,3 +90,24 @@ async def test_what_is_wrong_with_an_archive_is_told(tmp_path: Path) -> None:
     await folder.look(settle=False)
     assert len(told) == 1
     assert told[0].startswith(f"image archive app.tar cannot be loaded: {tmp_path / 'app.tar'} is not a tar archive")
+
+
+async def test_an_archive_is_loaded_once_its_folder_comes_however_seldom_the_folder_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "UNTOLD", 3600.0)
+    monkeypatch.setattr(archives, "REST", 0.01)
+    runtime = Loading()
+    folder = ArchiveFolder(tmp_path / "later" / "images", runtime, lambda _: None)
+    running = asyncio.create_task(folder.run())
+    try:
+        await asyncio.sleep(0)  # it has begun to watch what is there
+        for name in ("one.tar", "two.tar"):
+            (tmp_path / "later" / "images").mkdir(parents=True, exist_ok=True)
+            (tmp_path / "later" / "images" / name).write_bytes(b"x")
+            async with asyncio.timeout(30):
+                while name not in runtime.loaded:
+                    await asyncio.sleep(0.01)
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
