@@ -18,7 +18,17 @@ from pathlib import Path
 LAB = "tests/lab"
 HERE = ("runtime", "pods", "settings", "resilience", "images", "lifecycle", "demo")
 """Tests of the lab whose nodes are in this machine's own network, with host ports and subnets: never two at once."""
-LONG = ("services", "ingress", "cut_off", "kills", "node", "streams", "following_the_folder", "policies", "controllers")
+LONG = (
+    "services",
+    "cut_off",
+    "ingress",
+    "kills",
+    "following_the_folder",
+    "streams",
+    "network",
+    "tunnels",
+    "controllers",
+)
 """Begun early, so that none of them is the last."""
 CONTROL = "tests/unit/reconciler"
 """About half of what is outside the lab."""
