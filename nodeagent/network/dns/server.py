@@ -185,6 +185,7 @@ class Server:
             with suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
                 while True:
                     async with asyncio.timeout(STREAM_SECONDS):
+                        await writer.drain()  # who does not read its answers is not asked for more
                         length = int.from_bytes(await reader.readexactly(2), "big")
                         packet = await reader.readexactly(length)
                     self.answer(packet, lambda reply: writer.write(len(reply).to_bytes(2, "big") + reply), False)
