@@ -119,7 +119,7 @@ async def test_a_broker_that_forgot_everything_is_told_again(broker: Broker, tmp
 async def test_a_fenced_pod_has_a_lease_while_the_reconciler_hears_of_its_node_or_the_broker_knows_of_none(
     broker: Broker, tmp_path: Path
 ) -> None:
-    fenced = {"wherry.dev/on-node-loss": "fence", "wherry.dev/lease-seconds": "2"}
+    fenced = {"wherry.dev/on-node-loss": "fence", "wherry.dev/lease-seconds": "4"}
     words: list[float] = []
     async with Agent(broker, tmp_path / "a").running() as agent:
         agent.lease.regained = lambda: words.append(agent.lease.clock())
@@ -131,14 +131,14 @@ async def test_a_fenced_pod_has_a_lease_while_the_reconciler_hears_of_its_node_o
             made = pod("web")
             await cluster.apply([Create(replace(made, metadata=replace(made.metadata, annotations=fenced)))])
             await until(lambda: len(words) >= 3)
-            assert agent.lease.left_of(2) > 0
-            assert link.leases.silence("n1").seconds < 2
+            assert agent.lease.left_of(4) > 0
+            assert link.leases.silence("n1").seconds < 4
         known = len(words)
         await until(lambda: len(words) >= known + 5)
-        assert words[-1] - words[known] > 2
-        assert max(after - before for before, after in pairwise(words)) < 2
+        assert words[-1] - words[known] > 4
+        assert max(after - before for before, after in pairwise(words)) < 4
         await broker.kill()
-        await until(lambda: agent.lease.left_of(2) == 0)
+        await until(lambda: agent.lease.left_of(4) == 0)
 
 
 async def test_edits_made_without_a_broker_arrive_when_it_is_back(broker: Broker, tmp_path: Path) -> None:

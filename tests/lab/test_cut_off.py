@@ -118,15 +118,15 @@ def ticks(shared: Path) -> dict[str, list[float]]:
 def test_a_fenced_pod_that_is_cut_off_stops_by_itself_and_only_then_runs_elsewhere(
     fleet: Fleet, tmp_path: Path
 ) -> None:
-    fenced = {"wherry.dev/on-node-loss": "fence", "wherry.dev/lease-seconds": "3"}
+    fenced = {"wherry.dev/on-node-loss": "fence", "wherry.dev/lease-seconds": "6"}
     fleet.write("fence.yaml", stateful_set("fence", tmp_path, fenced))
     eventually(lambda: (tmp_path / "ticks").exists() and len(ticks(tmp_path).get("b", ())) > 5, 60, "it runs on b")
-    holds(lambda: float(Path("/proc/uptime").read_text().split()[0]) - ticks(tmp_path)["b"][-1] < 2, 4.0)
+    holds(lambda: float(Path("/proc/uptime").read_text().split()[0]) - ticks(tmp_path)["b"][-1] < 5, 7.0)
     cut_at = float(Path("/proc/uptime").read_text().split()[0])
     fleet.network.cut("b")
     eventually(lambda: len(ticks(tmp_path).get("a", ())) > 5, 60, "it runs on a")
     before, after = ticks(tmp_path)["b"], ticks(tmp_path)["a"]
-    assert cut_at + 1 < before[-1] < cut_at + 7, "it outlived its lease, or did not live for it"
+    assert cut_at + 1 < before[-1] < cut_at + 16, "it outlived its lease, or did not live for it"
     assert before[-1] < after[0], "two at once"
     assert "LeaseExpired" not in fleet.kubectl("get", "events"), "b could not tell anybody"
     fleet.network.heal("b")

@@ -193,7 +193,7 @@ def test_ten_thousand_files_are_walked_in_bounded_time_and_one_more_is_refused(t
     started = process_time()
     walk.run()
     assert len(walk.files) == 10_000
-    assert process_time() - started < 3
+    assert process_time() - started < 10
     (tmp_path / "more.yaml").touch()
     assert walk.after([str(tmp_path / "1" / "1.yaml")]) == frozenset({"1/1.yaml"})
     with pytest.raises(Unreadable, match="more than 10000"):
