@@ -51,7 +51,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def until(condition: Callable[[], T], limit: float = 15.0) -> T:
+async def until(condition: Callable[[], T], limit: float = 60.0) -> T:
     """The first truthy answer of the condition, which is asked between the turns of the loop."""
     async with asyncio.timeout(limit):
         while not (answer := condition()):
@@ -88,7 +88,7 @@ async def retained(broker: Broker, topic: str = f"{TOPICS.root}/#") -> dict[str,
     return found
 
 
-async def until_retained(broker: Broker, condition: Callable[[dict[str, bytes]], object], limit: float = 15.0) -> None:
+async def until_retained(broker: Broker, condition: Callable[[dict[str, bytes]], object], limit: float = 60.0) -> None:
     """Asks again and again what the broker retains, until it is as it should be."""
     async with asyncio.timeout(limit):
         while not condition(await retained(broker)):

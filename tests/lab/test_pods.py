@@ -75,7 +75,7 @@ class Agent:
         return result.output.decode()
 
 
-async def until(condition: Callable[[], bool], limit: float = 30) -> None:
+async def until(condition: Callable[[], bool], limit: float = 120) -> None:
     async with asyncio.timeout(limit):
         while not condition():
             await asyncio.sleep(0.01)

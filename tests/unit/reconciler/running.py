@@ -33,7 +33,7 @@ async def running(*loops: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def until(condition: Callable[[], bool], cluster: Cluster, seconds: float = 10) -> None:
+async def until(condition: Callable[[], bool], cluster: Cluster, seconds: float = 60) -> None:
     """Waits until the condition holds, looking again at each commit."""
     changed = asyncio.Event()
     end = cluster.cache.subscribe(lambda _: changed.set())

@@ -91,7 +91,7 @@ async def serving(answer: Callable[[str], bytes | None]) -> AsyncIterator[tuple[
         await asyncio.sleep(0)
 
 
-async def look(port: int, timeout: float = 2, **fields: Any) -> Result:  # noqa: ANN401
+async def look(port: int, timeout: float = 20, **fields: Any) -> Result:  # noqa: ANN401
     return await check_http(HTTPGetAction(port, **fields), CONTAINER, "127.0.0.1", timeout)
 
 

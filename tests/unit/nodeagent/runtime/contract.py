@@ -21,7 +21,7 @@ from nodeagent.runtime.interface import (
     State,
 )
 
-LIMIT = 20.0
+LIMIT = 60.0
 
 
 class Bench(msgspec.Struct, frozen=True):

@@ -58,7 +58,7 @@ class Lab:
         live: Any = self.cluster.cache.find(config_ref(name, namespace))
         return live.data["value"] if live else None
 
-    async def until(self, condition: Callable[[], object], seconds: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], object], seconds: float = 60.0) -> None:
         """Waits for events of the cluster and of the folder to make it so; `seconds` are those of a quiet machine."""
         async with asyncio.timeout(seconds * PATIENCE):
             while not condition():

@@ -85,7 +85,7 @@ class Follower:
     def events(self, reason: str) -> list[str]:
         return [event.message for event in self.cluster.cache.list(Event) if event.reason == reason]
 
-    async def until(self, condition: Callable[[], object], seconds: float = 30.0) -> None:
+    async def until(self, condition: Callable[[], object], seconds: float = 60.0) -> None:
         async with asyncio.timeout(seconds):
             while not condition():
                 await asyncio.sleep(0.01)
