@@ -32,7 +32,7 @@ LONG = (
 """Begun early, so that none of them is the last."""
 CONTROL = "tests/unit/reconciler"
 """About half of what is outside the lab."""
-FREE_LANES = 1
+FREE_LANES = 2
 
 INTERRUPTED, NOTHING_COLLECTED = 2, 5
 
