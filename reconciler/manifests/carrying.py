@@ -1,7 +1,7 @@
 """Carries the declared objects into the cluster, and puts back what drifts.
 
-Holds what a pass has to know: which objects to look at again (`_dirty`), which are settled and need no second look
-(`synced`), which live objects are the folder's. All of it can be found out again from ledger and view.
+Holds what a pass has to know: which objects to look at again (`Attention`), which are settled and need no second look
+(`synced`). All of it can be found out again from ledger and view.
 """
 
 import asyncio
@@ -14,12 +14,13 @@ from types import MappingProxyType
 from msgspec.structs import replace
 
 from reconciler.health import health
+from reconciler.manifests.attention import Attention
 from reconciler.manifests.breath import Breath
 from reconciler.manifests.dependencies import missing_fault, ring_fault
 from reconciler.manifests.documents import FileState, SourceFault
 from reconciler.manifests.history import Action, History, Planned
 from reconciler.manifests.ledger import Declared, Ledger
-from reconciler.manifests.ownership import differs, fingerprint, is_applied, owned_fields, source_of
+from reconciler.manifests.ownership import fingerprint, is_applied, source_of
 from reconciler.manifests.planning import look_after, namespace_of, ordered, ordered_deletes
 from reconciler.manifests.prune import HeldBack, Limits, Pruning, prune
 from reconciler.manifests.reports import Reports
@@ -41,7 +42,6 @@ from reconciler.store.changes import (
 from reconciler.store.cluster import Applied, Cluster
 from reconciler.store.view import Event, View
 from schemas.dependson import needed
-from schemas.kinds import KINDS
 from schemas.meta import Object, Ref, ref_of
 
 log = logging.getLogger(__name__)
@@ -49,8 +49,6 @@ log = logging.getLogger(__name__)
 _MOST_TRIES = 8
 _MOST_TRIES_EACH = 3
 _LATER_SECONDS = 1.0
-_ADMITTING = frozenset({"LimitRange", "PriorityClass", "ResourceQuota", "Service", "ServiceAccount"})
-"""What admission goes by: when it changes, or something goes, what was refused may come in."""
 _OVERTAKEN = (NotFound, AlreadyExists, Conflict)
 """Another writer was quicker: what is there now has to be looked at again."""
 
@@ -76,14 +74,9 @@ class Carrier:
         self._cluster, self._clock, self._limits = cluster, clock, limits
         self.view: View = cluster.cache
         self.complete: Callable[[Object], Object] = lambda object_: admit(object_, self.view)
+        self._attention = Attention(self.ledger, self.waiting, self.view)
         self._note: Callable[[], None] = lambda: None
         self._reports = Reports()
-        self._dirty: dict[Ref, int] = {}
-        self._owned: set[Ref] = set()
-        self._undeclared: set[Ref] = set()
-        self._homeless: dict[Ref, set[Ref]] = {}
-        self._refused: set[Ref] = set()
-        self._awaited: frozenset[Ref] = frozenset()
         self._file_faults: dict[str, tuple[SourceFault, ...]] = {}
         self._folder_faults: tuple[SourceFault, ...] = ()
         self._untold: list[Emit] = []
@@ -96,19 +89,17 @@ class Carrier:
         """Follows the cluster from now on, and calls `note` when there is something to put back. Returns the end."""
         self._note = note
         end = self._cluster.cache.subscribe(self._on_events)
-        for kind in KINDS:
-            self._owned.update(ref_of(live) for live in self.view.list(kind.type) if owned_fields(live) is not None)
-        self._undeclared = set(self._owned)
+        self._attention.begin()
         return end
 
     def is_settled(self, ref: Ref) -> bool:
         """Whether the object is known to be as declared."""
-        return ref in self.synced and ref not in self._dirty
+        return ref in self.synced and ref not in self._attention.dirty
 
     @property
     def to_go(self) -> Collection[Ref]:
         """Live objects of the folder's that no file names any more."""
-        return self._undeclared
+        return self._attention.undeclared
 
     async def take(
         self,
@@ -143,10 +134,10 @@ class Carrier:
             ledger.settle(ref, lambda ref: source_of(self.view.find(ref)))
             declared = ledger.declared.get(ref)
             self.waiting.follow(ref, needed(ref, declared.data) if declared else ())
-            self._touch(ref, 0)
+            self._attention.touch(ref, 0)
             await breath.take()
         for ref in self.waiting.entangle():
-            self._dirty[ref] = 0
+            self._attention.dirty[ref] = 0
 
     async def _doubt(self) -> None:
         """Lets go of last good declarations that were outlived: remembered before a kill, and another one after that.
@@ -169,11 +160,11 @@ class Carrier:
         self.has_written = False
         tries: Counter[Ref] = Counter()
         for _ in range(_MOST_TRIES):
-            batch, self._dirty = self._dirty, {}
+            batch, self._attention.dirty = self._attention.dirty, {}
             try:
                 writes = await self._writes(batch)
                 pruning = self._prune(hold_prune)
-                deletes, self._awaited = first_to_go(pruning.deletes, self._going(pruning))
+                deletes, self._attention.awaited = first_to_go(pruning.deletes, self._going(pruning))
                 noted = self.history.plan(self._noted(writes, deletes), self.commit)
                 changes: list[Change] = [
                     *ordered(writes),
@@ -187,7 +178,7 @@ class Carrier:
                 self._overtaken(batch, error, tries)
                 continue
             except BaseException:
-                self._dirty = batch | self._dirty
+                self._attention.dirty = batch | self._attention.dirty
                 raise
             self.approved &= {(delete.ref, delete.uid) for delete in set(pruning.deletes) - set(deletes)}
             return tuple(delete.ref for delete in pruning.deletes)
@@ -254,7 +245,7 @@ class Carrier:
         outcome = look_after(declared, self.ledger, self.view, self.complete, commit, now)
         if outcome.faults:
             if live is None and (needed := namespace_of(ref)) is not None:
-                self._homeless.setdefault(needed, set()).add(ref)
+                self._attention.homeless.setdefault(needed, set()).add(ref)
         elif outcome.change is None and live is not None:
             self.synced[ref] = fingerprint(declared, live)
         return outcome.change, outcome.faults
@@ -280,7 +271,7 @@ class Carrier:
         return health(live, self.view).is_healthy
 
     def _prune(self, hold: bool) -> Pruning:
-        found = [live for ref in sorted(self._undeclared) if (live := self.view.find(ref)) is not None]
+        found = [live for ref in sorted(self._attention.undeclared) if (live := self.view.find(ref)) is not None]
         if not self._has_looked:
             reason = "the folder could not be read since the start"
             return Pruning(held_back=tuple(HeldBack(ref_of(live), live.metadata.uid, reason) for live in found))
@@ -288,7 +279,7 @@ class Carrier:
             return Pruning(held_back=self.held_back)
         return prune(
             found,
-            owned=len(self._owned),
+            owned=len(self._attention.owned),
             is_empty=not self.ledger.files,
             hidden_in=self.ledger.hidden_in,
             approved=self.approved,
@@ -298,7 +289,7 @@ class Carrier:
     def _going(self, pruning: Pruning) -> list[Object]:
         """All that is being deleted, or is to be."""
         refs = {delete.ref for delete in pruning.deletes}
-        found = (live for ref in sorted(self._undeclared) if (live := self.view.find(ref)) is not None)
+        found = (live for ref in sorted(self._attention.undeclared) if (live := self.view.find(ref)) is not None)
         return [live for live in found if ref_of(live) in refs or live.metadata.deletion_timestamp is not None]
 
     def _news(self, faults: tuple[SourceFault, ...], pruning: Pruning) -> list[Emit]:
@@ -325,13 +316,13 @@ class Carrier:
             if isinstance(change, Create | Update) and object_ is not None:
                 ref = ref_of(object_)
                 self.synced[ref] = fingerprint(self.ledger.declared[ref], object_)
-                if self._dirty.get(ref) == int(object_.metadata.resource_version):
-                    del self._dirty[ref]
+                if self._attention.dirty.get(ref) == int(object_.metadata.resource_version):
+                    del self._attention.dirty[ref]
                 if batch.get(ref):
                     put_back += 1
                     log.info("put back what had drifted object=%r", str(ref))
                 await breath.take()
-        if self._dirty or self.history.has_news:
+        if self._attention.dirty or self.history.has_news:
             self._note()
         kinds: Counter[type[Change]] = Counter()
         while changes:  # one by one: to free thousands at once takes long
@@ -362,19 +353,19 @@ class Carrier:
         ref = error.ref
         tries[ref] += 1
         self.counts = replace(self.counts, retries=self.counts.retries + 1)
-        self._dirty = batch | self._dirty
+        self._attention.dirty = batch | self._attention.dirty
         if not isinstance(error, _OVERTAKEN) and (declared := self.ledger.declared.get(ref)) is not None:
-            self._dirty.pop(ref, None)
+            self._attention.dirty.pop(ref, None)
             label = f"{ref.kind}/{ref.name}"
             self.object_faults[ref] = (SourceFault(declared.file, declared.line, label, "", str(error)),)
             self._stale = True
             if isinstance(error, Refused):
-                self._refused.add(ref)
-        elif tries[ref] >= _MOST_TRIES_EACH and self._dirty.pop(ref, None) is not None:
+                self._attention.refused.add(ref)
+        elif tries[ref] >= _MOST_TRIES_EACH and self._attention.dirty.pop(ref, None) is not None:
             asyncio.get_running_loop().call_later(_LATER_SECONDS, self._again, ref)
 
     def _again(self, ref: Ref) -> None:
-        self._dirty.setdefault(ref, 0)
+        self._attention.dirty.setdefault(ref, 0)
         self._note()
 
     # What happens to the live objects
@@ -385,56 +376,10 @@ class Carrier:
             return
         for event in events:
             self._see(event)
-        if self._dirty or self.history.has_news:
+        if self._attention.dirty or self.history.has_news:
             self._note()
 
     def _see(self, event: Event) -> None:
-        if event.object.kind == "Event":
-            return
-        ref = ref_of(event.object)
-        old, new = event.old, event.new
-        self.history.see(ref)
-        if self._refused and (new is None or ref.kind in _ADMITTING):
-            self._dirty.update(dict.fromkeys(self._refused, 0))
-            self._refused.clear()
-        if new is None and ref in self._awaited:
-            self._dirty[ref] = 0
-        if new is None or old is None or new.metadata.managed_fields is not old.metadata.managed_fields:
-            self._owns(ref)
-        if self.waiting.open:
-            self._wake(ref, new)
-        others = (self._owned, self._homeless, self.waiting.dependents)
-        if ref not in self.ledger.declared and not any(ref in some for some in others):
-            return
-        if old is None or new is None or old.metadata.uid != new.metadata.uid or differs(old, new):
-            self._touch(ref, event.revision)
-
-    def _wake(self, ref: Ref, new: Object | None) -> None:
-        """Whoever waits for this object is looked at again once it is healthy."""
-        waiting = self.waiting
-        if ref.kind == "StorageClass":  # claims fare by their class
-            self._dirty.update(dict.fromkeys(waiting.open, 0))
-        elif (found := waiting.waiting_for(ref)) and health(new, self.view).is_healthy:
-            self._dirty.update(dict.fromkeys(found, 0))
-
-    def _owns(self, ref: Ref) -> None:
-        live = self.view.find(ref)
-        if live is not None and owned_fields(live) is not None:
-            self._owned.add(ref)
-        else:
-            self._owned.discard(ref)
-        self._reckon(ref)
-
-    def _touch(self, ref: Ref, revision: int) -> None:
-        """The object has to be looked at again, and with a Namespace all that waits for it."""
-        self._dirty[ref] = revision
-        self._reckon(ref)
-        for waiting in (*self._homeless.pop(ref, ()), *self.waiting.dependents.get(ref, ())):
-            self._dirty[waiting] = 0
-
-    def _reckon(self, ref: Ref) -> None:
-        """Whether a live object of the folder's is named by no file any more."""
-        if ref in self._owned and not self.ledger.is_claimed(ref):
-            self._undeclared.add(ref)
-        else:
-            self._undeclared.discard(ref)
+        if event.object.kind != "Event":
+            self.history.see(ref_of(event.object))
+            self._attention.see(event)
