@@ -21,13 +21,8 @@ Protocol = Literal["TCP", "UDP", "SCTP"]
 
 
 def network_digest(cluster: str) -> str:
-    """The topic of `NetworkDigest`."""
+    """The topic of `NetworkDigest`; each body is told below it, by its key."""
     return f"wherry/v1/{cluster}/network"
-
-
-def network_topic(cluster: str, key: str) -> str:
-    """The topic of a body; `#` as key is all of them, the digest included."""
-    return f"wherry/v1/{cluster}/network/{key}"
 
 
 class NetworkDigest(Record, frozen=True):
