@@ -8,7 +8,7 @@ import asyncio
 import math
 import os
 import socket
-from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,7 +21,8 @@ from nodeagent.runtime import cri_convert as convert
 from nodeagent.runtime import podcgroups
 from nodeagent.runtime.cgroups import remove_cgroup
 from nodeagent.runtime.connection import Connection
-from nodeagent.runtime.cri_events import Ending, Endings, pauses, subscribe
+from nodeagent.runtime.cri_books import QUICK, Books
+from nodeagent.runtime.cri_events import Endings, pauses, subscribe
 from nodeagent.runtime.downloads import downloads, kept_for_next_time
 from nodeagent.runtime.interface import (
     Container,
@@ -41,7 +42,6 @@ from nodeagent.runtime.interface import (
     Sandbox,
     SandboxConfig,
     Session,
-    State,
     Streams,
     Unavailable,
 )
@@ -50,22 +50,13 @@ from nodeagent.runtime.proto.cri_grpc import ImageServiceStub, RuntimeServiceStu
 from nodeagent.runtime.stopping import end_by
 from nodeagent.runtime.streaming import Starts, open_session
 
-QUICK = 10.0
-"""Seconds for a call that only reads or changes containerd's books."""
 SLOW = 120.0
 """Seconds for one that starts or ends processes or sets up a network, on a slow SD card."""
 PULL = 3600.0
 """Seconds for a whole image over a bad link; containerd keeps the finished layers."""
-SETTLED = 60.0
-"""Seconds for containerd's books to follow its own event."""
 OUTPUT = 16 * 1024
 """Bytes of an exec's output that are kept."""
-AT_ONCE = 8
-"""Status calls in flight; more gain nothing, as containerd's answers come one after the other."""
-
-_Item = TypeVar("_Item")
 _Request = TypeVar("_Request", bound=Message)
-
 
 if TYPE_CHECKING:
     from nodeagent.runtime.imagemounts import ImageMounts
@@ -80,9 +71,7 @@ class CriRuntime:
         self._cgroup_root = cgroup_root
         self._systemd: bool | None = None
         self._starts = Starts()
-        self._label = {convert.NODE_LABEL: node}
-        self._heard: dict[str, Ending] = {}
-        """Containers that have ended, and that CRI's books still tell to run."""
+        self._books = Books(self._connection, node, lambda: self._runtime)
         self._stubs: tuple[RuntimeServiceStub, ImageServiceStub] | None = None
 
     @property
@@ -111,31 +100,10 @@ class CriRuntime:
         return convert.features_from_cri(await self._connection.call(self._runtime.Status, cri.StatusRequest(), QUICK))
 
     async def list_sandboxes(self, sandbox_id: str = "") -> Sequence[Sandbox]:
-        only = cri.PodSandboxFilter(id=sandbox_id, label_selector=self._label)
-        request = cri.ListPodSandboxRequest(filter=only)
-        reply = await self._connection.call(self._runtime.ListPodSandbox, request, QUICK)
-        return await _each(self._sandbox(item.id) for item in reply.items)
-
-    async def _sandbox(self, sandbox_id: str) -> Sandbox:
-        request = cri.SandboxRequest(pod_sandbox_id=sandbox_id)
-        reply = await self._connection.call(self._runtime.PodSandboxStatus, request, QUICK)
-        return convert.sandbox_from_cri(reply.status)
+        return await self._books.sandboxes(sandbox_id)
 
     async def list_containers(self, sandbox_id: str = "") -> Sequence[Container]:
-        only = cri.ContainerFilter(pod_sandbox_id=sandbox_id, label_selector=self._label)
-        request = cri.ListContainersRequest(filter=only)
-        reply = await self._connection.call(self._runtime.ListContainers, request, QUICK)
-        return await _each(self._container(item.id, item.pod_sandbox_id) for item in reply.containers)
-
-    async def _container(self, container_id: str, sandbox_id: str) -> Container:
-        request = cri.ContainerStatusRequest(container_id=container_id)
-        reply = await self._connection.call(self._runtime.ContainerStatus, request, QUICK)
-        container = convert.container_from_cri(reply.status, sandbox_id)
-        heard = self._heard.get(container_id)
-        if heard is None or container.state is not State.RUNNING:
-            return container
-        ended = {"state": State.EXITED, "exit_code": heard.code, "finished_at": heard.at}
-        return structs.replace(container, **ended, provisional=True)
+        return await self._books.containers(sandbox_id)
 
     async def run_sandbox(self, config: SandboxConfig) -> Sandbox:
         sent = await self._sandbox_config(config)
@@ -146,7 +114,7 @@ class CriRuntime:
         reply = await self._connection.call(self._runtime.RunPodSandbox, request, SLOW)
         if self._systemd:  # which makes a slice at its first use, and none before
             podcgroups.keep(path, config.cgroup)
-        return await self._sandbox(reply.pod_sandbox_id)
+        return await self._books.sandbox(reply.pod_sandbox_id)
 
     async def _sandbox_config(self, config: SandboxConfig) -> cri.PodSandboxConfig:
         if self._systemd is None:
@@ -166,7 +134,7 @@ class CriRuntime:
 
     async def remove_sandbox(self, sandbox_id: str) -> None:
         try:
-            sandbox = await self._sandbox(sandbox_id)
+            sandbox = await self._books.sandbox(sandbox_id)
         except Missing:
             return
         await self.stop_sandbox(sandbox_id)
@@ -183,7 +151,9 @@ class CriRuntime:
             config=convert.container_to_cri(config, sandbox, self._node),
             sandbox_config=await self._sandbox_config(sandbox),
         )
-        return (await self._connection.call(self._runtime.CreateContainer, request, SLOW)).container_id
+        made = (await self._connection.call(self._runtime.CreateContainer, request, SLOW)).container_id
+        self._books.made(made, sandbox_id)
+        return made
 
     async def start_container(self, container_id: str) -> None:
         request = cri.ContainerRequest(container_id=container_id)
@@ -350,12 +320,12 @@ class CriRuntime:
                 await asyncio.sleep(pause)
 
     async def usage(self) -> Sequence[ContainerUsage]:
-        request = cri.ListContainerStatsRequest(filter=cri.ContainerStatsFilter(label_selector=self._label))
+        request = cri.ListContainerStatsRequest(filter=cri.ContainerStatsFilter(label_selector={convert.NODE_LABEL: self._node}))
         reply = await self._connection.call(self._runtime.ListContainerStats, request, SLOW)
         return convert.usages_from_cri(reply.stats)
 
     async def events(self) -> AsyncGenerator[RuntimeEvent, None]:
-        endings = Endings(lambda ending: self._settle(ending, endings))
+        endings = Endings(lambda ending: self._books.settle(ending, endings))
         reader = asyncio.create_task(subscribe(self._connection, endings), name="runtime-events")
         try:
             while (event := await endings.next(reader)) is not None:
@@ -365,51 +335,6 @@ class CriRuntime:
             reader.cancel()
             await asyncio.wait([reader])
 
-    async def _settle(self, ending: Ending, endings: Endings) -> bool:
-        """Waits until CRI's own books show what containerd's event said; False where it is none of ours.
-
-        That a container has ended, and by which code, is told before: it is dead, whatever the books say, and the next
-        one need not wait for them.
-
-        The CRI plugin hears of an exit at the same time as we do, and a look taken at once would still find the
-        container running. It takes a few milliseconds, on a busy machine seconds; after that the relist finds it.
-        """
-        try:
-            for pause in pauses(until=SETTLED):
-                try:
-                    ours, ended = await self._has_ended(ending)
-                except RuntimeFailure:
-                    return True
-                if ended or not ours:
-                    return ours
-                if ending.at is not None and ending.id not in self._heard:
-                    self._heard[ending.id] = ending
-                    endings.tell(ending.id)
-                await asyncio.sleep(pause)
-            return True
-        finally:
-            self._heard.pop(ending.id, None)
-
-    async def _has_ended(self, ending: Ending) -> tuple[bool, bool]:
-        """Whether it bears our label, and whether it has ended; what is gone has ended, and may have been ours."""
-        container = cri.ContainerStatusRequest(container_id=ending.id)
-        try:
-            status = (await self._connection.call(self._runtime.ContainerStatus, container, QUICK)).status
-            # One that ends while it is being started still counts as created, and then as running for a moment.
-            lives = status.state in (cri.CONTAINER_CREATED, cri.CONTAINER_RUNNING)
-            return self._is_ours(status.labels), not ending.removed and not lives
-        except Missing:
-            pass  # then it is a sandbox, or gone
-        sandbox = cri.SandboxRequest(pod_sandbox_id=ending.id)
-        try:
-            found = (await self._connection.call(self._runtime.PodSandboxStatus, sandbox, QUICK)).status
-            return self._is_ours(found.labels), not ending.removed and found.state != cri.SANDBOX_READY
-        except Missing:
-            return True, True
-
-    def _is_ours(self, labels: Mapping[str, str]) -> bool:
-        return labels.get(convert.NODE_LABEL) == self._node
-
     async def _unless_missing(
         self, method: UnaryUnaryMethod[_Request, cri.Nothing], request: _Request, seconds: float
     ) -> None:
@@ -417,18 +342,3 @@ class CriRuntime:
             await self._connection.call(method, request, seconds)
         except Missing:
             return  # what was to go is gone
-
-
-async def _each(calls: Iterable[Coroutine[None, None, _Item]]) -> list[_Item]:
-    """The results in order; what vanished since the list was made is left out."""
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def one(call: Coroutine[None, None, _Item]) -> _Item | None:
-        async with gate:
-            try:
-                return await call
-            except Missing:
-                return None
-
-    found = await asyncio.gather(*(one(call) for call in calls))
-    return [item for item in found if item is not None]
