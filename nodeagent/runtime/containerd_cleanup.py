@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ORDERLY_SECONDS = 120.0
+AT_ONCE = 8
+"""Sandboxes that are taken down side by side."""
 
 
 async def clean(own: "OwnContainerd") -> None:
@@ -60,11 +62,16 @@ async def _remove_sandboxes(address: Path) -> None:
     try:
         stub = RuntimeServiceStub(connection.channel)
         found = await connection.call(stub.ListPodSandbox, cri.ListPodSandboxRequest(), 30)
-        async with asyncio.timeout(ORDERLY_SECONDS):
-            for item in found.items:
-                request = cri.SandboxRequest(pod_sandbox_id=item.id)
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def remove(sandbox_id: str) -> None:
+            async with gate:
+                request = cri.SandboxRequest(pod_sandbox_id=sandbox_id)
                 await connection.call(stub.StopPodSandbox, request, 60)
                 await connection.call(stub.RemovePodSandbox, request, 60)
+
+        async with asyncio.timeout(ORDERLY_SECONDS):
+            await asyncio.gather(*(remove(item.id) for item in found.items))
     except TimeoutError:
         log.warning("sandboxes take longer than %.0f s to go, removing them by force", ORDERLY_SECONDS)
     finally:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.benchmarks.box import Box, box
 from tests.benchmarks.edit_to_running import _ready
-from tests.benchmarks.output import say
+from tests.benchmarks.output import end_in_order, say
 
 PODS = 10
 SECONDS = 60.0
@@ -50,6 +50,7 @@ def written(pid: int) -> int:
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
+    end_in_order()
     with box() as running:
         running.up()
         running.wait(lambda: _ready(running), 60, "the node is Ready")

@@ -11,7 +11,7 @@ import time
 from nodeagent.pods.node import Directories, NodeFacts
 from nodeagent.pods.workers import PodWorkers
 from nodeagent.runtime.interface import ContainerConfig, SandboxConfig
-from tests.benchmarks.output import say
+from tests.benchmarks.output import end_in_order, say
 from tests.lab.alone import FIRST, Alone, alone, pod
 from tests.lab.containerd import BUSYBOX
 from tests.unit.nodeagent.pods.builders import Recorder, accepted
@@ -42,11 +42,14 @@ async def by_hand(node: Alone, count: int) -> float:
             made = await node.runtime.create_container(sandbox.id, container, config)
             await node.runtime.start_container(made)
 
+    async def remove(sandbox_id: str) -> None:
+        async with gate:
+            await node.runtime.remove_sandbox(sandbox_id)
+
     began = time.monotonic()
     await asyncio.gather(*(one(number) for number in range(count)))
     taken = time.monotonic() - began
-    for sandbox in await node.runtime.list_sandboxes():
-        await node.runtime.remove_sandbox(sandbox.id)
+    await asyncio.gather(*(remove(sandbox.id) for sandbox in await node.runtime.list_sandboxes()))
     return taken
 
 
@@ -57,16 +60,18 @@ async def through_the_workers(node: Alone, count: int) -> float:
     told = Recorder()
     workers = PodWorkers(node.runtime, told, directories=directories, node=facts)
     running = asyncio.create_task(workers.run())
-    began = time.time()
-    workers.accept(accepted([pod(number) for number in range(count)]))
-    async with asyncio.timeout(LIMIT):
-        while sum(status.phase == "Running" for status in told.statuses.values()) < count:
-            await asyncio.sleep(0.1)
-    found = await node.runtime.list_containers()
-    workers.accept(accepted([]))
-    await node.until(lambda: not node.pids() and not workers.statistics().workers, LIMIT, "nothing runs any more")
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    try:
+        began = time.time()
+        workers.accept(accepted([pod(number) for number in range(count)]))
+        async with asyncio.timeout(LIMIT):
+            while sum(status.phase == "Running" for status in told.statuses.values()) < count:
+                await asyncio.sleep(0.1)
+        found = await node.runtime.list_containers()
+        workers.accept(accepted([]))
+        await node.until(lambda: not workers.statistics().workers, LIMIT, "nothing is left of the pods")
+    finally:  # else they would make again what is being cleaned up
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
     return max(one.started_at.timestamp() for one in found if one.started_at) - began
 
 
@@ -99,6 +104,7 @@ async def measure() -> None:
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
+    end_in_order()
     asyncio.run(measure())
 
 

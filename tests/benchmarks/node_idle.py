@@ -6,11 +6,13 @@ from pathlib import Path
 
 from tests.benchmarks.box import Box, box
 from tests.benchmarks.edit_to_running import _ready
-from tests.benchmarks.footprint import SETTLE, agent_pid, cpu_seconds, resident, written
-from tests.benchmarks.output import say
+from tests.benchmarks.footprint import agent_pid, cpu_seconds, resident, written
+from tests.benchmarks.output import end_in_order, say
 
 COUNTS = (0, 10, 50, 110)
-SECONDS = 30.0
+SETTLE = 12.0
+"""Seconds after which the agent has said and kept what it has to say of the last pod."""
+SECONDS = 20.0
 LIMIT = 300.0
 
 MANIFEST = """apiVersion: apps/v1
@@ -47,6 +49,7 @@ def wake_ups(pid: int) -> int:
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
+    end_in_order()
     with box() as running:
         running.up()
         running.wait(lambda: _ready(running), 60, "the node is Ready")

@@ -1,6 +1,7 @@
-"""How a benchmark says what it measured: one JSON object a line."""
+"""How a benchmark says what it measured: one JSON object a line. And how it ends when it is asked to."""
 
 import json
+import signal
 import statistics
 from collections.abc import Sequence
 
@@ -10,6 +11,11 @@ def say(name: str, value: float, unit: str, *, peer: str = "", peer_value: float
     if peer:
         line |= {"peer": peer, "peer_value": round(peer_value or 0.0, 3)}
     print(json.dumps(line), flush=True)
+
+
+def end_in_order() -> None:
+    """SIGTERM becomes SIGINT: what was begun is taken down, not left on the machine."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
 def percentile(values: Sequence[float], share: float) -> float:

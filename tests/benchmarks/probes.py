@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from nodeagent.pods.checks import Outcome, Result, check_http, check_tcp
 from schemas.core.container import Container, HTTPGetAction
-from tests.benchmarks.output import say
+from tests.benchmarks.output import end_in_order, say
 
 COUNT, AT_ONCE = 5_000, 20
 NEEDED = 1_000
@@ -56,6 +56,7 @@ async def measure(port: int) -> None:
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
+    end_in_order()
     server = subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True)
     try:
         assert server.stdout

@@ -236,7 +236,7 @@ async def test_probes_reach_the_pod_and_a_new_image_takes_over(agent: Agent) -> 
         "livenessProbe": {"exec": {"command": ["cat", "/tmp/www/page"]}},
     }
     agent.accept(pod("probed", serve, more))
-    await until(lambda: agent.is_ready("probed"), limit=5)
+    await until(lambda: agent.is_ready("probed"))
     agent.accept(pod("probed", serve, {**more, "image": BUSYBOX_2}))
     await until(lambda: agent.main("probed").image == BUSYBOX_2 and agent.is_ready("probed"))
     assert len([one for one in await agent.containers() if one.state is State.RUNNING]) == 1
