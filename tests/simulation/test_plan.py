@@ -1,5 +1,6 @@
 """What a plan says is what then happens, over generated edits of a cluster of 50 nodes and 500 pods."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
@@ -8,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from reconciler.controllers import podstate
+from reconciler.controllers.imagewait import STATES
 from reconciler.manifests.documents import FileState, load
 from reconciler.plan import forecast as planning
 from reconciler.plan.outcome import Forecast
@@ -23,9 +25,10 @@ from tests.simulation.edits import ZONES, Folder
 from tests.simulation.stepped import START, live
 
 NODES, WORKLOADS, REPLICAS = 50, 62, 8
-EDITS = 210
+EDITS = int(os.environ.get("WHERRY_EXAMPLES", "120"))
 Seen = dict[str, object]
-_STAMPED = ("wherry.dev/commit", "wherry.dev/source")
+_STAMPED = ("wherry.dev/commit", "wherry.dev/source", STATES)
+"""Annotations that are of the moment; how images stand on nodes is no matter of a plan."""
 
 
 def node(number: int) -> Node:

@@ -41,7 +41,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
         write(box.manifests, workload(f"w{number:02}"))
     try:
         box.up(nodes=NODES)
-        eventually(lambda: len(box.ready_pods()) == WORKLOADS * REPLICAS, 60, "all pods Ready")
+        eventually(lambda: len(box.ready_pods()) == WORKLOADS * REPLICAS, 120, "all pods Ready")
         yield box
     finally:
         box.said("down")
