@@ -19,15 +19,17 @@ LAB = "tests/lab"
 HERE = ("runtime", "pods", "settings", "resilience", "images", "lifecycle", "demo")
 """Tests of the lab whose nodes are in this machine's own network, with host ports and subnets: never two at once."""
 LONG = (
+    "kills",
     "services",
     "cut_off",
-    "ingress",
-    "kills",
     "following_the_folder",
+    "ingress",
+    "controllers",
+    "policies",
     "streams",
     "network",
+    "node",
     "tunnels",
-    "controllers",
 )
 """Begun early, so that none of them is the last."""
 CONTROL = "tests/unit/reconciler"
