@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,17 @@ def restarts(fleet: Fleet, app: str) -> dict[str, int]:
         pod["metadata"]["name"]: pod["status"]["containerStatuses"][0]["restartCount"]
         for pod in fleet.pods(f"app={app}")
     }
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory, images: Path) -> Iterator[Fleet]:
+    """No pod leaves a node while a busy machine takes its time to start an agent."""
+    fleet = Fleet(tmp_path_factory.mktemp("fleet"), ["a", "b"], images, toleration_seconds=300)
+    try:
+        fleet.start()
+        yield fleet
+    finally:
+        fleet.stop()
 
 
 @pytest.fixture(scope="module", autouse=True)

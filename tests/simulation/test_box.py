@@ -154,7 +154,7 @@ def test_an_emptied_folder_deletes_nothing_before_it_is_approved(box: Box) -> No
     files = {file: file.read_text() for file in box.manifests.iterdir()}
     for file in files:
         file.unlink()
-    eventually(lambda: "2 deletions" in box.said("status"), 10, "held back")
+    eventually(lambda: "2 deletions" in box.said("status"), 30, "held back")
     said = box.said("status")
     assert "ConfigMap default/page, Deployment default/web: the folder holds no manifest at all" in said
     assert f"wherry approve --data {box.data}" in said
