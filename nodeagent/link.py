@@ -30,6 +30,7 @@ from nodeagent.rpc.calls import Calls, Serve
 from schemas.configuration import BadConfiguration
 from schemas.core.node import NodeStatus
 from schemas.core.podstatus import PodStatus
+from schemas.daemon import heed_cancellation
 from schemas.messages import (
     LEASE_GRANTED,
     Assignment,
@@ -198,6 +199,7 @@ class Link:
                 await self._connected_once()
             except* (aiomqtt.MqttError, OSError, BadConfiguration) as lost:
                 log.warning("no link to the broker url=%s error=%s", self._url, _reason(lost))
+            heed_cancellation()
             attempt = 0 if loop.time() - began > STEADY_SECONDS else attempt + 1
             await asyncio.sleep(min(MAX_RETRY_SECONDS, 2.0 ** (attempt - 1)) * random.uniform(0.5, 1))
 

@@ -168,3 +168,13 @@ async def ended(pid: int) -> None:
     finally:
         loop.remove_reader(descriptor)
         os.close(descriptor)
+
+
+def heed_cancellation() -> None:
+    """Raises `CancelledError` where the task that asks has been asked to end, and that was lost.
+
+    A TaskGroup of Python before 3.13 forgets it when one of its own tasks fails in the same moment.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -34,6 +34,7 @@ from reconciler.store.cluster import Cluster
 from reconciler.store.view import Event
 from schemas.configuration import BadConfiguration, BrokerAddress
 from schemas.core.node import Node
+from schemas.daemon import heed_cancellation
 from schemas.messages import (
     LEASE_ASKED,
     VERSION,
@@ -150,6 +151,7 @@ class Link:
                 await self._connected_once()
             except* (aiomqtt.MqttError, OSError, BadConfiguration) as lost:
                 log.warning("no link to the broker url=%s error=%s", self._url, _reason(lost))
+            heed_cancellation()
             held = asyncio.get_running_loop().time() - began
             attempt = 0 if held > STEADY_SECONDS else attempt + 1
             await asyncio.sleep(min(MAX_RETRY_SECONDS, 2.0 ** (attempt - 1)) * random.uniform(0.5, 1))

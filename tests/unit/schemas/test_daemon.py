@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from schemas.configuration import BadConfiguration
-from schemas.daemon import AlreadyRunning, ended, holder, lock, log_to, run_until, stop_process
+from schemas.daemon import AlreadyRunning, ended, heed_cancellation, holder, lock, log_to, run_until, stop_process
 
 HOLD = "import sys; from pathlib import Path; from schemas.daemon import lock; f = lock(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"  # noqa: E501
 STUBBORN = "import signal; signal.signal(15, signal.SIG_IGN); print('held', flush=True); signal.pause()"
@@ -115,3 +115,29 @@ async def test_the_failure_of_one_room_ends_the_others_and_is_told_as_it_is() ->
     with pytest.raises(BadConfiguration, match="wrong"):
         await run_until(asyncio.Event(), {"waits": waits(), "fails": fails()})
     assert ended_rooms == ["waits"]
+
+
+async def test_a_task_ends_when_it_is_told_though_its_group_forgot_it() -> None:
+    async def fails_when_it_is_to_end() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise OSError("the connection is lost")
+
+    async def stays() -> None:
+        while True:
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(fails_when_it_is_to_end())
+                    await asyncio.Event().wait()
+            except* OSError:
+                pass
+            heed_cancellation()
+
+    staying = asyncio.create_task(stays())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    staying.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(60):
+            await staying
