@@ -173,7 +173,8 @@ async def ended(pid: int) -> None:
 def heed_cancellation() -> None:
     """Raises `CancelledError` where the task that asks has been asked to end, and that was lost.
 
-    A TaskGroup of Python before 3.13 forgets it when one of its own tasks fails in the same moment.
+    A TaskGroup of Python before 3.13 forgets it when one of its own tasks fails in the same moment, and does not count
+    right how often its task was cancelled: the group has to be in a task of its own, which the one that asks awaits.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():

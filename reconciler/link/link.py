@@ -148,7 +148,7 @@ class Link:
         while True:
             began = asyncio.get_running_loop().time()
             try:
-                await self._connected_once()
+                await asyncio.create_task(self._connected_once(), name="link-connected")
             except* (aiomqtt.MqttError, OSError, BadConfiguration) as lost:
                 log.warning("no link to the broker url=%s error=%s", self._url, _reason(lost))
             heed_cancellation()

@@ -124,12 +124,15 @@ async def test_a_task_ends_when_it_is_told_though_its_group_forgot_it() -> None:
         finally:
             raise OSError("the connection is lost")
 
+    async def connected() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(fails_when_it_is_to_end())
+            await asyncio.Event().wait()
+
     async def stays() -> None:
         while True:
             try:
-                async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(fails_when_it_is_to_end())
-                    await asyncio.Event().wait()
+                await asyncio.create_task(connected())
             except* OSError:
                 pass
             heed_cancellation()
