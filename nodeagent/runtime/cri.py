@@ -320,7 +320,8 @@ class CriRuntime:
                 await asyncio.sleep(pause)
 
     async def usage(self) -> Sequence[ContainerUsage]:
-        request = cri.ListContainerStatsRequest(filter=cri.ContainerStatsFilter(label_selector={convert.NODE_LABEL: self._node}))
+        ours = cri.ContainerStatsFilter(label_selector={convert.NODE_LABEL: self._node})
+        request = cri.ListContainerStatsRequest(filter=ours)
         reply = await self._connection.call(self._runtime.ListContainerStats, request, SLOW)
         return convert.usages_from_cri(reply.stats)
 
