@@ -4,13 +4,11 @@ https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/: terms 
 within a term must all hold, and an empty term matches nothing.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 
-from schemas.core.affinity import NodeAffinity, NodeSelectorRequirement, NodeSelectorTerm
+from schemas.core.affinity import NodeAffinity, NodeSelectorTerm
 from schemas.core.pod import Pod
-
-_INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
+from schemas.selectors import meets
 
 
 def node_affinity(pod: Pod) -> NodeAffinity | None:
@@ -36,32 +34,9 @@ def term_holds(term: NodeSelectorTerm, name: str, labels: Mapping[str, str]) -> 
     if not term.match_expressions and not term.match_fields:
         return False
     fields = {"metadata.name": name}
-    return all(_holds(one, labels) for one in term.match_expressions) and all(
-        _holds(one, fields) for one in term.match_fields
+    return all(meets(one, labels) for one in term.match_expressions) and all(
+        meets(one, fields) for one in term.match_fields
     )
-
-
-def _holds(requirement: NodeSelectorRequirement, labels: Mapping[str, str]) -> bool:
-    found = labels.get(requirement.key)
-    match requirement.operator:
-        case "In":
-            return found is not None and found in requirement.values
-        case "NotIn":
-            return found is None or found not in requirement.values
-        case "Exists":
-            return found is not None
-        case "DoesNotExist":
-            return found is None
-        case "Gt" | "Lt" as operator:
-            return _compares(operator, found, requirement.values)
-    return False
-
-
-def _compares(operator: str, found: str | None, values: tuple[str, ...]) -> bool:
-    """A label that is no integer is neither greater nor less."""
-    if found is None or len(values) != 1 or not _INTEGER.fullmatch(found) or not _INTEGER.fullmatch(values[0]):
-        return False
-    return int(found) > int(values[0]) if operator == "Gt" else int(found) < int(values[0])
 
 
 def label_keys(terms: Iterable[NodeSelectorTerm], selector: Iterable[str] = ()) -> tuple[str, ...] | None:

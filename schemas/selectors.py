@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from schemas import names
+from schemas.core.affinity import NodeSelectorRequirement
 from schemas.core.event import Event
 from schemas.meta import LabelSelector, LabelSelectorRequirement, Object
 
@@ -28,11 +29,12 @@ def matches(selector: LabelSelector | None, labels: Mapping[str, str]) -> bool:
     if selector is None:
         return False
     return all(labels.get(key) == value for key, value in selector.match_labels.items()) and all(
-        _meets(requirement, labels) for requirement in selector.match_expressions
+        meets(requirement, labels) for requirement in selector.match_expressions
     )
 
 
-def _meets(requirement: LabelSelectorRequirement, labels: Mapping[str, str]) -> bool:
+def meets(requirement: LabelSelectorRequirement | NodeSelectorRequirement, labels: Mapping[str, str]) -> bool:
+    """Whether the labels are as the one requirement says. What is asked of nodes is written alike."""
     found = labels.get(requirement.key)
     match requirement.operator:
         case "In":
@@ -48,7 +50,7 @@ def _meets(requirement: LabelSelectorRequirement, labels: Mapping[str, str]) -> 
     return False
 
 
-def _compares(requirement: LabelSelectorRequirement, found: str | None) -> bool:
+def _compares(requirement: LabelSelectorRequirement | NodeSelectorRequirement, found: str | None) -> bool:
     """A label that is no integer is neither greater nor less."""
     if found is None or len(requirement.values) != 1:
         return False

@@ -18,6 +18,10 @@ PAUSE = 0.5
 LIMIT = 30.0
 
 
+SETTLE = 3.0
+"""Seconds for the reports of all that has just started, which are no part of a restart."""
+
+
 async def restarted(node: Alone, number: int) -> float:
     """Milliseconds until the next container has started, by containerd's clock. Each pod dies once: no back-off yet."""
     before = {one.id for one in await node.runtime.list_containers()}
@@ -78,7 +82,7 @@ async def measure() -> None:
         node.accept([pod(number) for number in range(ROUNDS)])
         node.start()
         await node.all_run(120)
-        await asyncio.sleep(3)
+        await asyncio.sleep(SETTLE)
         taken = []
         for number in range(ROUNDS):
             taken.append(await restarted(node, number))

@@ -3,6 +3,7 @@
 import base64
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,10 @@ def fleet(tmp_path_factory: pytest.TempPathFactory, images: Path) -> Iterator[Fl
         fleet.stop()
 
 
+def _serves(fleet: Fleet, host: str) -> bool:
+    return asked(fleet, host, "/").startswith("web-")
+
+
 def asked(fleet: Fleet, host: str, path: str, *options: str, scheme: str = "http", code: bool = False) -> str:
     """What who is outside gets."""
     port = 443 if scheme == "https" else 80
@@ -167,7 +172,7 @@ def test_no_request_fails_while_the_proxy_takes_on_what_is_new(fleet: Fleet) -> 
     for number in range(5):
         host = f"new{number}.example"
         fleet.write("ingress.yaml", ingress(host), secret(fleet.directory))
-        eventually(lambda host=host: asked(fleet, host, "/").startswith("web-"), 20)  # type: ignore[misc]
+        eventually(partial(_serves, fleet, host), 20)
     found = load.end()
     assert found["failures"] == []
     assert set(name.partition("-")[0] for name in found["answers"]) == {"web"}

@@ -1,6 +1,5 @@
 """Images as volumes: mounted before the containers start, and let go of when the pod has ended, by whatever agent."""
 
-import asyncio
 from collections.abc import Callable
 
 from schemas.core.pod import Pod
@@ -41,7 +40,6 @@ def test_what_an_agent_before_did_not_let_go_of_is_let_go_of(play: Play) -> None
         await node.restart_agent()
         node.accept()
         await until(lambda: not node.runtime.mounted_images)
-        await asyncio.sleep(1)
-        assert not list(node.directories.pods.iterdir())
+        await until(lambda: not list(node.directories.pods.iterdir()))
 
     play(scene)
